@@ -1,0 +1,44 @@
+package io.expertlane.bench.jmh;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
+import org.openjdk.jmh.runner.Runner;
+import org.openjdk.jmh.runner.RunnerException;
+import org.openjdk.jmh.runner.options.CommandLineOptionException;
+import org.openjdk.jmh.runner.options.CommandLineOptions;
+import org.openjdk.jmh.runner.options.Options;
+import org.openjdk.jmh.runner.options.OptionsBuilder;
+
+/** Entry point of {@code benchmarks.jar}: JMH's own, with the JDK flags of the parent pom given to every fork. */
+public final class BenchmarkMain {
+    private BenchmarkMain() {
+    }
+
+    /** Runs JMH with {@code args}. */
+    public static void main(final String[] args) throws IOException, RunnerException, CommandLineOptionException {
+        final CommandLineOptions commandLine = new CommandLineOptions(args);
+        final Options options = new OptionsBuilder().parent(commandLine).jvmArgsPrepend(jvmFlags()).build();
+        final Runner runner = new Runner(options);
+        if (commandLine.shouldHelp()) {
+            commandLine.showHelp();
+        } else if (commandLine.shouldList()) {
+            runner.list();
+        } else if (commandLine.shouldListWithParams()) {
+            runner.listWithParams(commandLine);
+        } else if (commandLine.shouldListProfilers()) {
+            commandLine.listProfilers();
+        } else if (commandLine.shouldListResultFormats()) {
+            commandLine.listResultFormats();
+        } else {
+            runner.run();
+        }
+    }
+
+    /** The JDK flags that the build was made with, in order. */
+    public static String[] jvmFlags() throws IOException {
+        try (InputStream in = BenchmarkMain.class.getResourceAsStream("/io/expertlane/bench/jvm.flags")) {
+            return new String(in.readAllBytes(), StandardCharsets.UTF_8).strip().split(" ");
+        }
+    }
+}

@@ -1,0 +1,4 @@
+/**
+ * The JMH benchmarks and the entry point of the benchmarks jar.
+ */
+package io.expertlane.bench.jmh;
