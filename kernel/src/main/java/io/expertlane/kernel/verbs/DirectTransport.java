@@ -1,0 +1,81 @@
+package io.expertlane.kernel.verbs;
+
+import io.expertlane.kernel.memory.SymmetricHeap;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+
+/**
+ * Carries verbs out at once, in memory, on the thread that rings the doorbell.
+ *
+ * <p>Threading: ranks may be driven by different threads, each rank by one thread at a time. Connections are made before that.
+ */
+public final class DirectTransport implements Transport, AutoCloseable {
+    /** Which peers a rank may load from and store to without a queue pair. */
+    public enum Mapping {
+        /** Only the rank itself. */
+        SELF,
+        /** Every rank: they all live in this process. */
+        ALL
+    }
+
+    private final Arena arena = Arena.ofShared();
+    private final SymmetricHeap heap;
+    private final Mapping mapping;
+    private final CompletionQueue[] completionQueues;
+    private final int[] nextNumber;
+
+    /**
+     * Makes a transport.
+     *
+     * @param completionQueueDepth entries of each rank's completion queue, a power of two
+     */
+    public DirectTransport(final SymmetricHeap heap, final Mapping mapping, final int completionQueueDepth) {
+        this.heap = heap;
+        this.mapping = mapping;
+        this.completionQueues = new CompletionQueue[heap.ranks()];
+        this.nextNumber = new int[heap.ranks()];
+        for (int rank = 0; rank < completionQueues.length; rank++) {
+            completionQueues[rank] = new CompletionQueue(completionQueueDepth,
+                arena.allocate((long) completionQueueDepth * CompletionQueue.ENTRY_BYTES, CompletionQueue.ENTRY_BYTES));
+        }
+    }
+
+    @Override
+    public SymmetricHeap heap() {
+        return heap;
+    }
+
+    @Override
+    public CompletionQueue completionQueue(final int rank) {
+        return completionQueues[rank];
+    }
+
+    @Override
+    public QueuePair connect(final int rank, final int peerRank, final int depth, final int lane) {
+        final MemorySegment memory = arena.allocate(QueuePair.memoryBytes(depth), SymmetricHeap.ALIGNMENT_BYTES);
+        return new QueuePair(this, nextNumber[rank]++, rank, peerRank, depth, lane, memory);
+    }
+
+    @Override
+    public boolean isMapped(final int rank, final int peerRank) {
+        return mapping == Mapping.ALL || rank == peerRank;
+    }
+
+    @Override
+    public void doorbell(final QueuePair queuePair, final long first, final long end) {
+        final MemorySegment queue = queuePair.memory();
+        for (long index = first; index < end; index++) {
+            final long at = queuePair.elementOffset((int) index);
+            RemoteMemory.apply(heap, queuePair.rank(), queuePair.peerRank(), queue, at);
+            if (WorkQueueElement.isSignaled(queue, at)) {
+                completionQueues[queuePair.rank()].complete(queuePair.number(), (int) index, CompletionQueue.SUCCESS);
+            }
+        }
+    }
+
+    /** Frees the queues; the heap is its owner's. */
+    @Override
+    public void close() {
+        arena.close();
+    }
+}

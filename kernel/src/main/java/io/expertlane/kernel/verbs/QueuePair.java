@@ -1,0 +1,191 @@
+package io.expertlane.kernel.verbs;
+
+import static java.lang.foreign.ValueLayout.JAVA_LONG;
+
+import io.expertlane.kernel.memory.SymmetricHeap;
+import java.lang.foreign.MemorySegment;
+import java.lang.invoke.VarHandle;
+
+/**
+ * The sending end of a reliable connection: a send queue of {@link WorkQueueElement}s in off-heap memory, and its doorbell.
+ *
+ * <p>Posting writes an element; nothing happens until {@link #ringDoorbell()} publishes all elements posted so far. The last
+ * element before each doorbell is signaled: its completion frees its own slot and those of all elements before it.
+ *
+ * <p>Layout: {@code depth} elements of 64 bytes, then the doorbell record: the count of published elements as a long, in a cache
+ * line of its own.
+ *
+ * <p>Threading: one thread posts, rings and polls; another may read published elements once it has read {@link #published()}.
+ *
+ * <p>Ordering: {@link #ringDoorbell()} stores the doorbell record with release semantics, after the elements; {@link #published()}
+ * loads it with acquire semantics. That is the barrier between writing an element and ringing in {@code mlx5}'s {@code post_send_db}.
+ *
+ * <p>Failure: a post that does not fit returns {@link #SEND_QUEUE_FULL} or {@link #COMPLETION_QUEUE_FULL} and changes nothing: poll
+ * completions and post again. A target outside the peer's region throws {@link IndexOutOfBoundsException}, a peer whose region was
+ * revoked since the connection {@link IllegalStateException}, before anything is written.
+ */
+public final class QueuePair {
+    /** The element was written. */
+    public static final int POSTED = 0;
+    /** All slots hold elements that have not completed. */
+    public static final int SEND_QUEUE_FULL = -1;
+    /** The completion this element might produce has no room in the completion queue. */
+    public static final int COMPLETION_QUEUE_FULL = -2;
+
+    private static final VarHandle LONG = JAVA_LONG.varHandle();
+    private static final int INLINE_BYTES = Long.BYTES;
+
+    private final Transport transport;
+    private final CompletionQueue completionQueue;
+    private final SymmetricHeap heap;
+    private final MemorySegment memory;
+    private final int number;
+    private final int rank;
+    private final int peerRank;
+    private final int lane;
+    private final int depth;
+    private final int remoteKey;
+    private final long regionBytes;
+
+    private long posted;
+    private long rung;
+    private long retired;
+
+    /**
+     * Makes a queue pair; called by a {@link Transport}.
+     *
+     * @param transport carries its elements out
+     * @param number    the QP number: its place in the order of the rank's connections, from 0
+     * @param memory    {@link #memoryBytes(int)} bytes for the send queue and the doorbell record, zeroed
+     */
+    public QueuePair(final Transport transport, final int number, final int rank, final int peerRank, final int depth, final int lane,
+                     final MemorySegment memory) {
+        if (depth < 2 || Integer.bitCount(depth) != 1 || depth > 1 << 15) {
+            throw new IllegalArgumentException("sendQueueDepth=" + depth + ": a power of two, 2 to 32768");
+        }
+        if (memory.byteSize() < memoryBytes(depth)) {
+            throw new IllegalArgumentException("memory bytes=" + memory.byteSize() + ": at least " + memoryBytes(depth));
+        }
+        this.transport = transport;
+        this.completionQueue = transport.completionQueue(rank);
+        this.heap = transport.heap();
+        this.memory = memory;
+        this.number = number;
+        this.rank = rank;
+        this.peerRank = peerRank;
+        this.lane = lane;
+        this.depth = depth;
+        this.remoteKey = heap.key(peerRank);
+        this.regionBytes = heap.bytesPerRank();
+        completionQueue.register(this);
+    }
+
+    /** Bytes of memory a queue pair of {@code depth} elements needs. */
+    public static long memoryBytes(final int depth) {
+        return (long) depth * WorkQueueElement.SIZE_BYTES + SymmetricHeap.ALIGNMENT_BYTES;
+    }
+
+    /**
+     * Posts a write of {@code lengthBytes} from this rank's heap to the peer's.
+     *
+     * @param residentBytes how many of them, from the start, are moved (see {@link WorkQueueElement})
+     * @return {@link #POSTED}, {@link #SEND_QUEUE_FULL} or {@link #COMPLETION_QUEUE_FULL}
+     */
+    public int postWrite(final long localOffset, final long remoteOffset, final int lengthBytes, final int residentBytes) {
+        return post(WorkQueueElement.WRITE, remoteOffset, lengthBytes, residentBytes, localOffset);
+    }
+
+    /** Posts a write of one long, carried in the element, to an 8-byte-aligned place; results as {@link #postWrite}. */
+    public int postInline(final long remoteOffset, final long value) {
+        return post(WorkQueueElement.WRITE_INLINE, remoteOffset, INLINE_BYTES, INLINE_BYTES, value);
+    }
+
+    /** Posts an atomic addition to an 8-byte-aligned long; results as {@link #postWrite}. */
+    public int postAtomicAdd(final long remoteOffset, final long addend) {
+        return post(WorkQueueElement.ATOMIC_ADD, remoteOffset, INLINE_BYTES, INLINE_BYTES, addend);
+    }
+
+    private int post(final byte opcode, final long remoteOffset, final int lengthBytes, final int residentBytes, final long operand) {
+        if (remoteOffset < 0 || lengthBytes < 0 || remoteOffset > regionBytes - lengthBytes) {
+            throw new IndexOutOfBoundsException("remoteOffset=" + remoteOffset + " length=" + lengthBytes + ": region has " + regionBytes + " bytes");
+        }
+        if (heap.key(peerRank) != remoteKey) {
+            throw new IllegalStateException("peerRank=" + peerRank + ": its memory was revoked since queue pair " + number + " was connected");
+        }
+        if (posted - retired >= depth) {
+            return SEND_QUEUE_FULL;
+        }
+        if (posted == rung && !completionQueue.tryReserve()) {
+            return COMPLETION_QUEUE_FULL;
+        }
+        final int index = (int) posted;
+        WorkQueueElement.encode(memory, elementOffset(index), opcode, index, number, lengthBytes, remoteOffset, remoteKey, residentBytes, operand);
+        posted++;
+        return POSTED;
+    }
+
+    /** Publishes all elements posted since the last doorbell; does nothing if there are none. */
+    public void ringDoorbell() {
+        if (posted != rung) {
+            WorkQueueElement.setFlags(memory, elementOffset((int) posted - 1), WorkQueueElement.SIGNALED);
+            final long first = rung;
+            rung = posted;
+            LONG.setRelease(memory, (long) depth * WorkQueueElement.SIZE_BYTES, posted);
+            transport.doorbell(this, first, posted);
+        }
+    }
+
+    /** Elements posted and not yet published. */
+    public int unpublished() {
+        return (int) (posted - rung);
+    }
+
+    /** Count of elements published since the connection, as the doorbell record says. */
+    public long published() {
+        return (long) LONG.getAcquire(memory, (long) depth * WorkQueueElement.SIZE_BYTES);
+    }
+
+    /** Elements posted and not yet completed. */
+    public int outstanding() {
+        return (int) (posted - retired);
+    }
+
+    /** The send queue's memory: element {@code index} is at {@link #elementOffset(int)}. */
+    public MemorySegment memory() {
+        return memory;
+    }
+
+    /** Where the element with sequence number {@code index} lies in {@link #memory()}. */
+    public long elementOffset(final int index) {
+        return (long) (index & (depth - 1)) * WorkQueueElement.SIZE_BYTES;
+    }
+
+    /** The QP number: its place in the order of its rank's connections, from 0. */
+    public int number() {
+        return number;
+    }
+
+    /** The rank that posts. */
+    public int rank() {
+        return rank;
+    }
+
+    /** The rank written to. */
+    public int peerRank() {
+        return peerRank;
+    }
+
+    /** Which of an end point's parallel queue pairs this is. */
+    public int lane() {
+        return lane;
+    }
+
+    /** Elements the send queue holds. */
+    public int depth() {
+        return depth;
+    }
+
+    void retireThrough(final int index) {
+        retired += (index + 1) - (int) retired;
+    }
+}

@@ -1,0 +1,30 @@
+package io.expertlane.kernel.verbs;
+
+import static java.lang.foreign.ValueLayout.JAVA_LONG;
+
+import io.expertlane.kernel.memory.SymmetricHeap;
+import java.lang.foreign.MemorySegment;
+import java.lang.invoke.VarHandle;
+
+/** The effect of a {@link WorkQueueElement} on the peer's memory. Every transport ends here, so that all of them do the same. */
+public final class RemoteMemory {
+    private static final VarHandle LONG = JAVA_LONG.varHandle();
+
+    private RemoteMemory() {
+    }
+
+    /** Carries out the element at {@code at} of {@code queue}, posted by {@code rank}, on {@code peerRank}'s region. */
+    public static void apply(final SymmetricHeap heap, final int rank, final int peerRank, final MemorySegment queue, final long at) {
+        final MemorySegment target = heap.region(peerRank);
+        final long remoteOffset = WorkQueueElement.remoteOffset(queue, at);
+        switch (WorkQueueElement.opcode(queue, at)) {
+            case WorkQueueElement.WRITE -> MemorySegment.copy(heap.region(rank), WorkQueueElement.localOffset(queue, at), target, remoteOffset,
+                WorkQueueElement.residentBytes(queue, at));
+            case WorkQueueElement.WRITE_INLINE -> LONG.setRelease(target, remoteOffset, WorkQueueElement.operand(queue, at));
+            case WorkQueueElement.ATOMIC_ADD -> {
+                final long ignored = (long) LONG.getAndAdd(target, remoteOffset, WorkQueueElement.operand(queue, at));
+            }
+            default -> throw new IllegalStateException("opcode=" + WorkQueueElement.opcode(queue, at) + " at " + at + ": not an operation");
+        }
+    }
+}

@@ -1,0 +1,39 @@
+package io.expertlane.kernel.verbs;
+
+import io.expertlane.kernel.memory.SymmetricHeap;
+
+/**
+ * What carries verbs out: memory itself ({@link DirectTransport}), a NIC emulated on another thread, or a NIC model under a virtual
+ * clock. This is the seam between the kernels and whatever network they run on; kernels see nothing behind it.
+ *
+ * <p>Contract for implementations, that of a reliable connection (InfiniBand Architecture Specification, vol. 1, ch. 9): the
+ * elements of one queue pair take effect at the peer in posted order; {@link WorkQueueElement#WRITE_INLINE} and
+ * {@link WorkQueueElement#ATOMIC_ADD} have release semantics, so that a peer that reads the word with acquire semantics sees
+ * everything posted before it on that queue pair. Nothing is promised between different queue pairs.
+ */
+public interface Transport {
+    /** The memory that offsets refer to. */
+    SymmetricHeap heap();
+
+    /** The completion queue of {@code rank}: one a rank, shared by its queue pairs. */
+    CompletionQueue completionQueue(int rank);
+
+    /**
+     * Opens a queue pair.
+     *
+     * @param rank     the rank that will post to it
+     * @param peerRank the rank whose memory it writes to
+     * @param depth    elements its send queue holds, a power of two
+     * @param lane     which of an end point's parallel queue pairs it is, counted from 0: lane l is to use port l where the port is bound explicitly
+     */
+    QueuePair connect(int rank, int peerRank, int depth, int lane);
+
+    /** Whether {@code rank} may load from and store to {@code peerRank}'s region directly, without a queue pair. */
+    boolean isMapped(int rank, int peerRank);
+
+    /**
+     * Tells that the elements {@code first} (inclusive) to {@code end} (exclusive) of {@code queuePair} are there to be carried out.
+     * Called by {@link QueuePair#ringDoorbell()}, on the posting thread.
+     */
+    void doorbell(QueuePair queuePair, long first, long end);
+}
