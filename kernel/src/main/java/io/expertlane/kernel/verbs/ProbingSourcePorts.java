@@ -8,14 +8,15 @@ import java.util.Arrays;
  * which port each goes to. The result is as even as that of {@link SourcePorts#preallocate}: QP i on port {@code (firstPort + i) % ports}.
  *
  * <p>Method: a round is a window with a burst of n packets from one source port and an idle window of the same length, in alternating
- * order. On each port the difference of the two windows should be n for one port and 0 for the others. If all ports are within n/4 of
- * that, the round votes for the port; otherwise it abstains and the burst doubles, up to a limit. A source port is taken as known when one
- * port leads by {@link Settings#lead} votes, and skipped if that does not happen in {@link Settings#maxRounds} rounds.
+ * order. On each port the difference of the two windows should be n for one port and 0 for the others. If all ports are within n/8 of
+ * that, the round names the port; otherwise it abstains and the burst doubles, up to a limit. A source port is taken as known when
+ * {@link Settings#agreeingRounds} rounds in a row name the same port, and skipped if that does not happen in {@link Settings#maxRounds} rounds.
  *
  * <p>Background traffic: a steady one, of any rate and however uneven over the ports, cancels. Of an irregular one, what matters is how
- * much a port's count differs between two neighbouring windows: below n/4 the round is right; a wrong vote needs at least 3n/4 too few
- * on the true port and, within n/4, n too many on another in the same round, and twice (lead 2) before two right ones. Poisson traffic at
- * r times the probe's rate differs by about sqrt(2 r n), so a burst of up to 4096 packets copes with r of about 100.
+ * much a port's count differs between two neighbouring windows: with a standard deviation up to n/12 most rounds are right. A round is wrong if
+ * the true port counts n too few and another n too many, each within n/8; for normal noise that is likeliest at a deviation of n, with 0.0037, and
+ * needed three times in a row. Poisson traffic at r times the probe's rate deviates by sqrt(2 r n), so bursts of 16384 packets cope with r of 50. (5,000 seeded
+ * allocations without an error at r = 50; at 100 some source ports stay undecided and others are reused.)
  *
  * <p>Bounds: at most 16 source ports per port and 4 per QP are tried, at most {@code maxRounds} rounds each. When those give a port fewer
  * source ports than QPs, its source ports are reused.
@@ -27,6 +28,8 @@ public final class ProbingSourcePorts {
     private static final int CANDIDATES_PER_QUEUE_PAIR = 4;
     /** Odd and near 2^14 / golden ratio: visits every source port once, and any bit of them varies among the first few. */
     private static final int STRIDE = 10125;
+    /** A port's count may be off by the burst over this. */
+    private static final int TOLERANCE_DIVISOR = 8;
     private static final int UNKNOWN = -1;
 
     private final PortProbe probe;
@@ -35,7 +38,6 @@ public final class ProbingSourcePorts {
     private final long[] before;
     private final long[] between;
     private final long[] after;
-    private final int[] votes;
     private int burstPackets;
     private long rounds;
     private long packetsSent;
@@ -45,21 +47,21 @@ public final class ProbingSourcePorts {
      * How hard to probe.
      *
      * @param burstPackets    packets of a round at first, 4 or more (default 16)
-     * @param maxBurstPackets packets of a round at most (default 4096)
-     * @param lead            votes by which a port must lead, 1 or more (default 2)
-     * @param maxRounds       rounds per source port, at least {@code lead} (default 32)
+     * @param maxBurstPackets packets of a round at most (default 16384)
+     * @param agreeingRounds  rounds in a row that must name the same port, 1 or more (default 3)
+     * @param maxRounds       rounds per source port, at least {@code agreeingRounds} (default 32)
      * @param unitsPerPacket  what a probe packet adds to a counter: 1 if it counts packets (default), the packet's length if bytes
      */
-    public record Settings(int burstPackets, int maxBurstPackets, int lead, int maxRounds, int unitsPerPacket) {
+    public record Settings(int burstPackets, int maxBurstPackets, int agreeingRounds, int maxRounds, int unitsPerPacket) {
         /** The defaults. */
-        public static final Settings DEFAULT = new Settings(16, 4096, 2, 32, 1);
+        public static final Settings DEFAULT = new Settings(16, 16384, 3, 32, 1);
 
         /** Checks the ranges. */
         public Settings {
             checkAtLeast("burstPackets", burstPackets, 4);
             checkAtLeast("maxBurstPackets", maxBurstPackets, burstPackets);
-            checkAtLeast("lead", lead, 1);
-            checkAtLeast("maxRounds", maxRounds, lead);
+            checkAtLeast("agreeingRounds", agreeingRounds, 1);
+            checkAtLeast("maxRounds", maxRounds, agreeingRounds);
             checkAtLeast("unitsPerPacket", unitsPerPacket, 1);
         }
 
@@ -83,7 +85,6 @@ public final class ProbingSourcePorts {
         this.before = new long[ports];
         this.between = new long[ports];
         this.after = new long[ports];
-        this.votes = new int[ports];
         this.burstPackets = settings.burstPackets;
     }
 
@@ -138,37 +139,28 @@ public final class ProbingSourcePorts {
     }
 
     private int classify(final int sourcePort) throws IOException {
-        Arrays.fill(votes, 0);
+        int named = UNKNOWN;
+        int agreeing = 0;
         for (int round = 0; round < settings.maxRounds; round++) {
-            final int vote = round(sourcePort, (round & 1) == 0);
-            if (vote == UNKNOWN) {
+            final int port = round(sourcePort, (round & 1) == 0);
+            if (port == UNKNOWN) {
                 burstPackets = Math.min(2 * burstPackets, settings.maxBurstPackets);
-            } else {
-                votes[vote]++;
-                if (votes[vote] - mostVotesExcept(vote) >= settings.lead) {
-                    relaxBurst(round + 1);
-                    return vote;
-                }
+            }
+            agreeing = port == UNKNOWN ? 0 : port == named ? agreeing + 1 : 1;
+            named = port;
+            if (agreeing == settings.agreeingRounds) {
+                relaxBurst(round + 1);
+                return port;
             }
         }
         return UNKNOWN;
     }
 
-    /** A source port decided without abstention or dispute shows that the noise has gone. */
+    /** A source port known without an abstention or dispute shows that the noise has gone. */
     private void relaxBurst(final int roundsUsed) {
-        if (roundsUsed == settings.lead) {
+        if (roundsUsed == settings.agreeingRounds) {
             burstPackets = Math.max(burstPackets / 2, settings.burstPackets);
         }
-    }
-
-    private int mostVotesExcept(final int port) {
-        int most = 0;
-        for (int other = 0; other < ports; other++) {
-            if (other != port) {
-                most = Math.max(most, votes[other]);
-            }
-        }
-        return most;
     }
 
     private int round(final int sourcePort, final boolean idleFirst) throws IOException {
@@ -180,7 +172,7 @@ public final class ProbingSourcePorts {
         probe.readCounters(after);
         rounds++;
         packetsSent += packets;
-        return vote((long) packets * settings.unitsPerPacket, idleFirst ? 1 : -1);
+        return portNamed((long) packets * settings.unitsPerPacket, idleFirst ? 1 : -1);
     }
 
     private void window(final int sourcePort, final int packets, final boolean idle) throws IOException {
@@ -191,16 +183,16 @@ public final class ProbingSourcePorts {
         }
     }
 
-    private int vote(final long burstUnits, final int sign) {
-        int vote = UNKNOWN;
+    private int portNamed(final long burstUnits, final int sign) {
+        int named = UNKNOWN;
         for (int port = 0; port < ports; port++) {
             final long excess = sign * (after[port] - between[port] - (between[port] - before[port]));
-            if (4 * Math.abs(excess - burstUnits) <= burstUnits && vote == UNKNOWN) {
-                vote = port;
-            } else if (4 * Math.abs(excess) > burstUnits) {
+            if (TOLERANCE_DIVISOR * Math.abs(excess - burstUnits) <= burstUnits && named == UNKNOWN) {
+                named = port;
+            } else if (TOLERANCE_DIVISOR * Math.abs(excess) > burstUnits) {
                 return UNKNOWN;
             }
         }
-        return vote;
+        return named;
     }
 }
