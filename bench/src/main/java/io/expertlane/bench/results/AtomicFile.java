@@ -1,0 +1,41 @@
+package io.expertlane.bench.results;
+
+import java.io.IOException;
+import java.nio.channels.FileChannel;
+import java.nio.channels.WritableByteChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.util.UUID;
+
+/** Writes a file under a temporary name beside it, then renames: readers see the old file or the whole new one. */
+public final class AtomicFile {
+    /** Writes the contents. */
+    @FunctionalInterface
+    public interface Contents {
+        /** Writes all of it to {@code channel}. */
+        void writeTo(WritableByteChannel channel) throws IOException;
+    }
+
+    private AtomicFile() {
+    }
+
+    /** Writes {@code contents} to {@code file}; on failure the temporary file is removed and {@code file} is as it was. */
+    public static void write(final Path file, final Contents contents) throws IOException {
+        final Path temporary = temporarySibling(file);
+        try {
+            try (FileChannel channel = FileChannel.open(temporary, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
+                contents.writeTo(channel);
+            }
+            Files.move(temporary, file, StandardCopyOption.ATOMIC_MOVE);
+        } finally {
+            Files.deleteIfExists(temporary);
+        }
+    }
+
+    /** A hidden name in the same folder, hence on the same file system, that nothing else uses. */
+    static Path temporarySibling(final Path path) {
+        return path.resolveSibling("." + path.getFileName() + "." + UUID.randomUUID() + ".tmp");
+    }
+}

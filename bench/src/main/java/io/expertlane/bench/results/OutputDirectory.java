@@ -1,0 +1,176 @@
+package io.expertlane.bench.results;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.FileVisitResult;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.Path;
+import java.nio.file.SimpleFileVisitor;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.attribute.BasicFileAttributes;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.stream.Stream;
+
+/**
+ * A folder of results that appears whole or not at all: files go to a temporary sibling folder, {@link #commit()} renames it.
+ * Closed without a commit, or when the JVM is interrupted, nothing is left, parent folders made for it included.
+ * <p>Threading: one thread.
+ * <p>Failure: a target that exists and is not an empty folder is refused when opened, before any work is done.
+ */
+public final class OutputDirectory implements AutoCloseable {
+    private final Path target;
+    private final Path temporary;
+    private final Deque<Path> createdParents = new ArrayDeque<>();
+    private final Thread onInterrupt = new Thread(this::discard, "remove-temporary-output");
+    private boolean open = true;
+
+    private OutputDirectory(final Path target) {
+        this.target = target;
+        this.temporary = AtomicFile.temporarySibling(target);
+    }
+
+    /**
+     * Checks that {@link #open} can be expected to succeed later, and makes nothing.
+     *
+     * @param field name of the option that gave the folder, for messages
+     * @throws IllegalArgumentException if the target exists and is anything but an empty folder, or no folder can be made there
+     */
+    public static void check(final String field, final Path target) throws IOException {
+        requireFree(field, target);
+        Path ancestor = target.toAbsolutePath().normalize();
+        while (!Files.exists(ancestor, LinkOption.NOFOLLOW_LINKS)) {
+            ancestor = ancestor.getParent();
+        }
+        if (!Files.isDirectory(ancestor) || !Files.isWritable(ancestor)) {
+            throw new IllegalArgumentException(field + "=" + target + ": cannot be made (" + ancestor + " is no writable folder)");
+        }
+    }
+
+    /**
+     * Makes the temporary folder for {@code target}.
+     *
+     * @param field name of the option that gave the folder, for messages
+     * @throws IllegalArgumentException if the target exists and is anything but an empty folder, or cannot be made
+     */
+    public static OutputDirectory open(final String field, final Path target) throws IOException {
+        requireFree(field, target);
+        final Path real = Files.exists(target) ? target.toRealPath() : target.toAbsolutePath().normalize();
+        if (real.getFileName() == null) {
+            throw new IllegalArgumentException(field + "=" + target + ": expected a folder below the root");
+        }
+        final OutputDirectory directory = new OutputDirectory(real);
+        try {
+            directory.createParents(real.getParent());
+            Files.createDirectory(directory.temporary);
+        } catch (final IOException e) {
+            directory.discard();
+            throw new IllegalArgumentException(field + "=" + target + ": cannot be made (" + e + ")", e);
+        }
+        directory.discardOnInterrupt();
+        return directory;
+    }
+
+    private void discardOnInterrupt() {
+        try {
+            Runtime.getRuntime().addShutdownHook(onInterrupt);
+        } catch (final IllegalStateException _) {
+            // Opened to keep what is done while the JVM shuts down: close() still discards.
+        }
+    }
+
+    private static void requireFree(final String field, final Path target) throws IOException {
+        if (!Files.exists(target, LinkOption.NOFOLLOW_LINKS)) {
+            return;
+        }
+        if (!Files.isDirectory(target)) {
+            throw new IllegalArgumentException(field + "=" + target + ": exists and is not a folder");
+        }
+        try (Stream<Path> entries = Files.list(target)) {
+            if (entries.findAny().isPresent()) {
+                throw new IllegalArgumentException(field + "=" + target + ": exists and is not empty");
+            }
+        }
+    }
+
+    private void createParents(final Path parent) throws IOException {
+        if (!Files.isDirectory(parent)) {
+            createParents(parent.getParent());
+            Files.createDirectory(parent);
+            createdParents.push(parent);
+        }
+    }
+
+    /** Where the folder will be after {@link #commit()}. */
+    public Path target() {
+        return target;
+    }
+
+    /** Where to write the file that will be {@code target/name}. */
+    public Path file(final String name) {
+        return temporary.resolve(name);
+    }
+
+    /** Renames the temporary folder to the target. */
+    public void commit() throws IOException {
+        Files.deleteIfExists(target);
+        Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE);
+        open = false;
+        forgetInterrupt();
+    }
+
+    /** Removes everything that was written, unless it was committed. */
+    @Override
+    public void close() {
+        if (open) {
+            open = false;
+            forgetInterrupt();
+            discard();
+        }
+    }
+
+    private void forgetInterrupt() {
+        try {
+            Runtime.getRuntime().removeShutdownHook(onInterrupt);
+        } catch (final IllegalStateException _) {
+            // The JVM shuts down and the hook runs already: after a commit it finds nothing, else it removes the same files.
+        }
+    }
+
+    private void discard() {
+        try {
+            if (Files.exists(temporary)) {
+                Files.walkFileTree(temporary, new Deletion());
+            }
+            for (final Path parent : createdParents) {
+                deleteIfEmpty(parent);
+            }
+        } catch (final IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    private static void deleteIfEmpty(final Path folder) throws IOException {
+        try (Stream<Path> entries = Files.list(folder)) {
+            if (entries.findAny().isPresent()) {
+                return;
+            }
+        }
+        Files.delete(folder);
+    }
+
+    private static final class Deletion extends SimpleFileVisitor<Path> {
+        @Override
+        public FileVisitResult visitFile(final Path file, final BasicFileAttributes attributes) throws IOException {
+            Files.delete(file);
+            return FileVisitResult.CONTINUE;
+        }
+
+        @Override
+        public FileVisitResult postVisitDirectory(final Path folder, final IOException failure) throws IOException {
+            Files.delete(folder);
+            return FileVisitResult.CONTINUE;
+        }
+    }
+}
