@@ -1,0 +1,168 @@
+package io.expertlane.bench.cli;
+
+import io.expertlane.bench.results.Environment;
+import io.expertlane.bench.results.Json;
+import io.expertlane.bench.results.OutputDirectory;
+import io.expertlane.bench.suite.Preset;
+import io.expertlane.bench.suite.Presets;
+import io.expertlane.bench.suite.SuiteRun;
+import io.expertlane.bench.suite.Summary;
+import io.expertlane.bench.suite.SummaryTable;
+import io.expertlane.bench.suite.Trial;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.io.PrintWriter;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.time.Clock;
+import java.time.ZoneOffset;
+import java.time.format.DateTimeFormatter;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeSet;
+import java.util.concurrent.Callable;
+import java.util.regex.Pattern;
+import java.util.regex.PatternSyntaxException;
+import org.openjdk.jmh.results.format.ResultFormatFactory;
+import org.openjdk.jmh.results.format.ResultFormatType;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/** Runs a preset of the JMH suite, prints a table, keeps the results. */
+@Command(
+    name = "bench",
+    description = {
+        "Measures dispatch, combine and their parts on this machine with JMH.",
+        "Writes jmh.json (raw), summary.json and environment.json to a new folder under the results folder."
+    },
+    mixinStandardHelpOptions = true,
+    footerHeading = "%nColumns:%n",
+    footer = {
+        "  time/op      mean time of one operation; error is half of the 99.9 %% interval",
+        "  GB/s         bytes that the operation moves / time, 10^9 bytes a second",
+        "  of roofline  GB/s / GB/s of a plain copy in the same run",
+        "  B/op         heap bytes allocated by an operation; 0 is the aim",
+        "",
+        "Ctrl-C stops the run and keeps what is done (exit code 130). A wrong answer",
+        "fails its benchmark and the command (exit code 1).",
+        "",
+        "Examples:",
+        "  expertlane bench                          everything in the preset",
+        "  expertlane bench --include Codec          what has Codec in its name",
+        "  expertlane bench --json > today.json      the summary for a script",
+        "  java -jar bench/target/benchmarks.jar -l  JMH itself, all its options"
+    })
+final class BenchCommand implements Callable<Integer> {
+    private static final DateTimeFormatter RUN_TIME = DateTimeFormatter.ofPattern("uuuu-MM-dd'T'HHmmss").withZone(ZoneOffset.UTC);
+    private static final int EXIT_FAILED = 1;
+    private static final int EXIT_INTERRUPTED = 130;
+
+    private final Map<String, Preset> presets;
+    private final Clock clock;
+
+    @Spec
+    private CommandSpec spec;
+
+    @Option(names = "--preset", paramLabel = "NAME", defaultValue = "quick", description = "What to run: quick (about 3 minutes). Default: ${DEFAULT-VALUE}.")
+    private String presetName;
+
+    @Option(names = "--include", paramLabel = "REGEX", description = "Only benchmarks whose name contains a match, and the rooflines they are held against.")
+    private String include;
+
+    @Option(names = "--results", paramLabel = "DIR", description = "Folder that takes the run's folder. Default: results in the source tree.")
+    private Path resultsFolder;
+
+    @Option(names = "--json", description = "Print the summary as JSON instead of a table.")
+    private boolean json;
+
+    BenchCommand() {
+        this(Presets.all(), Clock.systemUTC());
+    }
+
+    BenchCommand(final Map<String, Preset> presets, final Clock clock) {
+        this.presets = presets;
+        this.clock = clock;
+    }
+
+    @Override
+    public Integer call() throws IOException {
+        final List<Trial> trials = trials();
+        final PrintWriter err = spec.commandLine().getErr();
+        final Environment environment = Environment.capture(clock, Path.of("/"), ExpertlaneCommand.home(),
+            spec.root().commandLine().getParseResult().originalArgs());
+        final Path parent = resultsFolder != null ? resultsFolder : ExpertlaneCommand.home().orElse(Path.of("")).resolve("results");
+        final Path target = parent.resolve(RUN_TIME.format(environment.date()) + "-" + environment.shortCommit());
+        OutputDirectory.check("--results", target);
+        try (Interruption interruption = new Interruption()) {
+            final SuiteRun run = SuiteRun.of(trials, interruption::stopRequested, err, ExpertlaneCommand.errorStreamIsTerminal());
+            final Summary summary = Summary.of(presetName, run);
+            if (!summary.rows().isEmpty()) {
+                keep(target, run, summary, environment);
+            }
+            print(summary);
+            return exitCode(summary);
+        }
+    }
+
+    private List<Trial> trials() {
+        final Preset preset = presets.get(presetName);
+        if (preset == null) {
+            throw new UsageException("--preset", presetName, "expected one of " + new TreeSet<>(presets.keySet()));
+        }
+        final Pattern wanted = includePattern();
+        final List<Trial> trials = preset.trials(name -> wanted.matcher(name).find());
+        if (trials.isEmpty()) {
+            throw new UsageException("--include", include, "matches no benchmark of preset " + presetName);
+        }
+        return trials;
+    }
+
+    private Pattern includePattern() {
+        try {
+            return Pattern.compile(include == null ? "" : include);
+        } catch (final PatternSyntaxException e) {
+            throw new UsageException("--include", include, "not a regular expression (" + e.getDescription() + ")");
+        }
+    }
+
+    private void keep(final Path target, final SuiteRun run, final Summary summary, final Environment environment) throws IOException {
+        try (OutputDirectory directory = OutputDirectory.open("--results", target)) {
+            writeRaw(directory.file("jmh.json"), run);
+            Json.write(directory.file("summary.json"), summary);
+            Json.write(directory.file("environment.json"), environment);
+            directory.commit();
+            spec.commandLine().getErr().println("results: " + directory.target());
+        }
+    }
+
+    private static void writeRaw(final Path file, final SuiteRun run) throws IOException {
+        try (PrintStream raw = new PrintStream(file.toFile(), StandardCharsets.UTF_8)) {
+            ResultFormatFactory.getInstance(ResultFormatType.JSON, raw).writeOut(run.measured().stream().map(SuiteRun.Measured::result).toList());
+            if (raw.checkError()) {
+                throw new IOException("cannot write " + file);
+            }
+        }
+    }
+
+    private void print(final Summary summary) {
+        final PrintWriter out = spec.commandLine().getOut();
+        if (json) {
+            out.println(Json.text(summary));
+        } else {
+            SummaryTable.lines(summary).forEach(out::println);
+        }
+        out.flush();
+    }
+
+    private int exitCode(final Summary summary) {
+        final PrintWriter err = spec.commandLine().getErr();
+        summary.failed().forEach(f -> err.println("expertlane: " + f.benchmark() + " " + f.params() + " failed: " + f.reason()));
+        if (summary.interrupted()) {
+            err.println("expertlane: interrupted, " + summary.rows().size() + " benchmarks kept");
+            return EXIT_INTERRUPTED;
+        }
+        return summary.failed().isEmpty() ? 0 : EXIT_FAILED;
+    }
+}

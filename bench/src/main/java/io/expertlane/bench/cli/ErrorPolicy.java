@@ -1,0 +1,60 @@
+package io.expertlane.bench.cli;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.util.Objects;
+import picocli.CommandLine;
+import picocli.CommandLine.ParameterException;
+
+/**
+ * What the user sees when a command fails. Bad input, refused by the command line, the readers or the kernel
+ * ({@link IllegalArgumentException}), and files that cannot be read or written ({@link IOException}) are one line and exit code 2;
+ * anything else is a fault of ours: a stack trace and exit code 1.
+ */
+final class ErrorPolicy {
+    private static final String PREFIX = "expertlane: ";
+
+    private ErrorPolicy() {
+    }
+
+    /** Makes {@code commandLine} and its subcommands follow the policy. */
+    static void install(final CommandLine commandLine) {
+        commandLine.setParameterExceptionHandler((failure, _) -> badParameter(failure));
+        commandLine.setExecutionExceptionHandler((failure, command, _) -> failed(failure, command));
+    }
+
+    private static int badParameter(final ParameterException failure) {
+        final CommandLine command = failure.getCommandLine();
+        command.getErr().println(PREFIX + parameterMessage(failure) + " (see " + command.getCommandSpec().qualifiedName() + " --help)");
+        return CommandLine.ExitCode.USAGE;
+    }
+
+    /** Picocli's first line, in the form {@code field=value: limit} where it blames a value. */
+    private static String parameterMessage(final ParameterException failure) {
+        final String line = oneLine(failure);
+        final String blamed = "Invalid value for option '";
+        if (failure.getValue() == null || !line.startsWith(blamed)) {
+            return line;
+        }
+        final int nameEnd = line.indexOf('\'', blamed.length());
+        return line.substring(blamed.length(), nameEnd) + "=" + failure.getValue() + line.substring(line.indexOf(": ", nameEnd));
+    }
+
+    private static int failed(final Exception failure, final CommandLine command) {
+        if (failure instanceof IllegalArgumentException) {
+            command.getErr().println(PREFIX + oneLine(failure));
+            return CommandLine.ExitCode.USAGE;
+        }
+        if (failure instanceof IOException || failure instanceof UncheckedIOException) {
+            final Throwable cause = failure instanceof UncheckedIOException ? failure.getCause() : failure;
+            command.getErr().println(PREFIX + cause.getClass().getSimpleName() + ": " + oneLine(cause));
+            return CommandLine.ExitCode.USAGE;
+        }
+        failure.printStackTrace(command.getErr());
+        return CommandLine.ExitCode.SOFTWARE;
+    }
+
+    private static String oneLine(final Throwable failure) {
+        return Objects.toString(failure.getMessage(), failure.getClass().getName()).lines().findFirst().orElse("").strip();
+    }
+}

@@ -1,0 +1,59 @@
+package io.expertlane.bench.cli;
+
+import java.nio.file.Path;
+import java.util.Optional;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+/** The command {@code expertlane}. Exit codes: 0 done, 1 failed, 2 bad input. */
+@Command(
+    name = "expertlane",
+    description = "Dispatch and combine of mixture-of-experts models: measured on this machine, simulated on modelled NICs.",
+    mixinStandardHelpOptions = true,
+    versionProvider = Version.class,
+    subcommands = {BenchCommand.class},
+    synopsisSubcommandLabel = "COMMAND",
+    footerHeading = "%nExamples:%n",
+    footer = {
+        "  expertlane bench                     measure this machine, about 3 minutes",
+        "  expertlane bench --include Memory    only what has Memory in its name",
+        "  expertlane COMMAND --help            options and examples of a command",
+        "",
+        "Exit codes: 0 done, 1 failed, 2 bad input (one line on the error stream)."
+    })
+public final class ExpertlaneCommand implements Runnable {
+    @Spec
+    private CommandSpec spec;
+
+    /** Runs the command line and exits. */
+    public static void main(final String[] args) {
+        System.exit(commandLine().execute(args));
+    }
+
+    /** The command line with its error policy; tests set its output streams. */
+    static CommandLine commandLine() {
+        final CommandLine commandLine = new CommandLine(new ExpertlaneCommand());
+        commandLine.setUsageHelpAutoWidth(true);
+        commandLine.setCaseInsensitiveEnumValuesAllowed(true);
+        ErrorPolicy.install(commandLine);
+        return commandLine;
+    }
+
+    /** Root of the source tree, told by the launcher; empty where the jar was started by hand. */
+    static Optional<Path> home() {
+        return Optional.ofNullable(System.getProperty("expertlane.home")).map(Path::of);
+    }
+
+    /** Whether the error stream is a terminal, told by the launcher: then progress is one line that is overwritten. */
+    static boolean errorStreamIsTerminal() {
+        return Boolean.getBoolean("expertlane.terminal");
+    }
+
+    @Override
+    public void run() {
+        throw new ParameterException(spec.commandLine(), "COMMAND is missing, expected one of " + spec.subcommands().keySet());
+    }
+}

@@ -1,0 +1,43 @@
+package io.expertlane.bench.suite;
+
+import java.util.List;
+import java.util.Map;
+
+/**
+ * The presets of the suite, as data: the one place that says what is run, for how long, how many bytes it moves and what it is held against.
+ * Bytes are payload: BF16 rows read, whatever else an operation touches, so that a ratio says how far it is from copying the same rows.
+ */
+public final class Presets {
+    /** A copy of rows from memory to memory, one thread: the ceiling of whatever moves rows through memory. */
+    private static final String MEMORY_COPY = "RowMemoryBenchmark.copyMemoryToMemory";
+    /** A copy of a row in the cache, one thread: the ceiling of row operations on rows in the cache. */
+    private static final String CACHE_COPY = "CodecBenchmark.copy";
+
+    /** For benchmarks on memory that is larger than the caches: these vary more. */
+    private static final Timing QUICK_MEMORY = new Timing(1, 2, 5, 500);
+    /** For benchmarks in the cache. */
+    private static final Timing QUICK_CACHE = new Timing(1, 2, 5, 200);
+
+    /** About three minutes on two cores. */
+    private static final Preset QUICK = new Preset("quick", List.of(
+        PresetRow.timed(MEMORY_COPY, QUICK_MEMORY).moving(Presets::rowBytes),
+        PresetRow.timed("RowMemoryBenchmark.copyCacheToMemory", QUICK_MEMORY).moving(Presets::rowBytes).against(MEMORY_COPY),
+        PresetRow.timed("RowMemoryBenchmark.readMemory", QUICK_MEMORY).moving(Presets::rowBytes).against(MEMORY_COPY),
+        PresetRow.timed("RowMemoryBenchmark.reduce8", QUICK_MEMORY).moving(Presets::rowBytes).against(MEMORY_COPY),
+        PresetRow.timed(CACHE_COPY, QUICK_CACHE).param("codec", "vector").moving(Presets::rowBytes),
+        PresetRow.timed("CodecBenchmark.quantizeFp8", QUICK_CACHE).moving(Presets::rowBytes).against(CACHE_COPY),
+        PresetRow.timed("CodecBenchmark.dequantizeFp8", QUICK_CACHE).moving(Presets::rowBytes).against(CACHE_COPY),
+        PresetRow.timed("CodecBenchmark.reduce8", QUICK_CACHE).moving(params -> 8 * rowBytes(params)).against(CACHE_COPY)));
+
+    private Presets() {
+    }
+
+    /** All presets by name. */
+    public static Map<String, Preset> all() {
+        return Map.of(QUICK.name(), QUICK);
+    }
+
+    private static long rowBytes(final Map<String, String> params) {
+        return Long.parseLong(params.get("hidden")) * Short.BYTES;
+    }
+}

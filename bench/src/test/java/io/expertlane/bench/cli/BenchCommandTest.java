@@ -1,0 +1,123 @@
+package io.expertlane.bench.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.expertlane.bench.results.Json;
+import io.expertlane.bench.suite.Preset;
+import io.expertlane.bench.suite.PresetRow;
+import io.expertlane.bench.suite.Timing;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Clock;
+import java.time.Instant;
+import java.time.ZoneOffset;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import picocli.CommandLine;
+import tools.jackson.databind.JsonNode;
+
+class BenchCommandTest {
+    private static final Clock CLOCK = Clock.fixed(Instant.parse("2026-01-02T03:04:05Z"), ZoneOffset.UTC);
+    private static final Timing SHORT = new Timing(1, 0, 1, 10);
+    private static final Preset SAMPLE = new Preset("sample", List.of(
+        PresetRow.timed("SampleBenchmark.copy", SHORT).param("lengthBytes", "65536").moving(p -> Long.parseLong(p.get("lengthBytes"))),
+        PresetRow.timed("SampleBenchmark.wrongAnswer", SHORT),
+        PresetRow.timed("SampleBenchmark.allocate", SHORT).param("lengthBytes", "4096").moving(p -> Long.parseLong(p.get("lengthBytes")))
+            .against("SampleBenchmark.copy")));
+
+    @TempDir
+    private Path folder;
+    private final StringWriter out = new StringWriter();
+    private final StringWriter err = new StringWriter();
+
+    /** Several builds may run on one machine; these numbers are not looked at. */
+    @BeforeAll
+    static void ignoreLock() {
+        System.setProperty("jmh.ignoreLock", "true");
+    }
+
+    @Test
+    void keepsWhatFinishedAndFailsForAWrongAnswer() throws IOException {
+        final int exitCode = execute("--preset", "sample", "--results", folder.resolve("r").toString(), "--json");
+        assertThat(exitCode).as(err.toString()).isEqualTo(1);
+        assertThat(err.toString()).contains("expertlane: SampleBenchmark.wrongAnswer {lengthBytes=4096} failed: "
+            + "java.lang.IllegalStateException: row 3 is not the row sent").contains("[4/4] SampleBenchmark.allocate lengthBytes=4096");
+
+        final Path run = folder.resolve("r/2026-01-02T030405-nocommit");
+        final JsonNode summary = Json.mapper().readTree(run.resolve("summary.json"));
+        assertThat(Json.mapper().readTree(out.toString())).isEqualTo(summary);
+        assertThat(summary.get("rows").valueStream().map(r -> r.get("benchmark").asString()))
+            .containsExactly("SampleBenchmark.copy", "SampleBenchmark.wrongAnswer", "SampleBenchmark.allocate");
+        final JsonNode copy = summary.at("/rows/0");
+        final JsonNode allocate = summary.at("/rows/2");
+        assertThat(copy.get("gigabytesPerSecond").asDouble()).isEqualTo(65536 / copy.get("nanosPerOp").asDouble());
+        assertThat(copy.get("roofline").isNull()).isTrue();
+        assertThat(allocate.get("rooflineRatio").asDouble())
+            .isEqualTo(allocate.get("gigabytesPerSecond").asDouble() / copy.get("gigabytesPerSecond").asDouble());
+        assertThat(allocate.get("allocatedBytesPerOp").asDouble()).as("the array, and what the harness adds").isBetween(4096.0, 16_384.0);
+        assertThat(summary.at("/rows/1/bytesPerOp").isNull()).isTrue();
+        assertThat(summary.at("/failed/0/params/lengthBytes").asString()).isEqualTo("4096");
+
+        assertThat(Json.mapper().readTree(run.resolve("jmh.json")).size()).isEqualTo(3);
+        assertThat(Json.mapper().readTree(run.resolve("environment.json")).at("/commandLine").toString()).contains("--preset");
+        assertThat(entries(folder.resolve("r"))).containsExactly(run);
+    }
+
+    @Test
+    void runsTheRooflineOfWhatIsAskedForAndPrintsATable() throws IOException {
+        final int exitCode = execute("--preset", "sample", "--include", "alloc", "--results", folder.toString());
+        assertThat(exitCode).as(err.toString()).isZero();
+        assertThat(out.toString().lines().map(l -> l.split(" ")[0]))
+            .containsExactly("benchmark", "SampleBenchmark.copy", "SampleBenchmark.allocate");
+        assertThat(err.toString()).contains("results: ");
+    }
+
+    @Test
+    void writesNothingWhereNothingFinished() throws IOException {
+        final Preset wrong = new Preset("wrong", List.of(PresetRow.timed("SampleBenchmark.wrongAnswer", SHORT).param("lengthBytes", "4096")));
+        final BenchCommand command = new BenchCommand(Map.of("wrong", wrong), CLOCK);
+        assertThat(execute(command, "--preset", "wrong", "--results", folder.resolve("r").toString())).isEqualTo(1);
+        assertThat(entries(folder)).isEmpty();
+    }
+
+    @Test
+    void refusesBadInputBeforeMeasuring() throws IOException {
+        Files.writeString(folder.resolve("file"), "");
+        assertUsage("expertlane: --preset=slow: expected one of [sample]", "--preset", "slow");
+        assertUsage("expertlane: --include=(: not a regular expression (Unclosed group)", "--preset", "sample", "--include", "(");
+        assertUsage("expertlane: --include=zzz: matches no benchmark of preset sample", "--preset", "sample", "--include", "zzz");
+        final Path below = folder.resolve("file/2026-01-02T030405-nocommit");
+        assertUsage("expertlane: --results=" + below + ": cannot be made (" + folder.resolve("file") + " is no writable folder)",
+            "--preset", "sample", "--results", folder.resolve("file").toString());
+    }
+
+    private void assertUsage(final String line, final String... arguments) {
+        err.getBuffer().setLength(0);
+        assertThat(execute(arguments)).isEqualTo(2);
+        assertThat(err.toString()).isEqualTo(line + System.lineSeparator());
+        assertThat(out.toString()).isEmpty();
+    }
+
+    private int execute(final String... arguments) {
+        return execute(new BenchCommand(Map.of("sample", SAMPLE), CLOCK), arguments);
+    }
+
+    private int execute(final BenchCommand command, final String... arguments) {
+        final CommandLine commandLine = new CommandLine(command).setOut(new PrintWriter(out, true)).setErr(new PrintWriter(err, true));
+        ErrorPolicy.install(commandLine);
+        return commandLine.execute(arguments);
+    }
+
+    private static List<Path> entries(final Path folder) throws IOException {
+        try (Stream<Path> files = Files.list(folder)) {
+            return files.toList();
+        }
+    }
+}
