@@ -1,0 +1,58 @@
+package io.expertlane.kernel.exchange;
+
+/**
+ * How a message is cut into work queue elements: into equal parts over the queue pairs of an end point (source paper, L1), then into
+ * elements of at most a given length (L2).
+ */
+final class MessageSplit {
+    private static final int PART_MULTIPLE_BYTES = 8;
+
+    private final int[] queuePair;
+    private final int[] offset;
+    private final int[] length;
+    private final int[] resident;
+
+    MessageSplit(final int messageBytes, final int residentBytes, final int queuePairs, final int segmentBytes) {
+        final int unit = queuePairs * PART_MULTIPLE_BYTES;
+        final int partBytes = (messageBytes + unit - 1) / unit * PART_MULTIPLE_BYTES;
+        final int elementsPerPart = Math.ceilDiv(Math.min(partBytes, messageBytes), segmentBytes);
+        int count = 0;
+        final int[][] elements = new int[queuePairs * elementsPerPart][];
+        for (int part = 0; part * partBytes < messageBytes; part++) {
+            final int end = Math.min((part + 1) * partBytes, messageBytes);
+            for (int from = part * partBytes; from < end; from += Math.min(segmentBytes, end - from)) {
+                elements[count++] = new int[] {part, from, Math.min(segmentBytes, end - from)};
+            }
+        }
+        queuePair = new int[count];
+        offset = new int[count];
+        length = new int[count];
+        resident = new int[count];
+        for (int element = 0; element < count; element++) {
+            queuePair[element] = elements[element][0];
+            offset[element] = elements[element][1];
+            length[element] = elements[element][2];
+            resident[element] = Math.clamp(residentBytes - offset[element], 0, length[element]);
+        }
+    }
+
+    int elements() {
+        return length.length;
+    }
+
+    int queuePair(final int element) {
+        return queuePair[element];
+    }
+
+    int offset(final int element) {
+        return offset[element];
+    }
+
+    int length(final int element) {
+        return length[element];
+    }
+
+    int resident(final int element) {
+        return resident[element];
+    }
+}
