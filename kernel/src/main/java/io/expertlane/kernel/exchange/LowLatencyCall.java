@@ -124,6 +124,7 @@ public final class LowLatencyCall {
 
     void begin(final long number, final MemorySegment tokenRows, final Routing choice) {
         final long start = nanoClock.getAsLong();
+        assignSlots(choice);
         callNumber = number;
         tokens = tokenRows;
         routing = choice;
@@ -131,7 +132,6 @@ public final class LowLatencyCall {
         reduceWanted = false;
         released = false;
         combined = null;
-        assignSlots();
         token = 0;
         selection = NOT_PACKED;
         signal = 0;
@@ -140,15 +140,21 @@ public final class LowLatencyCall {
         stageTimes.add(Stage.ROUTING_MAP, nanoClock.getAsLong() - start);
     }
 
-    private void assignSlots() {
+    private void assignSlots(final Routing choice) {
         Arrays.fill(sentCounts, 0);
-        final int count = routing.tokens();
+        final int count = choice.tokens();
         for (int t = 0; t < count; t++) {
             for (int k = 0; k < topK; k++) {
-                final int expert = routing.expert(t, k);
+                final int expert = choice.expert(t, k);
                 if (expert != Routing.NONE) {
                     slots[t * topK + k] = sentCounts[expert]++;
                 }
+            }
+        }
+        for (int expert = 0; expert < sentCounts.length; expert++) {
+            if (sentCounts[expert] > shape.maxTokensPerRank()) {
+                throw new IllegalArgumentException("expert=" + expert + ": selected " + sentCounts[expert]
+                    + " times by rank " + rank + ", more than maxTokensPerRank=" + shape.maxTokensPerRank());
             }
         }
     }

@@ -100,7 +100,8 @@ public final class LowLatencyExchange {
      * @param tokens  BF16 [T, H], row-major; must stay unchanged until {@link LowLatencyCall#isSent()}. Not read if payload is omitted.
      * @param routing the gate's choice for the T tokens, T from 0 to M; must stay unchanged until the call is over
      * @return the call, an object that is used again two calls later
-     * @throws IllegalArgumentException if sizes do not fit the shape
+     * @throws IllegalArgumentException if sizes do not fit the shape, or an expert is selected more than M times, which takes tokens that
+     *                                  select it more than once
      * @throws IllegalStateException    if two calls are live already
      */
     public LowLatencyCall dispatch(final MemorySegment tokens, final Routing routing) {
@@ -120,8 +121,8 @@ public final class LowLatencyExchange {
         if (!call.isOver()) {
             throw new IllegalStateException("live calls=2: combine or release call " + (callNumber - 1) + " first");
         }
+        call.begin(callNumber + 1, tokens, routing);
         callNumber++;
-        call.begin(callNumber, tokens, routing);
         return call;
     }
 
