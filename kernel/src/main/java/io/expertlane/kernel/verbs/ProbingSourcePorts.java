@@ -13,10 +13,10 @@ import java.util.Arrays;
  * {@link Settings#agreeingRounds} rounds in a row name the same port, and skipped if that does not happen in {@link Settings#maxRounds} rounds.
  *
  * <p>Background traffic: a steady one, of any rate and however uneven over the ports, cancels. Of an irregular one, what matters is how
- * much a port's count differs between two neighbouring windows: with a standard deviation up to n/12 most rounds are right. A round is wrong if
- * the true port counts n too few and another n too many, each within n/8; for normal noise that is likeliest at a deviation of n, with 0.0037, and
- * needed three times in a row. Poisson traffic at r times the probe's rate deviates by sqrt(2 r n), so bursts of 16384 packets cope with r of 50. (5,000 seeded
- * allocations without an error at r = 50; at 100 some source ports stay undecided and others are reused.)
+ * much a port's count differs between two neighbouring windows: with a standard deviation up to n/12 most rounds are right. A round is wrong
+ * if the true port counts n too few and another n too many, each within n/8; for normal noise that is likeliest at a deviation of n, with
+ * 0.0037, and needed three times in a row. Poisson traffic at r times the probe's rate deviates by sqrt(2 r n), so bursts of 16384 packets
+ * cope with r of 50: 5,000 seeded allocations without an error. At r of 100 some source ports stay undecided and others are reused.
  *
  * <p>Bounds: at most 16 source ports per port and 4 per QP are tried, at most {@code maxRounds} rounds each. When those give a port fewer
  * source ports than QPs, its source ports are reused.
