@@ -35,7 +35,7 @@ public final class LinuxEcmp implements Callable<Integer> {
     /** First QP numbers of the two ends, as a driver that counts up from a low number gives them. */
     private static final int FIRST_LOCAL_QP_NUMBER = 0x100;
     private static final int FIRST_REMOTE_QP_NUMBER = 0x200;
-    private static final String ROW = "%-12s %-36s %-36s %-36s %s%n";
+    private static final String ROW = "%-11s %-31s %-31s %-31s %s%n";
     private static final int FIXED = 0;
     private static final int HASHED = 1;
     private static final int ALLOCATED = 2;
