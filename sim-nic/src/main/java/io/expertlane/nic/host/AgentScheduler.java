@@ -1,0 +1,268 @@
+package io.expertlane.nic.host;
+
+import io.expertlane.kernel.exchange.Stage;
+import io.expertlane.kernel.exchange.WorkMeter;
+import io.expertlane.kernel.verbs.QueuePair;
+import io.expertlane.kernel.verbs.WorkQueueElement;
+import io.expertlane.nic.device.DoorbellClock;
+import io.expertlane.nic.device.NicListener;
+import io.expertlane.nic.device.SimulatedTransport;
+import io.expertlane.nic.profile.HostProfile;
+import io.expertlane.nic.time.Simulation;
+import java.util.Arrays;
+import java.util.function.BooleanSupplier;
+import java.util.function.LongSupplier;
+import org.agrona.concurrent.Agent;
+
+/**
+ * Drives the ranks' agents under the virtual clock.
+ *
+ * <p>Each agent has a clock of its own. When it is woken its clock is at the simulation's time; the work it reports to {@link #meter()}, the
+ * elements it posts and the doorbells it rings advance it, and a doorbell takes effect at the time its agent's clock then shows. If
+ * {@code doWork()} did something the agent is called again when the simulation gets to its clock; if not it sleeps until a word it may
+ * poll arrives (an inline write or an atomic: the operations with release semantics) or one of its rank's elements completes.
+ * Arrivals while it is awake, or while it is being woken, cost no further wake-up.
+ *
+ * <p>Cost of work: bytes over the profile's copy bandwidth. Cost of posting: elements and doorbells are spread evenly over the issuers;
+ * the fence before a doorbell delays that doorbell only.
+ *
+ * <p>Threading: one thread at a time.
+ *
+ * <p>Failure: {@link #runUntil} throws {@link DeadlockException} if nothing is left that could happen and the condition does not hold.
+ */
+public final class AgentScheduler {
+    private static final int NOBODY = -1;
+    private static final double PICOS_PER_NANO = 1e3;
+    private static final int STAGES = Stage.values().length;
+
+    private final SimulatedTransport transport;
+    private final Simulation simulation;
+    private final int wakeHandler;
+    private final double picosPerByte;
+    private final long postPicos;
+    private final long doorbellPicos;
+    private final long fencePicos;
+    private final long pollPicos;
+
+    private final WorkMeter meter = this::charge;
+    private final LongSupplier nanoClock = () -> nowPicos() / 1000;
+
+    /** By agent. */
+    private Agent[] agents = new Agent[16];
+    private int[] ranks = new int[16];
+    private int[] nextOfRank = new int[16];
+    private long[] clockPicos = new long[16];
+    private boolean[] awake = new boolean[16];
+    private long[] stagePicos = new long[16 * STAGES];
+    private int agentCount;
+
+    /** By rank. */
+    private final int[] firstOfRank;
+
+    private int running = NOBODY;
+    private long wakeCount;
+
+    /** Makes a scheduler and puts it in charge of the transport's doorbells. */
+    public AgentScheduler(final SimulatedTransport transport) {
+        final HostProfile host = transport.profile().host();
+        this.transport = transport;
+        this.simulation = transport.simulation();
+        this.wakeHandler = simulation.register(this::onWake);
+        this.picosPerByte = PICOS_PER_NANO / host.copyBytesPerNano();
+        this.postPicos = Math.round(host.postNanos() / host.issuers() * PICOS_PER_NANO);
+        this.doorbellPicos = Math.round(host.doorbellNanos() / host.issuers() * PICOS_PER_NANO);
+        this.fencePicos = Math.round(host.fenceNanos() * PICOS_PER_NANO);
+        this.pollPicos = Math.round(host.pollNanos() * PICOS_PER_NANO);
+        this.firstOfRank = new int[transport.heap().ranks()];
+        Arrays.fill(firstOfRank, NOBODY);
+        transport.doorbellClock(this::ringPicos);
+        transport.addListener(new Waker());
+    }
+
+    /**
+     * Adds an agent, which is called for the first time at the current time.
+     *
+     * @return its id: 0, 1, 2 and so on in the order in which they were added
+     */
+    public int add(final int rank, final Agent agent) {
+        final int id = agentCount;
+        if (id == agents.length) {
+            grow();
+        }
+        agents[id] = agent;
+        ranks[id] = rank;
+        nextOfRank[id] = firstOfRank[rank];
+        firstOfRank[rank] = id;
+        agentCount++;
+        clockPicos[id] = simulation.nowPicos();
+        wakeAt(id, simulation.nowPicos());
+        return id;
+    }
+
+    private void grow() {
+        final int length = 2 * agents.length;
+        agents = Arrays.copyOf(agents, length);
+        ranks = Arrays.copyOf(ranks, length);
+        nextOfRank = Arrays.copyOf(nextOfRank, length);
+        clockPicos = Arrays.copyOf(clockPicos, length);
+        awake = Arrays.copyOf(awake, length);
+        stagePicos = Arrays.copyOf(stagePicos, length * STAGES);
+    }
+
+    /** Told of local work by whichever agent is running; one meter serves all. */
+    public WorkMeter meter() {
+        return meter;
+    }
+
+    /** The running agent's clock in nanoseconds, or the simulation's outside agents; one clock serves all. */
+    public LongSupplier nanoClock() {
+        return nanoClock;
+    }
+
+    /** The running agent's clock in picoseconds, or the simulation's outside agents. */
+    public long nowPicos() {
+        return running == NOBODY ? simulation.nowPicos() : clockPicos[running];
+    }
+
+    /**
+     * Advances the running agent's clock by time that no stage accounts for, such as an expert's computation.
+     *
+     * @param nanos 0 or more
+     * @throws IllegalStateException outside an agent
+     */
+    public void advance(final double nanos) {
+        if (!(nanos >= 0)) {
+            throw new IllegalArgumentException("nanos=" + nanos + ": 0 or more");
+        }
+        checkRunning();
+        clockPicos[running] += Math.round(nanos * PICOS_PER_NANO);
+    }
+
+    /** Calls all agents of a rank as soon as the simulation runs on, for example because their owner has given them work. */
+    public void wake(final int rank) {
+        wake(rank, simulation.nowPicos());
+    }
+
+    /** Runs until no event is pending: every agent sleeps and the network is empty. */
+    public void runUntilIdle() {
+        simulation.run();
+    }
+
+    /**
+     * Runs until a condition holds, looking at it after each call of an agent.
+     *
+     * @throws DeadlockException if no event is left and it does not hold
+     */
+    public void runUntil(final BooleanSupplier condition) {
+        long wakesSeen = -1;
+        while (true) {
+            if (wakesSeen != wakeCount) {
+                wakesSeen = wakeCount;
+                if (condition.getAsBoolean()) {
+                    return;
+                }
+            }
+            if (!simulation.step()) {
+                if (condition.getAsBoolean()) {
+                    return;
+                }
+                throw new DeadlockException(describe());
+            }
+        }
+    }
+
+    /** Time that an agent has spent in a stage so far; {@link Stage#WAIT} is its sleep, {@link Stage#SEND} includes posting and doorbells. */
+    public long stagePicos(final int agent, final Stage stage) {
+        return stagePicos[agent * STAGES + stage.ordinal()];
+    }
+
+    /** Calls of agents so far. */
+    public long wakeCount() {
+        return wakeCount;
+    }
+
+    private void charge(final Stage stage, final long bytes) {
+        checkRunning();
+        spend(stage, Math.round(bytes * picosPerByte));
+    }
+
+    private void spend(final Stage stage, final long picos) {
+        clockPicos[running] += picos;
+        stagePicos[running * STAGES + stage.ordinal()] += picos;
+    }
+
+    private void checkRunning() {
+        if (running == NOBODY) {
+            throw new IllegalStateException("no agent is running: there is no clock to advance");
+        }
+    }
+
+    private long ringPicos(final QueuePair queuePair, final int elements, final long nowPicos) {
+        if (running == NOBODY) {
+            return nowPicos;
+        }
+        spend(Stage.SEND, elements * postPicos + doorbellPicos);
+        return clockPicos[running] + fencePicos;
+    }
+
+    private void onWake(final long now, final long payload) {
+        final int id = (int) payload;
+        awake[id] = false;
+        wakeCount++;
+        stagePicos[id * STAGES + Stage.WAIT.ordinal()] += now - clockPicos[id];
+        clockPicos[id] = now;
+        running = id;
+        final int work;
+        try {
+            work = agents[id].doWork();
+        } catch (final RuntimeException e) {
+            throw e;
+        } catch (final Exception e) {
+            throw new IllegalStateException("agent " + agents[id].roleName() + " of rank " + ranks[id], e);
+        } finally {
+            running = NOBODY;
+        }
+        if (work > 0) {
+            wakeAt(id, clockPicos[id]);
+        }
+    }
+
+    private void wake(final int rank, final long timePicos) {
+        for (int id = firstOfRank[rank]; id != NOBODY; id = nextOfRank[id]) {
+            if (!awake[id] && id != running) {
+                wakeAt(id, Math.max(timePicos, clockPicos[id]));
+            }
+        }
+    }
+
+    private void wakeAt(final int id, final long timePicos) {
+        if (!awake[id]) {
+            awake[id] = true;
+            simulation.schedule(timePicos, wakeHandler, id);
+        }
+    }
+
+    private String describe() {
+        final StringBuilder text = new StringBuilder("deadlock at ").append(simulation.nowPicos() / 1000).append(" ns: no event is pending, and the run is not done");
+        for (int id = 0; id < agentCount; id++) {
+            text.append(System.lineSeparator()).append("  rank ").append(ranks[id]).append(' ').append(agents[id].roleName())
+                .append(" sleeps since ").append(clockPicos[id] / 1000).append(" ns");
+        }
+        return text.toString();
+    }
+
+    /** Wakes a rank's agents for what they may poll. */
+    private final class Waker implements NicListener {
+        @Override
+        public void delivered(final long timePicos, final QueuePair queuePair, final int index) {
+            if (WorkQueueElement.opcode(queuePair.memory(), queuePair.elementOffset(index)) != WorkQueueElement.WRITE) {
+                wake(queuePair.peerRank(), timePicos + pollPicos);
+            }
+        }
+
+        @Override
+        public void completed(final long timePicos, final QueuePair queuePair, final int index, final int status) {
+            wake(queuePair.rank(), timePicos + pollPicos);
+        }
+    }
+}

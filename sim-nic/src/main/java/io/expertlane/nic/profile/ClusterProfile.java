@@ -1,0 +1,56 @@
+package io.expertlane.nic.profile;
+
+import io.expertlane.kernel.verbs.FlowHashAlgorithm;
+import java.util.List;
+
+/**
+ * A cluster: ranks with one NIC and one GPU each, grouped in nodes, on one fabric.
+ *
+ * @param name         how it is called
+ * @param ranksPerNode ranks in one server, 1 to 128
+ */
+public record ClusterProfile(String name, int ranksPerNode, NicProfile nic, HostProfile host, FabricProfile fabric) {
+    /** Name of the default cluster. */
+    public static final String DEFAULT_NAME = "h20-cx7-dual";
+
+    /** Checks that nothing is missing. */
+    public ClusterProfile {
+        Range.checkPresent("name", name);
+        Range.check("ranksPerNode", ranksPerNode, 1, 128);
+        Range.checkPresent("nic", nic);
+        Range.checkPresent("host", host);
+        Range.checkPresent("fabric", fabric);
+    }
+
+    /** The names {@link #ofName} knows. */
+    public static List<String> names() {
+        return List.of(DEFAULT_NAME);
+    }
+
+    /**
+     * A preset.
+     *
+     * @throws IllegalArgumentException if there is none of that name; the message lists the names
+     */
+    public static ClusterProfile ofName(final String name) {
+        if (!DEFAULT_NAME.equals(name)) {
+            throw new IllegalArgumentException("cluster=" + name + " must be one of " + String.join(", ", names()));
+        }
+        return h20Cx7Dual();
+    }
+
+    /** H20 servers of 8 ranks, a dual-port 2x200G ConnectX-7 a rank, MTU 4096, flat single-rail blocks of 256 ranks. */
+    public static ClusterProfile h20Cx7Dual() {
+        return new ClusterProfile(DEFAULT_NAME, 8, connectX7(2, 200), h20(),
+            new FabricProfile(FabricProfile.Topology.SINGLE_RAIL, 256, 500, 50));
+    }
+
+    private static NicProfile connectX7(final int ports, final double portRateGbps) {
+        return new NicProfile(ports, portRateGbps, 4096, 82, 16, 28, 86, 150, 1000, 900, 79, 3.0, 16, 4096, 500, 250,
+            FlowHashAlgorithm.MURMUR3);
+    }
+
+    private static HostProfile h20() {
+        return new HostProfile(4000, 0.8, 24, 80, 16, 79, 30, 580, 500);
+    }
+}

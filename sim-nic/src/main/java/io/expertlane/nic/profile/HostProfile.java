@@ -1,0 +1,47 @@
+package io.expertlane.nic.profile;
+
+/**
+ * What a rank's local work and its postings cost.
+ *
+ * @param memoryGBps         memory bandwidth, 1 to 100000 GB/s; H20 HBM: 4000
+ * @param memoryEfficiency   share of it that streaming kernels reach, 0.01 to 1; 0.8 [aiconfigurator's correction]
+ * @param communicationSms   streaming multiprocessors that communication kernels may use, 1 to 1024; 24 [DeepEP's HT kernels]
+ * @param smCopyGBps         bytes read plus written a second by one SM, 0.1 to 10000 GB/s; 80 [assumed: about twice an even share of an H20's
+ *                           memory bandwidth over its 78 SMs]
+ * @param issuers            warps or CTAs that post work queue elements side by side, 1 to 65536; 16 [rate still grows with issuers up to 16 on
+ *                           a CX-7]
+ * @param postNanos          time an issuer spends on one element, 0 to 100000; 79 [12.7 M elements/s an issuer, CX-7]
+ * @param doorbellNanos      further time an issuer spends on a doorbell, 0 to 100000; 30 [a posted store]
+ * @param fenceNanos         latency from the last element written to the doorbell's store, 0 to 100000; 580 [{@code __threadfence_system}]
+ * @param pollNanos          latency from a word's arrival in memory to the agent that polls it acting on it, 0 to 100000; 500 [assumed: about
+ *                           one pass over the flags]
+ */
+public record HostProfile(
+    double memoryGBps,
+    double memoryEfficiency,
+    int communicationSms,
+    double smCopyGBps,
+    int issuers,
+    double postNanos,
+    double doorbellNanos,
+    double fenceNanos,
+    double pollNanos) {
+
+    /** Checks every field. */
+    public HostProfile {
+        Range.check("host.memoryGBps", memoryGBps, 1, 100_000);
+        Range.check("host.memoryEfficiency", memoryEfficiency, 0.01, 1);
+        Range.check("host.communicationSms", communicationSms, 1, 1024);
+        Range.check("host.smCopyGBps", smCopyGBps, 0.1, 10_000);
+        Range.check("host.issuers", issuers, 1, 65_536);
+        Range.check("host.postNanos", postNanos, 0, 100_000);
+        Range.check("host.doorbellNanos", doorbellNanos, 0, 100_000);
+        Range.check("host.fenceNanos", fenceNanos, 0, 100_000);
+        Range.check("host.pollNanos", pollNanos, 0, 100_000);
+    }
+
+    /** Bytes read plus written a nanosecond by the communication kernels' local work: the lesser of memory and SMs. */
+    public double copyBytesPerNano() {
+        return Math.min(memoryGBps * memoryEfficiency, communicationSms * smCopyGBps);
+    }
+}

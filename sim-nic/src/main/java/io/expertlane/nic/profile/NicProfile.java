@@ -1,0 +1,77 @@
+package io.expertlane.nic.profile;
+
+import io.expertlane.kernel.verbs.FlowHashAlgorithm;
+
+/**
+ * A NIC's parameters. "Latency" delays an element without occupying anything (pipelined); "interval" is the least time between two.
+ *
+ * <p>Defaults named below are those of a ConnectX-7 preset; ranges are what the sources span. What no source gives is marked
+ * "assumed". A WRITE passes: doorbell, fetch and payload read (together the paper's T_HWI), packets on the port (T_data), receive;
+ * the acknowledgement then the completion.
+ *
+ * @param ports                   physical ports, 1 to 8; 2 for a 2x200G NIC [NVIDIA CX-7 datasheet]
+ * @param portRateGbps            raw line rate of one port, 1 to 3200 Gb/s
+ * @param mtuBytes                RoCE path MTU: 256, 512, 1024, 2048 or 4096 payload bytes a packet
+ * @param packetOverheadBytes     wire bytes a packet beyond its payload, 0 to 512; 82 = preamble 8, Ethernet 14, IPv4 20, UDP 8, BTH 12,
+ *                                ICRC 4, FCS 4, gap 12 [measured rates at MTU 1024 and 4096 agree within 0.1 %]
+ * @param writeHeaderBytes        further header bytes, once a WRITE message, 0 to 512; 16 = RETH [InfiniBand specification vol. 1, 9.2]
+ * @param atomicHeaderBytes       further header bytes of an atomic request, 0 to 512; 28 = AtomicETH
+ * @param ackBytes                wire bytes of an acknowledgement, 0 to 512; 86 = 82 + AETH 4
+ * @param doorbellNanos           latency of the doorbell, a posted 8-byte MMIO write, 0 to 5000; 150 [textbook 100 to 200]
+ * @param fetchNanos              latency from doorbell seen to element decoded, a PCIe read, 0 to 10000; 1000 [difference with and
+ *                                without fetch on a CX-7: 1.0 us]
+ * @param payloadReadNanos        latency of reading the first payload bytes, not paid by inline data, 0 to 10000; 900 from host memory
+ *                                [CX-7: 0.9 us host, 1.45 us GPU across sockets]
+ * @param queuePairIntervalNanos  least time between two elements of one QP, 0 to 10000; 79 [12.7 M elements/s on one QP, CX-7]
+ * @param nicIntervalNanos        least time between two elements of the NIC, 0 to 1000; 3.0 [330 to 370 M messages/s, CX-7 datasheet;
+ *                                11.5 was achieved by GPU-initiated puts]
+ * @param prefetchDepth           elements of one QP between fetch and last packet, 1 to 1024; 16 [assumed: enough for the one-QP rate of
+ *                                12.7 M/s with a 1 us fetch; other simulators use 8]
+ * @param quantumBytes            payload a QP may send before the arbiter turns to the next, 1 to 2^28; at least one packet is sent, so that 1
+ *                                means one; 4096 [assumed: one packet, as HPCC's and SimAI's ns-3]
+ * @param receiveNanos            latency from last byte received to payload visible in memory, 0 to 10000; 500 [0.5 to 0.6 us a NIC, CX-6]
+ * @param completionNanos         latency from acknowledgement received to completion entry visible, 0 to 10000; 250 [64 B one way over PCIe]
+ * @param portHash                flow hash that chooses a port; MURMUR3 [SimAI's NIC model; what a ConnectX uses is not public]
+ */
+public record NicProfile(
+    int ports,
+    double portRateGbps,
+    int mtuBytes,
+    int packetOverheadBytes,
+    int writeHeaderBytes,
+    int atomicHeaderBytes,
+    int ackBytes,
+    double doorbellNanos,
+    double fetchNanos,
+    double payloadReadNanos,
+    double queuePairIntervalNanos,
+    double nicIntervalNanos,
+    int prefetchDepth,
+    int quantumBytes,
+    double receiveNanos,
+    double completionNanos,
+    FlowHashAlgorithm portHash) {
+
+    /** Checks every field. */
+    public NicProfile {
+        Range.check("nic.ports", ports, 1, 8);
+        Range.check("nic.portRateGbps", portRateGbps, 1, 3200);
+        if (mtuBytes < 256 || mtuBytes > 4096 || Integer.bitCount(mtuBytes) != 1) {
+            throw new IllegalArgumentException("nic.mtuBytes=" + mtuBytes + ": 256, 512, 1024, 2048 or 4096");
+        }
+        Range.check("nic.packetOverheadBytes", packetOverheadBytes, 0, 512);
+        Range.check("nic.writeHeaderBytes", writeHeaderBytes, 0, 512);
+        Range.check("nic.atomicHeaderBytes", atomicHeaderBytes, 0, 512);
+        Range.check("nic.ackBytes", ackBytes, 0, 512);
+        Range.check("nic.doorbellNanos", doorbellNanos, 0, 5_000);
+        Range.check("nic.fetchNanos", fetchNanos, 0, 10_000);
+        Range.check("nic.payloadReadNanos", payloadReadNanos, 0, 10_000);
+        Range.check("nic.queuePairIntervalNanos", queuePairIntervalNanos, 0, 10_000);
+        Range.check("nic.nicIntervalNanos", nicIntervalNanos, 0, 1_000);
+        Range.check("nic.prefetchDepth", prefetchDepth, 1, 1024);
+        Range.check("nic.quantumBytes", quantumBytes, 1, 1 << 28);
+        Range.check("nic.receiveNanos", receiveNanos, 0, 10_000);
+        Range.check("nic.completionNanos", completionNanos, 0, 10_000);
+        Range.checkPresent("nic.portHash", portHash);
+    }
+}

@@ -1,0 +1,134 @@
+package io.expertlane.nic.host;
+
+import static java.lang.foreign.ValueLayout.JAVA_LONG;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.offset;
+
+import io.expertlane.kernel.exchange.Stage;
+import io.expertlane.kernel.memory.SymmetricHeap;
+import io.expertlane.kernel.verbs.PortPolicy;
+import io.expertlane.kernel.verbs.QueuePair;
+import io.expertlane.nic.device.SimulatedTransport;
+import io.expertlane.nic.profile.ClusterProfile;
+import io.expertlane.nic.profile.HostProfile;
+import io.expertlane.nic.profile.NicProfile;
+import org.agrona.concurrent.Agent;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+
+class AgentSchedulerTest {
+    private final ClusterProfile profile = ClusterProfile.h20Cx7Dual();
+    private final SymmetricHeap heap = new SymmetricHeap(2, 1 << 20);
+    private final SimulatedTransport transport = new SimulatedTransport(heap, profile, PortPolicy.EXPLICIT, 64);
+    private final AgentScheduler scheduler = new AgentScheduler(transport);
+
+    @AfterEach
+    void close() {
+        transport.close();
+        heap.close();
+    }
+
+    /** Returns the ball: when its word has grown to what it waits for, writes one more to the peer's. */
+    private final class Player implements Agent {
+        private final int rank;
+        private final QueuePair queuePair;
+        private final int rounds;
+        private long awaited;
+        private int played;
+
+        Player(final int rank, final int rounds) {
+            this.rank = rank;
+            this.rounds = rounds;
+            this.awaited = rank;
+            this.queuePair = transport.connect(rank, 1 - rank, 4, 0);
+        }
+
+        @Override
+        public int doWork() {
+            transport.completionQueue(rank).poll();
+            if (played == rounds || heap.region(rank).get(JAVA_LONG, 0) != awaited) {
+                return 0;
+            }
+            assertThat(queuePair.postInline(0, awaited + 1)).isEqualTo(QueuePair.POSTED);
+            queuePair.ringDoorbell();
+            awaited += 2;
+            played++;
+            return 1;
+        }
+
+        @Override
+        public String roleName() {
+            return "player";
+        }
+    }
+
+    @Test
+    void roundTripIsPostingNetworkAndPolling() {
+        final Player first = new Player(0, 100);
+        final Player second = new Player(1, 100);
+        scheduler.add(0, first);
+        scheduler.add(1, second);
+        scheduler.runUntil(() -> second.played == 100);
+        final HostProfile host = profile.host();
+        final NicProfile nic = profile.nic();
+        final double way = (host.postNanos() + host.doorbellNanos()) / host.issuers() + host.fenceNanos() + nic.doorbellNanos() + nic.fetchNanos()
+            + (8 + 82 + 16) * 8 / nic.portRateGbps() + profile.fabric().switchNanos() + 2 * profile.fabric().linkNanos() + nic.receiveNanos()
+            + host.pollNanos();
+        // A completion that wakes a player at the same moment may make it see the ball before its polling time is over.
+        assertThat(transport.simulation().nowPicos() / 1e3 / 199).isBetween(way - host.pollNanos(), way + 0.1);
+    }
+
+    @Test
+    void workAdvancesTheAgentsClockAndItsAccount() {
+        final double[] seen = new double[3];
+        final int id = scheduler.add(0, new Agent() {
+            private int calls;
+
+            @Override
+            public int doWork() {
+                seen[calls] = scheduler.nanoClock().getAsLong();
+                switch (calls++) {
+                    case 0 -> scheduler.meter().charge(Stage.PACK, 1_920_000);
+                    case 1 -> {
+                        scheduler.meter().charge(Stage.REDUCE, 960_000);
+                        scheduler.advance(250);
+                    }
+                    default -> {
+                        return 0;
+                    }
+                }
+                return 1;
+            }
+
+            @Override
+            public String roleName() {
+                return "worker";
+            }
+        });
+        scheduler.runUntilIdle();
+        final double perNano = profile.host().copyBytesPerNano();
+        assertThat(perNano).isEqualTo(24 * 80.0);
+        assertThat(seen[1]).isEqualTo(1000, offset(1.0));
+        assertThat(seen[2]).isEqualTo(1000 + 500 + 250, offset(1.0));
+        assertThat(scheduler.stagePicos(id, Stage.PACK)).isEqualTo(1_000_000);
+        assertThat(scheduler.stagePicos(id, Stage.REDUCE)).isEqualTo(500_000);
+        assertThat(scheduler.stagePicos(id, Stage.WAIT)).isZero();
+    }
+
+    @Test
+    void deadlockNamesThoseWhoWait() {
+        final Player first = new Player(0, 100);
+        scheduler.add(0, first);
+        assertThatThrownBy(() -> scheduler.runUntil(() -> first.played == 2)).isInstanceOf(DeadlockException.class)
+            .hasMessageContaining("deadlock at").hasMessageContaining("rank 0 player sleeps since");
+        assertThat(first.played).isEqualTo(1);
+    }
+
+    @Test
+    void chargesOutsideAgentsAreRefused() {
+        assertThatThrownBy(() -> scheduler.advance(1)).isInstanceOf(IllegalStateException.class);
+        assertThatThrownBy(() -> scheduler.meter().charge(Stage.PACK, 1)).isInstanceOf(IllegalStateException.class);
+        assertThatThrownBy(() -> scheduler.advance(-1)).isInstanceOf(IllegalArgumentException.class).hasMessageContaining("nanos=-1.0");
+    }
+}
