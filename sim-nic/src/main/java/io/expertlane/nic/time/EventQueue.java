@@ -20,7 +20,7 @@ import java.util.Arrays;
  * a lower level first. Buckets are chains of chunks in one {@code long[]} pool, appended and read front to back, so equal times keep their order
  * without a sequence number:
  * <pre>
- *   chunk, 64 longs: | time | payload | handler | time | payload | handler | ... 21 events ... | index of next chunk |
+ *   chunk, 256 longs: | time | payload | handler | time | payload | handler | ... 85 events ... | index of next chunk |
  * </pre>
  * An event moves at most once a level, so the cost per event is bounded and does not depend on how delays are distributed.
  *
@@ -46,12 +46,12 @@ public final class EventQueue {
     private static final int PAYLOAD = 1;
     private static final int HANDLER = 2;
 
-    private static final int CHUNK_LONGS = 64;
+    private static final int CHUNK_LONGS = 256;
     private static final int LINK = CHUNK_LONGS - 1;
     /** Tail of an empty bucket: the end of chunk 0, which holds no events, so that "empty" and "last chunk full" are one test. */
     private static final int EMPTY = LINK;
 
-    private static final int INITIAL_POOL_CHUNKS = 64;
+    private static final int INITIAL_POOL_CHUNKS = 16;
     private static final int INITIAL_RUN_EVENTS = 64;
     /** An insertion into the run that would move more events than this narrows the window instead. */
     private static final int MAX_SHIFT_LONGS = 32 * EVENT_LONGS;
