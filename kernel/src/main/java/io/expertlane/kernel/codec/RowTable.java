@@ -9,9 +9,14 @@ import java.lang.foreign.MemorySegment;
  * <p>Threading: not safe for use by several threads.
  */
 public final class RowTable {
+    /** Most channels that a reduction sums at a time. */
+    static final int MAX_BLOCK_CHANNELS = 128;
+
     final MemorySegment[] segments;
     final long[] offsets;
     final float[] weights;
+    /** Where a reduction keeps the sums of a column block. */
+    final float[] sums = new float[MAX_BLOCK_CHANNELS];
     private int count;
 
     /** A table for at most {@code capacity} rows. */

@@ -9,7 +9,6 @@ import java.nio.ByteOrder;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.ShortVector;
-import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorShape;
 import jdk.incubator.vector.VectorSpecies;
@@ -35,13 +34,29 @@ final class VectorRowCodec extends RowCodec {
     private static final int VECTOR_BYTES = INTS.vectorByteSize();
     /** BF16 vectors that the reduction accumulates at a time, two float accumulators each. */
     private static final int BLOCK_VECTORS = 4;
-    private static final int BLOCK_CHANNELS = BLOCK_VECTORS * CHANNELS;
 
     private static final int GROUP = Float8E4M3.CHANNELS_PER_SCALE;
-    private static final int HIGH_HALF = 0xffff_0000;
-    private static final int ABS_MASK = 0x7fff_ffff;
-    private static final int INFINITY_FLOAT_BITS = 0x7f80_0000;
-    private static final int NAN_FLOAT_BITS = Bfloat16.NAN << 16;
+
+    // The JIT stops inlining at a number of nodes, about 50 vector operations a method, and what it does not inline allocates. So operands
+    // are constant vectors (an int operand costs a broadcast more) and methods are short. A variable that a loop changes must not start
+    // as one of these constants, or it is boxed in every iteration.
+    private static final IntVector HIGH_HALF = ints(0xffff_0000);
+    private static final IntVector ABS_MASK = ints(0x7fff_ffff);
+    private static final IntVector ONE = ints(1);
+    private static final IntVector HALF_ULP_BELOW = ints(0x7fff);
+    private static final IntVector INFINITY_BITS = ints(0x7f80_0000);
+    private static final IntVector NAN_BITS = ints(Bfloat16.NAN << 16);
+    private static final ShortVector SHORT_ABS_MASK = ShortVector.broadcast(SHORTS, (short) 0x7fff);
+    private static final IntVector LOW_HALF = ints(0xffff);
+    private static final IntVector PAIR_SIGNS = ints(0x8000_8000);
+    private static final IntVector FP8_MIN_NORMAL = ints(Float8E4M3.MIN_NORMAL_FLOAT_BITS);
+    private static final int FP8_SHIFT = Float8E4M3.EXTRA_MANTISSA_BITS;
+    private static final IntVector FP8_ROUNDER_EXPONENT = ints(FP8_SHIFT << 23);
+    private static final FloatVector FP8_MIN_NORMAL_FLOAT = FP8_MIN_NORMAL.reinterpretAsFloats();
+    private static final IntVector FLOAT_SIGN = ints(0x8000_0000);
+    private static final IntVector FP8_FLOAT_MAGNITUDE = ints(0x7f << FP8_SHIFT);
+    private static final IntVector FP8_FIRST_NORMAL = ints(8 << FP8_SHIFT);
+    private static final IntVector FP8_BIAS_DIFFERENCE = ints(Float8E4M3.BIAS_DIFFERENCE << FP8_SHIFT);
 
     private VectorRowCodec() {
     }
@@ -50,8 +65,12 @@ final class VectorRowCodec extends RowCodec {
         return new VectorRowCodec();
     }
 
+    private static IntVector ints(final int value) {
+        return IntVector.broadcast(INTS, value);
+    }
+
     static boolean isSupported() {
-        return INTS.vectorBitSize() >= 128;
+        return INTS.vectorBitSize() >= 128 && BLOCK_VECTORS * CHANNELS <= RowTable.MAX_BLOCK_CHANNELS;
     }
 
     @Override
@@ -107,12 +126,7 @@ final class VectorRowCodec extends RowCodec {
         }
         final float amax = Bfloat16.toFloat((short) amaxBits);
         final float scale = Float8E4M3.scale(amax, roundScale);
-        final FloatVector inverse = FloatVector.broadcast(FLOATS, Float8E4M3.inverseScale(amax, scale, roundScale));
-        for (int c = 0; c < GROUP; c += CHANNELS) {
-            final IntVector x = load(src, srcOffset + 2L * c);
-            final IntVector codes = encodeFp8(even(x).mul(inverse)).or(encodeFp8(odd(x).mul(inverse)).lanewise(LSHL, 8));
-            narrow(codes).intoMemorySegment(values, valuesOffset + c, ORDER);
-        }
+        encodeGroup(src, srcOffset, values, valuesOffset, Float8E4M3.inverseScale(amax, scale, roundScale));
         return scale;
     }
 
@@ -120,25 +134,36 @@ final class VectorRowCodec extends RowCodec {
     private static int amaxBits(final MemorySegment src, final long srcOffset) {
         ShortVector max = ShortVector.zero(SHORTS);
         for (int c = 0; c < GROUP; c += CHANNELS) {
-            max = max.max(ShortVector.fromMemorySegment(SHORTS, src, srcOffset + 2L * c, ORDER).and((short) 0x7fff));
+            max = max.max(ShortVector.fromMemorySegment(SHORTS, src, srcOffset + 2L * c, ORDER).and(SHORT_ABS_MASK));
         }
         final IntVector pairs = max.reinterpretAsInts();
-        return pairs.and(0xffff).max(pairs.lanewise(LSHR, 16)).reduceLanes(MAX);
+        return pairs.and(LOW_HALF).max(pairs.lanewise(LSHR, 16)).reduceLanes(MAX);
     }
 
-    /** {@link Float8E4M3#encode} for finite values that do not round to more than {@link Float8E4M3#MAX}: no saturation, no NaN. */
-    private static IntVector encodeFp8(final FloatVector y) {
-        final int shift = Float8E4M3.EXTRA_MANTISSA_BITS;
-        final IntVector bits = y.reinterpretAsInts();
-        final IntVector magnitude = bits.and(ABS_MASK);
-        final IntVector normal = magnitude
-                .add(magnitude.lanewise(LSHR, shift).and(1))
-                .add((1 << shift - 1) - 1 - (Float8E4M3.BIAS_DIFFERENCE << shift))
-                .lanewise(LSHR, shift);
-        final IntVector subnormal = magnitude.reinterpretAsFloats().add(Float8E4M3.SUBNORMAL_ROUNDER).reinterpretAsInts()
-                .sub(Float.floatToRawIntBits(Float8E4M3.SUBNORMAL_ROUNDER));
-        final VectorMask<Integer> isSubnormal = magnitude.lt(Float8E4M3.MIN_NORMAL_FLOAT_BITS);
-        return normal.blend(subnormal, isSubnormal).or(bits.lanewise(LSHR, 24).and(0x80));
+    /** Encodes a finite group; magnitudes and signs go separate ways, the signs of both channels of a lane together. */
+    private static void encodeGroup(
+            final MemorySegment src, final long srcOffset, final MemorySegment values, final long valuesOffset, final float inverseScale) {
+        final FloatVector factors = FloatVector.broadcast(FLOATS, inverseScale);
+        for (int c = 0; c < GROUP; c += CHANNELS) {
+            final IntVector x = load(src, srcOffset + 2L * c);
+            final IntVector signs = x.and(PAIR_SIGNS);
+            final IntVector magnitudes = x.sub(signs);
+            final IntVector even = encodeFp8(even(magnitudes).mul(factors));
+            final IntVector odd = encodeFp8(magnitudes.and(HIGH_HALF).reinterpretAsFloats().mul(factors));
+            final IntVector codes = even.add(odd.lanewise(LSHL, 8)).or(signs.lanewise(LSHR, 8)).or(signs.lanewise(LSHR, 16));
+            narrow(codes).intoMemorySegment(values, valuesOffset + c, ORDER);
+        }
+    }
+
+    /**
+     * {@link Float8E4M3#encode} for magnitudes that do not round to more than {@link Float8E4M3#MAX}. Adding the power of two whose last
+     * place is the code's last place rounds; what that added to the power's bits, on top of the exponent, is the code.
+     */
+    private static IntVector encodeFp8(final FloatVector magnitude) {
+        final IntVector exponent = magnitude.reinterpretAsInts().and(INFINITY_BITS).max(FP8_MIN_NORMAL);
+        final IntVector rounder = exponent.add(FP8_ROUNDER_EXPONENT);
+        final IntVector mantissa = magnitude.add(rounder.reinterpretAsFloats()).reinterpretAsInts().sub(rounder);
+        return exponent.sub(FP8_MIN_NORMAL).lanewise(LSHR, FP8_SHIFT).add(mantissa);
     }
 
     @Override
@@ -157,39 +182,46 @@ final class VectorRowCodec extends RowCodec {
         final FloatVector factors = FloatVector.broadcast(FLOATS, scale);
         for (int c = 0; c < GROUP; c += CHANNELS) {
             final IntVector codes = widen(ShortVector.fromMemorySegment(HALF_SHORTS, values, valuesOffset + c, ORDER));
-            final FloatVector even = decodeFp8(codes.and(0xff)).mul(factors);
-            final FloatVector odd = decodeFp8(codes.lanewise(LSHR, 8)).mul(factors);
+            final FloatVector even = decodeFp8(codes.lanewise(LSHL, 24)).mul(factors);
+            final FloatVector odd = decodeFp8(codes.lanewise(LSHL, 16)).mul(factors);
             pack(even, odd).intoMemorySegment(dst, dstOffset + 2L * c, ORDER);
         }
     }
 
-    /** {@link Float8E4M3#decode} of int lanes 0 to 255. */
+    /** {@link Float8E4M3#decode} of the high byte of each lane; the others are ignored. */
     private static FloatVector decodeFp8(final IntVector codes) {
-        final IntVector magnitude = codes.and(0x7f);
-        final IntVector normal = magnitude.add(Float8E4M3.BIAS_DIFFERENCE).lanewise(LSHL, Float8E4M3.EXTRA_MANTISSA_BITS);
-        final IntVector subnormal = ((FloatVector) magnitude.convert(VectorOperators.I2F, 0)).mul(0x1p-9f).reinterpretAsInts();
+        final IntVector sign = codes.and(FLOAT_SIGN);
+        final IntVector magnitude = codes.lanewise(LSHR, 4).and(FP8_FLOAT_MAGNITUDE);
+        final IntVector normal = magnitude.add(FP8_BIAS_DIFFERENCE);
+        final IntVector subnormal = magnitude.or(FP8_MIN_NORMAL).reinterpretAsFloats().sub(FP8_MIN_NORMAL_FLOAT).reinterpretAsInts();
         return normal
-                .blend(subnormal, magnitude.lt(8))
-                .blend(NAN_FLOAT_BITS, magnitude.eq(Float8E4M3.NAN))
-                .or(codes.and(0x80).lanewise(LSHL, 24))
+                .blend(subnormal, magnitude.lt(FP8_FIRST_NORMAL))
+                .blend(NAN_BITS, magnitude.eq(FP8_FLOAT_MAGNITUDE))
+                .or(sign)
                 .reinterpretAsFloats();
     }
 
     @Override
     void doReduce(final RowTable rows, final MemorySegment dst, final long dstOffset, final int hidden) {
-        final int blocksEnd = hidden - hidden % BLOCK_CHANNELS;
-        for (int c = 0; c < blocksEnd; c += BLOCK_CHANNELS) {
-            reduceBlock(rows, 2L * c, dst, dstOffset + 2L * c);
+        final int end = hidden - hidden % CHANNELS;
+        final float[] sums = rows.sums;
+        int vectors;
+        for (int c = 0; c < end; c += vectors * CHANNELS) {
+            vectors = Math.min(BLOCK_VECTORS, (end - c) / CHANNELS);
+            if (vectors == BLOCK_VECTORS) {
+                sumBlock(rows, 2L * c, sums);
+            } else {
+                for (int v = 0; v < vectors; v++) {
+                    sumVector(rows, 2L * (c + v * CHANNELS), sums, v * CHANNELS);
+                }
+            }
+            packBlock(sums, vectors, dst, dstOffset + 2L * c);
         }
-        final int vectorsEnd = hidden - hidden % CHANNELS;
-        for (int c = blocksEnd; c < vectorsEnd; c += CHANNELS) {
-            reduceVector(rows, 2L * c, dst, dstOffset + 2L * c);
-        }
-        ScalarRowCodec.reduce(rows, dst, dstOffset, vectorsEnd, hidden);
+        ScalarRowCodec.reduce(rows, dst, dstOffset, end, hidden);
     }
 
-    /** Sums one column block of all rows; the accumulators stay in registers. */
-    private static void reduceBlock(final RowTable rows, final long columnBytes, final MemorySegment dst, final long dstOffset) {
+    /** Sums one column block over all rows, in registers, to {@code sums}: per vector its even channels, then its odd ones. */
+    private static void sumBlock(final RowTable rows, final long columnBytes, final float[] sums) {
         final MemorySegment[] segments = rows.segments;
         final long[] offsets = rows.offsets;
         final float[] weights = rows.weights;
@@ -219,13 +251,17 @@ final class VectorRowCodec extends RowCodec {
             even3 = even3.add(even(x3).mul(w));
             odd3 = odd3.add(odd(x3).mul(w));
         }
-        pack(even0, odd0).intoMemorySegment(dst, dstOffset, ORDER);
-        pack(even1, odd1).intoMemorySegment(dst, dstOffset + VECTOR_BYTES, ORDER);
-        pack(even2, odd2).intoMemorySegment(dst, dstOffset + 2L * VECTOR_BYTES, ORDER);
-        pack(even3, odd3).intoMemorySegment(dst, dstOffset + 3L * VECTOR_BYTES, ORDER);
+        even0.intoArray(sums, 0);
+        odd0.intoArray(sums, LANES);
+        even1.intoArray(sums, CHANNELS);
+        odd1.intoArray(sums, CHANNELS + LANES);
+        even2.intoArray(sums, 2 * CHANNELS);
+        odd2.intoArray(sums, 2 * CHANNELS + LANES);
+        even3.intoArray(sums, 3 * CHANNELS);
+        odd3.intoArray(sums, 3 * CHANNELS + LANES);
     }
 
-    private static void reduceVector(final RowTable rows, final long columnBytes, final MemorySegment dst, final long dstOffset) {
+    private static void sumVector(final RowTable rows, final long columnBytes, final float[] sums, final int at) {
         final int count = rows.count();
         FloatVector even = FloatVector.zero(FLOATS);
         FloatVector odd = even;
@@ -235,7 +271,16 @@ final class VectorRowCodec extends RowCodec {
             even = even.add(even(x).mul(w));
             odd = odd.add(odd(x).mul(w));
         }
-        pack(even, odd).intoMemorySegment(dst, dstOffset, ORDER);
+        even.intoArray(sums, at);
+        odd.intoArray(sums, at + LANES);
+    }
+
+    private static void packBlock(final float[] sums, final int vectors, final MemorySegment dst, final long dstOffset) {
+        for (int v = 0; v < vectors; v++) {
+            final FloatVector even = FloatVector.fromArray(FLOATS, sums, v * CHANNELS);
+            final FloatVector odd = FloatVector.fromArray(FLOATS, sums, v * CHANNELS + LANES);
+            pack(even, odd).intoMemorySegment(dst, dstOffset + (long) v * VECTOR_BYTES, ORDER);
+        }
     }
 
     private static IntVector load(final MemorySegment segment, final long offset) {
@@ -257,8 +302,7 @@ final class VectorRowCodec extends RowCodec {
     /** {@link Bfloat16#fromFloat} in the high half of each lane; the low half is undefined. */
     private static IntVector round(final FloatVector x) {
         final IntVector bits = x.reinterpretAsInts();
-        final VectorMask<Integer> isNan = bits.and(ABS_MASK).compare(VectorOperators.GT, INFINITY_FLOAT_BITS);
-        return bits.add(bits.lanewise(LSHR, 16).and(1)).add(0x7fff).blend(NAN_FLOAT_BITS, isNan);
+        return bits.add(bits.lanewise(LSHR, 16).and(ONE)).add(HALF_ULP_BELOW).blend(NAN_BITS, INFINITY_BITS.lt(bits.and(ABS_MASK)));
     }
 
     private static ShortVector narrow(final IntVector lanes) {
