@@ -160,7 +160,7 @@ final class BenchCommand implements Callable<Integer> {
         final PrintWriter err = spec.commandLine().getErr();
         summary.failed().forEach(f -> err.println("expertlane: " + f.benchmark() + " " + f.params() + " failed: " + f.reason()));
         if (summary.interrupted()) {
-            err.println("expertlane: interrupted, " + summary.rows().size() + " benchmarks kept");
+            err.println("expertlane: interrupted, finished and kept: " + summary.rows().size());
             return EXIT_INTERRUPTED;
         }
         return summary.failed().isEmpty() ? 0 : EXIT_FAILED;

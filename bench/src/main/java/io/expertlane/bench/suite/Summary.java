@@ -2,7 +2,9 @@ package io.expertlane.bench.suite;
 
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import org.openjdk.jmh.results.Result;
+import org.openjdk.jmh.results.RunResult;
 
 /**
  * What a run of the suite says: times, rates, ratios to the roofline of the same run. This is the JSON of {@code --json} and {@code summary.json}.
@@ -31,7 +33,8 @@ public record Summary(int schema, String preset, boolean simulated, boolean inte
      * @param gigabytesPerSecond rate of the mean, 10^9 bytes a second
      * @param roofline the benchmark whose rate is the ceiling
      * @param rooflineRatio rate over the ceiling's rate in this run
-     * @param allocatedBytesPerOp heap bytes allocated by an operation
+     * @param allocatedBytesPerOp heap bytes allocated by an operation: the median of the iterations, because JMH counts {@code @TearDown}
+     *     into the last one
      */
     public record Row(String benchmark, Map<String, String> params, double nanosPerOp, Double nanosPerOpError, long samples, Long bytesPerOp,
                       Double gigabytesPerSecond, String roofline, Double rooflineRatio, Double allocatedBytesPerOp) {
@@ -60,10 +63,15 @@ public record Summary(int schema, String preset, boolean simulated, boolean inte
         final Double rate = rate(measured);
         final Double ceiling = trial.row().roofline().flatMap(name -> all.stream().filter(m -> m.trial().row().benchmark().equals(name)).findFirst())
             .map(Summary::rate).orElse(null);
-        final Result<?> allocation = measured.result().getSecondaryResults().get(ALLOCATION);
         return new Row(trial.row().benchmark(), trial.params(), time.getScore(), finite(time.getScoreError()), time.getSampleCount(), bytes(trial), rate,
             trial.row().roofline().orElse(null), rate == null || ceiling == null ? null : rate / ceiling,
-            allocation == null ? null : finite(allocation.getScore()));
+            allocation(measured.result()));
+    }
+
+    private static Double allocation(final RunResult result) {
+        final double[] sorted = result.getBenchmarkResults().stream().flatMap(fork -> fork.getIterationResults().stream())
+            .map(iteration -> iteration.getSecondaryResults().get(ALLOCATION)).filter(Objects::nonNull).mapToDouble(allocated -> allocated.getScore()).sorted().toArray();
+        return sorted.length == 0 ? null : finite((sorted[(sorted.length - 1) / 2] + sorted[sorted.length / 2]) / 2);
     }
 
     private static Double rate(final SuiteRun.Measured measured) {
