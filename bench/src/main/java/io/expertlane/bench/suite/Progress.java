@@ -24,6 +24,9 @@ final class Progress implements OutputFormat {
     private static final long NANOS_PER_MILLI = 1_000_000;
     private static final int MAX_OUTPUT_CHARS = 1 << 16;
     private static final String START_OF_CLEARED_LINE = "\r\033[K";
+    /** A line that is wider than the terminal is cut by it, not wrapped: what wraps cannot be overwritten. */
+    private static final String WRAP_OFF = "\033[?7l";
+    private static final String WRAP_ON = "\033[?7h";
 
     private final PrintWriter err;
     private final boolean terminal;
@@ -77,7 +80,7 @@ final class Progress implements OutputFormat {
         final String line = String.format(Locale.ROOT, "[%d/%d] %s%s  %s left", current + 1, trials.size(), trials.get(current).label(), phase,
             minutes(remainingMillis()));
         if (terminal) {
-            err.print(START_OF_CLEARED_LINE + line);
+            err.print(START_OF_CLEARED_LINE + WRAP_OFF + line + WRAP_ON);
         } else {
             err.println(line);
         }

@@ -39,7 +39,8 @@ class ProgressTest {
         nanos.addAndGet(4_000_000_000L);
         progress.iteration(null, new IterationParams(IterationType.MEASUREMENT, 5, TimeValue.seconds(1), 1), 2);
         progress.done();
-        assertThat(err.toString()).isEqualTo("\r\033[K[1/3] A.a n=1  0:30 left\r\033[K[1/3] A.a n=1  measuring 2/5  0:26 left\r\033[K");
+        assertThat(err.toString()).isEqualTo("\r\033[K\033[?7l[1/3] A.a n=1  0:30 left\033[?7h"
+            + "\r\033[K\033[?7l[1/3] A.a n=1  measuring 2/5  0:26 left\033[?7h\r\033[K");
     }
 
     @Test
