@@ -7,7 +7,8 @@ import java.lang.foreign.MemorySegment;
 
 /**
  * The gate's choice for the tokens of one rank, off-heap: {@code topkIdx} int32 [T, K] and {@code topkWeights} float32 [T, K], row-major.
- * An index is a global expert id, or {@link #NONE}; the weight beside {@link #NONE} is ignored.
+ * An index is a global expert id, or {@link #NONE}; the weight beside {@link #NONE} has
+ * no effect.
  *
  * <p>Threading: an immutable view of memory that the caller must not change while an exchange uses it.
  */
@@ -29,8 +30,8 @@ public final class Routing {
      * @param experts     E
      * @param topkIdx     at least T * K * 4 bytes
      * @param topkWeights at least T * K * 4 bytes
-     * @throws IllegalArgumentException if a size is too small, an index is outside [-1, E), or the weight of a selection is not finite;
-     *                                  the message names the token and selection
+     * @throws IllegalArgumentException if a size is too small, an index is outside [-1, E), or a weight is not finite; the message names
+     *                                  the token and selection
      */
     public Routing(final int tokens, final int topK, final int experts, final MemorySegment topkIdx, final MemorySegment topkWeights) {
         final long entries = (long) tokens * topK;
@@ -45,7 +46,7 @@ public final class Routing {
                 throw new IllegalArgumentException("topkIdx[" + entry / topK + "][" + entry % topK + "]=" + expert + ": -1 to " + (experts - 1));
             }
             final float weight = topkWeights.getAtIndex(JAVA_FLOAT_UNALIGNED, entry);
-            if (expert != NONE && !Float.isFinite(weight)) {
+            if (!Float.isFinite(weight)) {
                 throw new IllegalArgumentException("topkWeights[" + entry / topK + "][" + entry % topK + "]=" + weight + ": a finite number");
             }
         }

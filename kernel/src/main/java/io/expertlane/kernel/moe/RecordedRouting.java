@@ -1,0 +1,142 @@
+package io.expertlane.kernel.moe;
+
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
+import static java.lang.foreign.ValueLayout.JAVA_INT;
+
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.stream.Stream;
+
+/**
+ * Choices of a real gate: those of DeepSeek-V2-Lite as published with ESFT (64 routed experts, top-6).
+ *
+ * <p>Format: text files, one sequence a line; fields are separated by tabs: the expert ids, 6 a token; an empty field; as many gate
+ * weights in the same order. The files of a folder whose names end in {@code .txt} are read in the order of their names.
+ *
+ * <p>Tokens are dealt to ranks in order: rank 0 gets the first T of them, rank 1 the next T, and so on.
+ */
+public final class RecordedRouting implements RoutingSource {
+    /** Routed experts of the recorded model. */
+    public static final int EXPERTS = 64;
+    /** Selections a token of the recorded model. */
+    public static final int TOP_K = 6;
+
+    private final Path folder;
+    private final int[] ids;
+    private final float[] weights;
+
+    private RecordedRouting(final Path folder, final int[] ids, final float[] weights) {
+        this.folder = folder;
+        this.ids = ids;
+        this.weights = weights;
+    }
+
+    /**
+     * Reads all files of {@code folder}.
+     *
+     * @throws IllegalArgumentException if there is no such folder or file, or a line is not in the format; the message names file, line and field
+     * @throws IOException              if reading fails
+     */
+    public static RecordedRouting read(final Path folder) throws IOException {
+        if (!Files.isDirectory(folder)) {
+            throw new IllegalArgumentException("esft=" + folder + ": expected a folder");
+        }
+        final List<Path> files;
+        try (Stream<Path> entries = Files.list(folder)) {
+            files = entries.filter(file -> file.getFileName().toString().endsWith(".txt")).sorted().toList();
+        }
+        if (files.isEmpty()) {
+            throw new IllegalArgumentException("esft=" + folder + ": has no .txt file");
+        }
+        int[] ids = new int[0];
+        float[] weights = new float[0];
+        for (final Path file : files) {
+            final List<String> lines = Files.readAllLines(file);
+            for (int line = 0; line < lines.size(); line++) {
+                final String[] fields = lines.get(line).split("\t", -1);
+                final int count = fields.length / 2;
+                final String place = file.getFileName() + " line " + (line + 1);
+                if (fields.length % 2 == 0 || count % TOP_K != 0 || !fields[count].isEmpty()) {
+                    throw new IllegalArgumentException(place + " fields=" + fields.length
+                        + ": ids, an empty field and as many weights, a multiple of " + TOP_K + " each");
+                }
+                final int before = ids.length;
+                ids = Arrays.copyOf(ids, before + count);
+                weights = Arrays.copyOf(weights, before + count);
+                for (int i = 0; i < count; i++) {
+                    ids[before + i] = id(place, i, fields[i]);
+                    weights[before + i] = weight(place, i, fields[count + 1 + i]);
+                }
+            }
+        }
+        return new RecordedRouting(folder, ids, weights);
+    }
+
+    private static int id(final String place, final int index, final String field) {
+        int id = -1;
+        try {
+            id = Integer.parseInt(field);
+        } catch (final NumberFormatException _) {
+            // Reported below, as any other id out of range.
+        }
+        if (id < 0 || id >= EXPERTS) {
+            throw new IllegalArgumentException(place + " id " + index + "=" + field + ": 0 to " + (EXPERTS - 1));
+        }
+        return id;
+    }
+
+    private static float weight(final String place, final int index, final String field) {
+        float weight = Float.NaN;
+        try {
+            weight = Float.parseFloat(field);
+        } catch (final NumberFormatException _) {
+            // Reported below, as any other weight that is no finite number.
+        }
+        if (!Float.isFinite(weight)) {
+            throw new IllegalArgumentException(place + " weight " + index + "=" + field + ": a finite number");
+        }
+        return weight;
+    }
+
+    /** Tokens there are. */
+    public int tokens() {
+        return ids.length / TOP_K;
+    }
+
+    @Override
+    public int experts() {
+        return EXPERTS;
+    }
+
+    @Override
+    public int topK() {
+        return TOP_K;
+    }
+
+    @Override
+    public Routing[] routings(final MoeShape shape, final int tokensPerRank, final long seed, final Arena arena) {
+        if (shape.experts() != EXPERTS || shape.topK() != TOP_K) {
+            throw new IllegalArgumentException("experts=" + shape.experts() + " topK=" + shape.topK() + ": " + EXPERTS + " and " + TOP_K
+                + ", as the recorded model has");
+        }
+        if ((long) tokensPerRank * shape.ranks() > tokens()) {
+            throw new IllegalArgumentException("tokensPerRank=" + tokensPerRank + " on ranks=" + shape.ranks() + ": " + folder + " has "
+                + tokens() + " tokens");
+        }
+        final Routing[] routings = new Routing[shape.ranks()];
+        final int entries = tokensPerRank * TOP_K;
+        for (int rank = 0; rank < routings.length; rank++) {
+            final MemorySegment idx = arena.allocate((long) entries * Integer.BYTES, Integer.BYTES);
+            final MemorySegment rankWeights = arena.allocate((long) entries * Float.BYTES, Float.BYTES);
+            MemorySegment.copy(ids, rank * entries, idx, JAVA_INT, 0, entries);
+            MemorySegment.copy(weights, rank * entries, rankWeights, JAVA_FLOAT, 0, entries);
+            routings[rank] = new Routing(tokensPerRank, TOP_K, EXPERTS, idx, rankWeights);
+        }
+        return routings;
+    }
+}

@@ -1,0 +1,23 @@
+package io.expertlane.kernel.moe;
+
+import java.lang.foreign.Arena;
+
+/** Where the routings of all ranks come from: drawn from a distribution, or read from records of real gates. */
+public interface RoutingSource {
+    /** A size that the source leaves to the shape. */
+    int ANY = 0;
+
+    /** E that the routings range over, or {@link #ANY} if the source takes what the shape says. */
+    int experts();
+
+    /** K of the routings, or {@link #ANY} if the source takes what the shape says. */
+    int topK();
+
+    /**
+     * Makes one routing a rank, each of {@code tokensPerRank} tokens, in {@code arena}.
+     *
+     * @param seed what the choice depends on, where it is drawn; equal seeds give equal routings
+     * @throws IllegalArgumentException if the shape does not fit the source, or it has too few tokens
+     */
+    Routing[] routings(MoeShape shape, int tokensPerRank, long seed, Arena arena);
+}
