@@ -1,0 +1,278 @@
+package io.expertlane.bench.jmh;
+
+import static java.lang.foreign.ValueLayout.JAVA_SHORT;
+
+import io.expertlane.bench.scenario.ExpertStep;
+import io.expertlane.bench.scenario.LowLatencyTeam;
+import io.expertlane.kernel.codec.Bfloat16;
+import io.expertlane.kernel.codec.RowCodec;
+import io.expertlane.kernel.codec.RowTable;
+import io.expertlane.kernel.exchange.CombineMethod;
+import io.expertlane.kernel.exchange.DispatchType;
+import io.expertlane.kernel.exchange.LowLatencyConfig;
+import io.expertlane.kernel.exchange.LowLatencyExchange;
+import io.expertlane.kernel.moe.DrawnRouting;
+import io.expertlane.kernel.moe.MoeShape;
+import io.expertlane.kernel.moe.Routing;
+import io.expertlane.kernel.verbs.DirectTransport.Mapping;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.concurrent.TimeUnit;
+import java.util.function.IntConsumer;
+import org.openjdk.jmh.annotations.Benchmark;
+import org.openjdk.jmh.annotations.BenchmarkMode;
+import org.openjdk.jmh.annotations.Fork;
+import org.openjdk.jmh.annotations.Level;
+import org.openjdk.jmh.annotations.Measurement;
+import org.openjdk.jmh.annotations.Mode;
+import org.openjdk.jmh.annotations.OutputTimeUnit;
+import org.openjdk.jmh.annotations.Param;
+import org.openjdk.jmh.annotations.Scope;
+import org.openjdk.jmh.annotations.Setup;
+import org.openjdk.jmh.annotations.State;
+import org.openjdk.jmh.annotations.TearDown;
+import org.openjdk.jmh.annotations.Warmup;
+
+/**
+ * Low-latency dispatch and combine over the zero-buffer path, all ranks of one exchange in this process, each rank on its own thread.
+ * A score is the time of one collective call: from the moment all ranks begin it until it is complete on the last.
+ *
+ * <p>What it is held against, with the same threads, number of rows and working set: {@link #copyRows}, every rank copying as many
+ * cache-hot rows to memory as it sends; and {@link #reduceRows}, every rank summing as many rows from memory as it combines. What it does
+ * not measure: a network, and an expert's computation.
+ *
+ * <p>Combined rows are compared with sums made by the scalar codec once a trial, outside the measured part.
+ */
+@BenchmarkMode(Mode.AverageTime)
+@OutputTimeUnit(TimeUnit.NANOSECONDS)
+@State(Scope.Benchmark)
+@Warmup(iterations = 3, time = 1)
+@Measurement(iterations = 5, time = 1)
+@Fork(3)
+public class LowLatencyBenchmark {
+    private static final long SEED = 61;
+
+    /** Ranks, each on a thread of its own. */
+    @Param("2")
+    public int ranks;
+
+    /** Tokens a rank sends in a call. */
+    @Param("128")
+    public int tokens;
+
+    /** Channels of a row. */
+    @Param("7168")
+    public int hidden;
+
+    /** Selections a token. */
+    @Param("8")
+    public int topK;
+
+    /** Experts in all. */
+    @Param("256")
+    public int experts;
+
+    /** Format of dispatched rows: BF16 or FP8. */
+    @Param({"BF16", "FP8"})
+    public String dispatchType;
+
+    /** How outputs come back: PUSH or PULL. */
+    @Param({"PUSH", "PULL"})
+    public String combine;
+
+    private final Arena arena = Arena.ofShared();
+    private LowLatencyTeam team;
+    private MemorySegment[] rows;
+    private MemorySegment[] combined;
+    private Routing[] routings;
+    private RowCopies copies;
+
+    /** Connects the ranks and draws tokens and routings. */
+    @Setup
+    public void setUp() {
+        final MoeShape shape = new MoeShape(ranks, ranks, experts, topK, hidden, tokens);
+        final LowLatencyConfig config = LowLatencyConfig.of(shape).withDispatchType(DispatchType.valueOf(dispatchType))
+            .withCombine(CombineMethod.valueOf(combine));
+        final Mapping mapping = config.combine() == CombineMethod.PULL ? Mapping.ALL : Mapping.SELF;
+        team = new LowLatencyTeam(config, mapping, ExpertStep.SCALE, ranks);
+        routings = DrawnRouting.uniform().routings(shape, tokens, SEED, arena);
+        rows = LowLatencyTeam.normalRows(ranks, tokens, hidden, SEED, arena);
+        combined = new MemorySegment[ranks];
+        for (int rank = 0; rank < ranks; rank++) {
+            combined[rank] = arena.allocate((long) tokens * shape.rowBytes(), 64);
+        }
+        copies = new RowCopies(ranks, tokens, topK, hidden, LowLatencyExchange.messageBytes(config), arena);
+    }
+
+    /** Checks one whole round, and frees everything. */
+    @TearDown
+    public void tearDown() {
+        team.dispatch(rows, routings);
+        team.runExperts();
+        team.combine(combined);
+        checkCombined();
+        team.close();
+        arena.close();
+    }
+
+    private void checkCombined() {
+        final MemorySegment seen = arena.allocate((long) hidden * Short.BYTES);
+        final MemorySegment packed = arena.allocate(DispatchType.FP8.rowBytes(hidden));
+        for (int rank = 0; rank < ranks; rank++) {
+            for (int token = 0; token < tokens; token++) {
+                MemorySegment.copy(rows[rank], (long) token * hidden * Short.BYTES, seen, 0, seen.byteSize());
+                if (dispatchType.equals("FP8")) {
+                    RowCodec.scalar().quantizeFp8(seen, 0, packed, 0, packed, hidden, hidden, false);
+                    RowCodec.scalar().dequantizeFp8(packed, 0, packed, hidden, seen, 0, hidden);
+                }
+                for (int channel = 0; channel < hidden; channel++) {
+                    checkChannel(rank, token, channel, seen.getAtIndex(JAVA_SHORT, channel));
+                }
+            }
+        }
+    }
+
+    private void checkChannel(final int rank, final int token, final int channel, final short seen) {
+        float sum = 0;
+        for (int k = 0; k < topK; k++) {
+            final float factor = 1f + (float) routings[rank].expert(token, k) / experts;
+            final short output = Bfloat16.fromFloat(Bfloat16.toFloat(seen) * factor);
+            final float product = routings[rank].weight(token, k) * Bfloat16.toFloat(output);
+            sum += product;
+        }
+        final short actual = combined[rank].getAtIndex(JAVA_SHORT, (long) token * hidden + channel);
+        if (actual != Bfloat16.fromFloat(sum)) {
+            throw new AssertionError("rank " + rank + " token " + token + " channel " + channel + ": combined " + Bfloat16.toFloat(actual)
+                + ", expected " + sum);
+        }
+    }
+
+    /** State of {@link #dispatch}: ends each call, outside the measured part. */
+    @State(Scope.Benchmark)
+    public static class Released {
+        private LowLatencyBenchmark benchmark;
+
+        /** Finds the team. */
+        @Setup
+        public void setUp(final LowLatencyBenchmark shared) {
+            benchmark = shared;
+        }
+
+        /** Ends the call. */
+        @TearDown(Level.Invocation)
+        public void release() {
+            benchmark.team.release();
+        }
+    }
+
+    /** State of {@link #combine}: dispatches before each call, outside the measured part. */
+    @State(Scope.Benchmark)
+    public static class Dispatched {
+        private LowLatencyBenchmark benchmark;
+
+        /** Finds the team. */
+        @Setup
+        public void setUp(final LowLatencyBenchmark shared) {
+            benchmark = shared;
+        }
+
+        /** Dispatches, and runs the experts. */
+        @Setup(Level.Invocation)
+        public void dispatch() {
+            benchmark.team.dispatch(benchmark.rows, benchmark.routings);
+            benchmark.team.runExperts();
+        }
+    }
+
+    /** Dispatch: from the call to the last row received on the last rank. */
+    @Benchmark
+    public void dispatch(final Released state) {
+        team.dispatch(rows, routings);
+    }
+
+    /** Combine: from the call to the last sum on the last rank. */
+    @Benchmark
+    public void combine(final Dispatched state) {
+        team.combine(combined);
+    }
+
+    /** Ceiling of dispatch: every rank copies a cache-hot message to memory, as many as it sends. */
+    @Benchmark
+    public void copyRows() {
+        team.threads().run(copies.copyStep());
+    }
+
+    /** Ceiling of pulled combine: every rank sums rows that lie in memory, as many as it combines. */
+    @Benchmark
+    public void reduceRows() {
+        team.threads().run(copies.reduceStep());
+    }
+
+    /** The ceilings: rows at random places of a region, two working sets of which are used in turn, as an exchange uses its buffers. */
+    private static final class RowCopies {
+        private final int tokens;
+        private final int topK;
+        private final int hidden;
+        private final int messageBytes;
+        private final MemorySegment[] hot;
+        private final MemorySegment[] memory;
+        private final MemorySegment[] sums;
+        private final RowTable[] tables;
+        private final int[] turn;
+        private final IntConsumer copyStep = this::copy;
+        private final IntConsumer reduceStep = this::reduce;
+
+        RowCopies(final int ranks, final int tokens, final int topK, final int hidden, final int messageBytes, final Arena arena) {
+            this.tokens = tokens;
+            this.topK = topK;
+            this.hidden = hidden;
+            this.messageBytes = messageBytes;
+            this.hot = new MemorySegment[ranks];
+            this.memory = new MemorySegment[ranks];
+            this.sums = new MemorySegment[ranks];
+            this.tables = new RowTable[ranks];
+            this.turn = new int[ranks];
+            final long rowBytes = stride();
+            for (int rank = 0; rank < ranks; rank++) {
+                hot[rank] = LowLatencyTeam.normalRows(1, 1, hidden + 64, rank, arena)[0];
+                memory[rank] = arena.allocate(2 * tokens * topK * rowBytes, 64);
+                for (long at = 0; at < memory[rank].byteSize(); at += rowBytes) {
+                    MemorySegment.copy(hot[rank], 0, memory[rank], at, hidden * 2L);
+                }
+                sums[rank] = arena.allocate(2L * tokens * hidden * Short.BYTES, 64);
+                tables[rank] = new RowTable(topK);
+            }
+        }
+
+        private long stride() {
+            return (hidden * 2L + 16 + 63) / 64 * 64;
+        }
+
+        IntConsumer copyStep() {
+            return copyStep;
+        }
+
+        IntConsumer reduceStep() {
+            return reduceStep;
+        }
+
+        private void copy(final int rank) {
+            final long first = (turn[rank]++ & 1) * (long) tokens * topK * stride();
+            for (int row = 0; row < tokens * topK; row++) {
+                MemorySegment.copy(hot[rank], 0, memory[rank], first + row * stride(), messageBytes);
+            }
+        }
+
+        private void reduce(final int rank) {
+            final int set = turn[rank]++ & 1;
+            final long first = set * (long) tokens * topK * stride();
+            for (int token = 0; token < tokens; token++) {
+                tables[rank].clear();
+                for (int k = 0; k < topK; k++) {
+                    tables[rank].add(memory[rank], first + ((long) token * topK + k) * stride(), 1f / (k + 2));
+                }
+                RowCodec.best().reduce(tables[rank], sums[rank], ((long) set * tokens + token) * hidden * 2, hidden);
+            }
+        }
+    }
+}

@@ -1,0 +1,95 @@
+package io.expertlane.bench.scenario;
+
+import io.expertlane.kernel.exchange.LowLatencyCall;
+import io.expertlane.kernel.exchange.LowLatencyExchange;
+import io.expertlane.kernel.exchange.Payload;
+import io.expertlane.kernel.moe.Routing;
+import java.lang.foreign.MemorySegment;
+
+/**
+ * One rank's dispatch, expert step and combine, as an agent: {@link #begin}, then {@link #doWork()} until {@link #isOver()}. It can be
+ * stopped after dispatch, to be measured in halves, and begun again any number of times; nothing allocates.
+ */
+public final class LowLatencyRound {
+    private enum State { OVER, DISPATCHING, RECEIVED, COMBINING }
+
+    private final LowLatencyExchange exchange;
+    private final ExpertStep expertStep;
+    private State state = State.OVER;
+    private LowLatencyCall call;
+
+    /** Makes a round for the rank of {@code exchange}. */
+    public LowLatencyRound(final LowLatencyExchange exchange, final ExpertStep expertStep) {
+        this.exchange = exchange;
+        this.expertStep = expertStep;
+    }
+
+    /** Begins dispatch of {@code tokens}, BF16 [T, H]. */
+    public void begin(final MemorySegment tokens, final Routing routing) {
+        call = exchange.dispatch(tokens, routing);
+        call.receive();
+        state = State.DISPATCHING;
+    }
+
+    /** Moves on; gives 0 if there was nothing to do. */
+    public int doWork() {
+        final int work = exchange.doWork();
+        if (state == State.DISPATCHING && call.isReceived()) {
+            state = State.RECEIVED;
+            return work + 1;
+        }
+        if (state == State.COMBINING && call.isOver()) {
+            state = State.OVER;
+            return work + 1;
+        }
+        return work;
+    }
+
+    /** Whether all rows have been received and {@link #combine} or {@link #release} is due. */
+    public boolean isReceived() {
+        return state == State.RECEIVED;
+    }
+
+    /** Whether the round has ended. */
+    public boolean isOver() {
+        return state == State.OVER;
+    }
+
+    /** Runs the experts on all received rows. */
+    public void runExperts() {
+        if (exchange.config().payload() == Payload.OMITTED) {
+            return;
+        }
+        for (int localExpert = 0; localExpert < exchange.config().shape().localExperts(); localExpert++) {
+            for (int source = 0; source < exchange.config().shape().ranks(); source++) {
+                final int count = call.count(localExpert, source);
+                for (int slot = 0; slot < count; slot++) {
+                    expertStep.apply(exchange, localExpert, call.rowOffset(localExpert, source, slot), call.outputOffset(localExpert, source, slot));
+                }
+            }
+        }
+    }
+
+    /** Begins combine into {@code combined}, BF16 [T, H]. */
+    public void combine(final MemorySegment combined) {
+        call.combine();
+        call.reduce(combined);
+        state = State.COMBINING;
+    }
+
+    /** Ends the round without combining. */
+    public void release() {
+        call.release();
+        state = State.COMBINING;
+    }
+
+    /** The call of this round, for reading what was received. */
+    public LowLatencyCall call() {
+        return call;
+    }
+
+    /** The exchange this round runs on. */
+    public LowLatencyExchange exchange() {
+        return exchange;
+    }
+}

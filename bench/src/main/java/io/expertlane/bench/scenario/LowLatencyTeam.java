@@ -1,0 +1,149 @@
+package io.expertlane.bench.scenario;
+
+import static java.lang.foreign.ValueLayout.JAVA_SHORT;
+
+import io.expertlane.kernel.codec.Bfloat16;
+import io.expertlane.kernel.exchange.LowLatencyConfig;
+import io.expertlane.kernel.exchange.LowLatencyExchange;
+import io.expertlane.kernel.exchange.LowLatencyGroup;
+import io.expertlane.kernel.moe.Routing;
+import io.expertlane.kernel.verbs.DirectTransport;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.SplittableRandom;
+import java.util.function.IntConsumer;
+
+/**
+ * All ranks of a low-latency exchange on the threads of a {@link RankTeam}: rank r is driven by thread r mod threads. Collective
+ * operations are methods; each returns when it is complete on every rank. Nothing allocates after construction.
+ */
+public final class LowLatencyTeam implements AutoCloseable {
+    private final LowLatencyGroup group;
+    private final RankTeam team;
+    private final LowLatencyRound[] rounds;
+    private final IntConsumer dispatchStep = this::dispatchOn;
+    private final IntConsumer expertStep = this::runExpertsOn;
+    private final IntConsumer combineStep = this::combineOn;
+    private final IntConsumer releaseStep = this::releaseOn;
+    private MemorySegment[] tokens;
+    private Routing[] routings;
+    private MemorySegment[] combined;
+
+    /** Connects all ranks and starts the threads. */
+    public LowLatencyTeam(final LowLatencyConfig config, final DirectTransport.Mapping mapping, final ExpertStep step, final int threads) {
+        group = new LowLatencyGroup(config, mapping, System::nanoTime);
+        rounds = new LowLatencyRound[config.shape().ranks()];
+        for (int rank = 0; rank < rounds.length; rank++) {
+            rounds[rank] = new LowLatencyRound(group.exchange(rank), step);
+        }
+        team = new RankTeam(Math.min(threads, rounds.length));
+    }
+
+    /** Token rows of normally distributed BF16 numbers, one segment a rank. */
+    public static MemorySegment[] normalRows(final int ranks, final int tokensPerRank, final int hidden, final long seed, final Arena arena) {
+        final SplittableRandom random = new SplittableRandom(seed);
+        final MemorySegment[] rows = new MemorySegment[ranks];
+        for (int rank = 0; rank < ranks; rank++) {
+            final long count = (long) tokensPerRank * hidden;
+            rows[rank] = arena.allocate(Math.max(1, count * Short.BYTES), 64);
+            for (long i = 0; i < count; i++) {
+                rows[rank].setAtIndex(JAVA_SHORT, i, Bfloat16.fromFloat((float) random.nextGaussian()));
+            }
+        }
+        return rows;
+    }
+
+    /** Dispatches {@code rows[rank]} by {@code choices[rank]} on every rank, until all rows are received. */
+    public void dispatch(final MemorySegment[] rows, final Routing[] choices) {
+        tokens = rows;
+        routings = choices;
+        team.run(dispatchStep);
+    }
+
+    /** Runs the experts on all ranks. */
+    public void runExperts() {
+        team.run(expertStep);
+    }
+
+    /** Combines on every rank into {@code targets[rank]}. */
+    public void combine(final MemorySegment[] targets) {
+        combined = targets;
+        team.run(combineStep);
+    }
+
+    /** Ends the calls on every rank without combining. */
+    public void release() {
+        team.run(releaseStep);
+    }
+
+    private void dispatchOn(final int thread) {
+        for (int rank = thread; rank < rounds.length; rank += team.threads()) {
+            rounds[rank].begin(tokens[rank], routings[rank]);
+        }
+        boolean complete = false;
+        while (!complete && !team.hasFailed()) {
+            complete = true;
+            for (int rank = thread; rank < rounds.length; rank += team.threads()) {
+                if (!rounds[rank].isReceived()) {
+                    rounds[rank].doWork();
+                    complete &= rounds[rank].isReceived();
+                }
+            }
+        }
+    }
+
+    private void runExpertsOn(final int thread) {
+        for (int rank = thread; rank < rounds.length; rank += team.threads()) {
+            rounds[rank].runExperts();
+        }
+    }
+
+    private void combineOn(final int thread) {
+        for (int rank = thread; rank < rounds.length; rank += team.threads()) {
+            rounds[rank].combine(combined[rank]);
+        }
+        finishOn(thread);
+    }
+
+    private void releaseOn(final int thread) {
+        for (int rank = thread; rank < rounds.length; rank += team.threads()) {
+            rounds[rank].release();
+        }
+        finishOn(thread);
+    }
+
+    private void finishOn(final int thread) {
+        boolean complete = false;
+        while (!complete && !team.hasFailed()) {
+            complete = true;
+            for (int rank = thread; rank < rounds.length; rank += team.threads()) {
+                if (!rounds[rank].isOver()) {
+                    rounds[rank].doWork();
+                    complete &= rounds[rank].isOver();
+                }
+            }
+        }
+    }
+
+    /** The threads, for other work on the same ones. */
+    public RankTeam threads() {
+        return team;
+    }
+
+    /** The round of {@code rank}. */
+    public LowLatencyRound round(final int rank) {
+        return rounds[rank];
+    }
+
+    /** The exchange of {@code rank}. */
+    public LowLatencyExchange exchange(final int rank) {
+        return group.exchange(rank);
+    }
+
+    /** Ends the threads and frees the memory. */
+    @Override
+    public void close() {
+        team.close();
+        group.close();
+    }
+}
