@@ -12,6 +12,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.SplittableRandom;
 import java.util.function.IntConsumer;
+import org.agrona.concurrent.IdleStrategy;
 
 /**
  * All ranks of a low-latency exchange on the threads of a {@link RankTeam}: rank r is driven by thread r mod threads. Collective
@@ -20,6 +21,7 @@ import java.util.function.IntConsumer;
 public final class LowLatencyTeam implements AutoCloseable {
     private final LowLatencyGroup group;
     private final RankTeam team;
+    private final IdleStrategy[] idle;
     private final LowLatencyRound[] rounds;
     private final IntConsumer dispatchStep = this::dispatchOn;
     private final IntConsumer expertStep = this::runExpertsOn;
@@ -37,6 +39,10 @@ public final class LowLatencyTeam implements AutoCloseable {
             rounds[rank] = new LowLatencyRound(group.exchange(rank), step);
         }
         team = new RankTeam(Math.min(threads, rounds.length));
+        idle = new IdleStrategy[team.threads()];
+        for (int thread = 0; thread < idle.length; thread++) {
+            idle[thread] = RankTeam.idleStrategy();
+        }
     }
 
     /** Token rows of normally distributed BF16 numbers, one segment a rank. */
@@ -83,12 +89,14 @@ public final class LowLatencyTeam implements AutoCloseable {
         boolean complete = false;
         while (!complete && !team.hasFailed()) {
             complete = true;
+            int work = 0;
             for (int rank = thread; rank < rounds.length; rank += team.threads()) {
                 if (!rounds[rank].isReceived()) {
-                    rounds[rank].doWork();
+                    work += rounds[rank].doWork();
                     complete &= rounds[rank].isReceived();
                 }
             }
+            idle[thread].idle(work);
         }
     }
 
@@ -116,12 +124,14 @@ public final class LowLatencyTeam implements AutoCloseable {
         boolean complete = false;
         while (!complete && !team.hasFailed()) {
             complete = true;
+            int work = 0;
             for (int rank = thread; rank < rounds.length; rank += team.threads()) {
                 if (!rounds[rank].isOver()) {
-                    rounds[rank].doWork();
+                    work += rounds[rank].doWork();
                     complete &= rounds[rank].isOver();
                 }
             }
+            idle[thread].idle(work);
         }
     }
 

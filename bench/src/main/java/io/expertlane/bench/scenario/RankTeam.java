@@ -2,10 +2,12 @@ package io.expertlane.bench.scenario;
 
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.IntConsumer;
+import org.agrona.concurrent.BackoffIdleStrategy;
+import org.agrona.concurrent.IdleStrategy;
 
 /**
- * A fixed set of threads that run the same step together, again and again: the caller is one of them. Between steps the others spin, so
- * that a step begins within a fraction of a microsecond; nothing allocates.
+ * A fixed set of threads that run the same step together, again and again: the caller is one of them. Between steps the others spin for a
+ * while, so that a step begins within a fraction of a microsecond, and then yield, so that threads may outnumber cores; nothing allocates.
  *
  * <p>JMH's own groups cannot do this for collective operations: a thread that leaves an iteration would leave its peers waiting.
  *
@@ -13,7 +15,9 @@ import java.util.function.IntConsumer;
  * so the others are told by {@link #hasFailed()}, which waiting loops must ask.
  */
 public final class RankTeam implements AutoCloseable {
-    private final Thread[] helpers;
+    private static final int SPINS = 2000;
+
+    private final IdleStrategy callerIdle = idleStrategy();
     private final AtomicReference<Throwable> failure = new AtomicReference<>();
     private volatile IntConsumer step;
     private volatile long started;
@@ -34,15 +38,19 @@ public final class RankTeam implements AutoCloseable {
         if (threads < 1) {
             throw new IllegalArgumentException("threads=" + threads + ": at least 1");
         }
-        helpers = new Thread[threads - 1];
         finished = new PaddedCounter[threads];
         for (int index = 0; index < threads; index++) {
             finished[index] = new PaddedCounter();
         }
         for (int index = 1; index < threads; index++) {
             final int self = index;
-            helpers[index - 1] = Thread.ofPlatform().daemon().name("rank-team-" + index).start(() -> serve(self));
+            Thread.ofPlatform().daemon().name("rank-team-" + index).start(() -> serve(self));
         }
+    }
+
+    /** What a thread with nothing to do does: spins for some microseconds, then yields; it never parks. */
+    static IdleStrategy idleStrategy() {
+        return new BackoffIdleStrategy(SPINS, Long.MAX_VALUE, 1, 1);
     }
 
     /** Number of threads, the caller's included. */
@@ -61,9 +69,10 @@ public final class RankTeam implements AutoCloseable {
         final long turn = started + 1;
         started = turn;
         attempt(action, 0);
+        callerIdle.reset();
         for (int index = 1; index < finished.length; index++) {
             while (finished[index].value != turn) {
-                Thread.onSpinWait();
+                callerIdle.idle();
             }
         }
         final Throwable thrown = failure.getAndSet(null);
@@ -73,14 +82,16 @@ public final class RankTeam implements AutoCloseable {
     }
 
     private void serve(final int index) {
+        final IdleStrategy idle = idleStrategy();
         long turn = 1;
         while (!closed) {
             if (started == turn) {
                 attempt(step, index);
                 finished[index].value = turn;
                 turn++;
+                idle.reset();
             } else {
-                Thread.onSpinWait();
+                idle.idle();
             }
         }
     }

@@ -1,0 +1,309 @@
+package io.expertlane.bench.cli;
+
+import static java.lang.foreign.ValueLayout.JAVA_INT;
+
+import io.expertlane.bench.npy.NpyType;
+import io.expertlane.bench.npy.NpyWriter;
+import io.expertlane.bench.results.Json;
+import io.expertlane.bench.results.OutputDirectory;
+import io.expertlane.bench.scenario.ExpertStep;
+import io.expertlane.bench.scenario.LowLatencyTeam;
+import io.expertlane.kernel.exchange.DispatchType;
+import io.expertlane.kernel.exchange.LowLatencyCall;
+import io.expertlane.kernel.exchange.LowLatencyConfig;
+import io.expertlane.kernel.exchange.LowLatencyExchange;
+import io.expertlane.kernel.exchange.Stage;
+import io.expertlane.kernel.moe.MoeShape;
+import io.expertlane.kernel.moe.RoutingSource;
+import io.expertlane.kernel.verbs.DirectTransport;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.management.ManagementFactory;
+import java.nio.file.Path;
+import java.util.EnumMap;
+import java.util.LinkedHashMap;
+import java.util.Locale;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import java.util.concurrent.TimeUnit;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/** Runs one dispatch, expert step and combine for real, on given or generated tokens, and keeps what came out. */
+@Command(
+    name = "exchange",
+    description = {
+        "Runs dispatch, a stand-in for the experts, and combine in this machine's memory, all ranks in one process,",
+        "and writes combined.npy, recv_count.npy and recv_rows.npy to a new folder. Tokens and routing are read from",
+        "--tokens, --topk-idx and --topk-weights, or generated with --routing."
+    },
+    mixinStandardHelpOptions = true,
+    sortOptions = false,
+    footerHeading = "%nFiles (numpy format; R ranks, T tokens a rank, H hidden, K selections, E experts):%n",
+    footer = {
+        "  --tokens        uint16 [R, T, H], BF16 bits     combined.npy    uint16 [R, T, H]",
+        "  --topk-idx      int32 or int64 [R, T, K]        recv_count.npy  int32 [R, E/R]",
+        "  --topk-weights  float32 [R, T, K]               recv_rows.npy   int32 [N, 4], a row received:",
+        "                                                  rank, local expert, source rank, source token",
+        "",
+        "Examples:",
+        "  expertlane exchange --tokens t.npy --topk-idx i.npy --topk-weights w.npy --experts 256 --out run1",
+        "  expertlane exchange --routing zipf:1 --ranks 8 --tokens-per-rank 128 --hidden 7168 --topk 8 \\",
+        "                      --experts 256 --dispatch-type fp8 --out run2"
+    })
+final class ExchangeCommand implements Callable<Integer> {
+    private static final double MICROS = 1e3;
+    private static final Map<Stage, String> STAGE_NAMES = new EnumMap<>(Map.of(Stage.ROUTING_MAP, "routingMap", Stage.PACK, "packCast",
+        Stage.SEND, "send", Stage.WAIT, "wait", Stage.UNPACK, "unpack", Stage.REDUCE, "reduce"));
+
+    @Spec
+    private CommandSpec spec;
+
+    @Option(names = "--tokens", paramLabel = "FILE", description = "Token rows.")
+    private Path tokensFile;
+
+    @Option(names = "--topk-idx", paramLabel = "FILE", description = "The gate's choice, -1 where none.")
+    private Path idxFile;
+
+    @Option(names = "--topk-weights", paramLabel = "FILE", description = "The gate's weights.")
+    private Path weightsFile;
+
+    @Option(names = "--routing", paramLabel = "SOURCE",
+        description = "Generate instead: uniform, zipf:S (exponent S), or esft:DIR (recorded choices of DeepSeek-V2-Lite).")
+    private String routing;
+
+    @Option(names = "--ranks", paramLabel = "R", description = "With --routing: ranks. Default: 8.")
+    private Integer ranks;
+
+    @Option(names = "--tokens-per-rank", paramLabel = "T", description = "With --routing: tokens a rank. Default: 128.")
+    private Integer tokensPerRank;
+
+    @Option(names = "--hidden", paramLabel = "H", description = "With --routing: channels of a row. Default: 7168.")
+    private Integer hidden;
+
+    @Option(names = "--topk", paramLabel = "K", description = "With --routing: selections a token. Default: 8, or what the recorded model has.")
+    private Integer topK;
+
+    @Option(names = "--seed", paramLabel = "S", description = "With --routing: what is drawn depends on it. Default: 1.")
+    private Long seed;
+
+    @Option(names = "--experts", paramLabel = "E",
+        description = "Experts in all, a multiple of the ranks. Default with --routing: 256, or what the recorded model has.")
+    private Integer experts;
+
+    @Option(names = "--mode", paramLabel = "MODE", defaultValue = "ll", description = "ll (low latency). Default: ${DEFAULT-VALUE}.")
+    private String mode;
+
+    @Option(names = "--path", paramLabel = "PATH", defaultValue = "zero", description = "zero (zero-buffer). Default: ${DEFAULT-VALUE}.")
+    private String path;
+
+    @Option(names = "--dispatch-type", paramLabel = "TYPE", defaultValue = "bf16",
+        description = "Format of dispatched rows: bf16 or fp8 (H a multiple of 128). Default: ${DEFAULT-VALUE}.")
+    private String dispatchType;
+
+    @Option(names = "--expert", paramLabel = "STEP", defaultValue = "identity",
+        description = "identity: y = x; scale: y = bf16(x * (1 + e/E)) for expert e. Default: ${DEFAULT-VALUE}.")
+    private String expert;
+
+    @Option(names = "--ranks-per-node", paramLabel = "N", description = "Ranks of a node, a divisor of the ranks. Default: all.")
+    private Integer ranksPerNode;
+
+    @Option(names = "--threads", paramLabel = "n", description = "Threads that drive the ranks. Default: one a rank, at most one a core.")
+    private Integer threads;
+
+    @Option(names = "--warmup-seconds", paramLabel = "n", defaultValue = "3",
+        description = "How long rounds are run, one at least, before the one that is timed: the JIT needs seconds. Default: ${DEFAULT-VALUE}.")
+    private int warmupSeconds;
+
+    @Option(names = "--json", description = "Print the summary as JSON.")
+    private boolean json;
+
+    @Option(names = "--out", paramLabel = "DIR", required = true, description = "Folder for the results; must not exist, or be empty.")
+    private Path out;
+
+    /** The JSON of {@code --json}; times are of the slowest rank, stages are sums over the ranks. */
+    private record Report(String mode, String path, String dispatchType, MoeShape shape, int tokensPerRank, int threads, Phase dispatch, Phase combine,
+                          Map<String, Double> stageMicros, boolean simulated) {
+    }
+
+    /** One collective call. */
+    private record Phase(double micros, long algorithmicBytes, double algorithmicGBps) {
+        static Phase of(final long nanos, final long bytes) {
+            return new Phase(nanos / MICROS, bytes, (double) bytes / nanos);
+        }
+    }
+
+    @Override
+    public Integer call() throws IOException {
+        Choice.of("--mode", mode, "ll");
+        Choice.of("--path", path, "zero");
+        final DispatchType type = DispatchType.valueOf(Choice.of("--dispatch-type", dispatchType, "bf16", "fp8").toUpperCase(Locale.ROOT));
+        final ExpertStep step = ExpertStep.valueOf(Choice.of("--expert", expert, "identity", "scale").toUpperCase(Locale.ROOT));
+        requireAtLeast("--threads", threads, 1);
+        requireAtLeast("--warmup-seconds", warmupSeconds, 0);
+        requireAtLeast("--ranks-per-node", ranksPerNode, 1);
+        OutputDirectory.check("--out", out);
+        try (Arena arena = Arena.ofShared()) {
+            final ExchangeInput input = input(arena);
+            final LowLatencyConfig config = LowLatencyConfig.of(input.shape()).withDispatchType(type);
+            requireMemory(input, config);
+            final int workers = Math.min(input.shape().ranks(), threads != null ? threads : Runtime.getRuntime().availableProcessors());
+            try (LowLatencyTeam team = new LowLatencyTeam(config, DirectTransport.Mapping.SELF, step, workers)) {
+                run(input, config, team, workers, arena);
+            }
+        }
+        return 0;
+    }
+
+    private static void requireAtLeast(final String option, final Integer value, final int least) {
+        if (value != null && value < least) {
+            throw new UsageException(option, value, "at least " + least);
+        }
+    }
+
+    private ExchangeInput input(final Arena arena) throws IOException {
+        final int nodeRanks = ranksPerNode == null ? 0 : ranksPerNode;
+        if (routing == null) {
+            requireNone("--routing", "--ranks", ranks, "--tokens-per-rank", tokensPerRank, "--hidden", hidden, "--topk", topK, "--seed", seed);
+            if (tokensFile == null || idxFile == null || weightsFile == null || experts == null) {
+                throw new UsageException("input", "none", "give --tokens, --topk-idx, --topk-weights and --experts, or --routing");
+            }
+            return ExchangeInput.read(tokensFile, idxFile, weightsFile, experts, nodeRanks, arena);
+        }
+        requireNone("files", "--tokens", tokensFile, "--topk-idx", idxFile, "--topk-weights", weightsFile);
+        final RoutingSource source = RoutingOption.parse(routing);
+        final int count = orElse(tokensPerRank, 128);
+        final int rankCount = orElse(ranks, 8);
+        final MoeShape sizes = new MoeShape(rankCount, nodeRanks == 0 ? rankCount : nodeRanks,
+            orElse(experts, source.experts() == RoutingSource.ANY ? 256 : source.experts()),
+            orElse(topK, source.topK() == RoutingSource.ANY ? 8 : source.topK()), orElse(hidden, 7168), count);
+        requireMemory(4L * rankCount * count * sizes.rowBytes());
+        final long drawn = seed == null ? 1 : seed;
+        return ExchangeInput.of(sizes, count, LowLatencyTeam.normalRows(rankCount, count, sizes.hidden(), drawn, arena),
+            source.routings(sizes, count, drawn, arena));
+    }
+
+    private static int orElse(final Integer value, final int otherwise) {
+        return value == null ? otherwise : value;
+    }
+
+    private static void requireNone(final String needs, final Object... namesAndValues) {
+        for (int i = 0; i < namesAndValues.length; i += 2) {
+            if (namesAndValues[i + 1] != null) {
+                throw new UsageException(namesAndValues[i].toString(), namesAndValues[i + 1], needs.equals("files")
+                    ? "not together with --routing" : "only together with --routing");
+            }
+        }
+    }
+
+    /** Rows that are touched: sent, received, computed, returned and combined ones. */
+    private static void requireMemory(final ExchangeInput input, final LowLatencyConfig config) {
+        final long rowBytes = input.shape().rowBytes();
+        final long tokens = (long) input.shape().ranks() * input.tokensPerRank();
+        requireMemory(2 * (tokens * 3 * rowBytes + input.selections() * (LowLatencyExchange.messageBytes(config) + 2 * rowBytes)));
+    }
+
+    private static void requireMemory(final long bytes) {
+        final long available = ManagementFactory.getPlatformMXBean(com.sun.management.OperatingSystemMXBean.class).getTotalMemorySize();
+        if (bytes < 0 || bytes > available) {
+            throw new UsageException("bytes of tokens and rows", bytes, "at most " + available + ", the machine's memory");
+        }
+    }
+
+    private void run(final ExchangeInput input, final LowLatencyConfig config, final LowLatencyTeam team, final int workers, final Arena arena)
+        throws IOException {
+        final MoeShape shape = input.shape();
+        final MemorySegment all = arena.allocate((long) shape.ranks() * input.tokensPerRank() * shape.rowBytes(), 64);
+        final MemorySegment[] combined = new MemorySegment[shape.ranks()];
+        for (int rank = 0; rank < combined.length; rank++) {
+            final long bytes = (long) input.tokensPerRank() * shape.rowBytes();
+            combined[rank] = all.asSlice(rank * bytes, bytes);
+        }
+        spec.commandLine().getErr().println("warming up for " + warmupSeconds + " s");
+        final long warmUntil = System.nanoTime() + TimeUnit.SECONDS.toNanos(warmupSeconds);
+        do {
+            team.dispatch(input.tokens(), input.routings());
+            team.runExperts();
+            team.combine(combined);
+        } while (System.nanoTime() - warmUntil < 0);
+        for (int rank = 0; rank < shape.ranks(); rank++) {
+            team.exchange(rank).stageTimes().reset();
+        }
+        final long start = System.nanoTime();
+        team.dispatch(input.tokens(), input.routings());
+        final long dispatched = System.nanoTime();
+        final MemorySegment counts = arena.allocate((long) shape.experts() * Integer.BYTES, Integer.BYTES);
+        final MemorySegment rows = received(input, team, counts, arena);
+        team.runExperts();
+        final long expertsDone = System.nanoTime();
+        team.combine(combined);
+        final long over = System.nanoTime();
+        try (OutputDirectory directory = OutputDirectory.open("--out", out)) {
+            NpyWriter.write(directory.file("combined.npy"), NpyType.UINT16, all, shape.ranks(), input.tokensPerRank(), shape.hidden());
+            NpyWriter.write(directory.file("recv_count.npy"), NpyType.INT32, counts, shape.ranks(), shape.localExperts());
+            NpyWriter.write(directory.file("recv_rows.npy"), NpyType.INT32, rows, rows.byteSize() / (4 * Integer.BYTES), 4);
+            directory.commit();
+        }
+        final long selections = input.selections();
+        print(new Report(mode, path, dispatchType, shape, input.tokensPerRank(), workers,
+            Phase.of(dispatched - start, selections * LowLatencyExchange.messageBytes(config)),
+            Phase.of(over - expertsDone, selections * shape.rowBytes()), stageMicros(team, shape.ranks()), false));
+    }
+
+    private static MemorySegment received(final ExchangeInput input, final LowLatencyTeam team, final MemorySegment counts, final Arena arena) {
+        final MoeShape shape = input.shape();
+        final MemorySegment rows = arena.allocate(input.selections() * 4 * Integer.BYTES, Integer.BYTES);
+        long at = 0;
+        for (int rank = 0; rank < shape.ranks(); rank++) {
+            final LowLatencyCall call = team.round(rank).call();
+            for (int localExpert = 0; localExpert < shape.localExperts(); localExpert++) {
+                counts.setAtIndex(JAVA_INT, (long) rank * shape.localExperts() + localExpert, call.count(localExpert));
+                for (int source = 0; source < shape.ranks(); source++) {
+                    for (int slot = 0; slot < call.count(localExpert, source); slot++) {
+                        rows.setAtIndex(JAVA_INT, at++, rank);
+                        rows.setAtIndex(JAVA_INT, at++, localExpert);
+                        rows.setAtIndex(JAVA_INT, at++, source);
+                        rows.setAtIndex(JAVA_INT, at++, call.sourceToken(localExpert, source, slot));
+                    }
+                }
+            }
+        }
+        return rows;
+    }
+
+    private static Map<String, Double> stageMicros(final LowLatencyTeam team, final int ranks) {
+        final Map<String, Double> micros = new LinkedHashMap<>();
+        STAGE_NAMES.forEach((stage, name) -> {
+            long nanos = 0;
+            for (int rank = 0; rank < ranks; rank++) {
+                nanos += team.exchange(rank).stageTimes().nanos(stage);
+            }
+            micros.put(name, nanos / MICROS);
+        });
+        return micros;
+    }
+
+    private void print(final Report report) {
+        final PrintWriter console = spec.commandLine().getOut();
+        if (json) {
+            console.println(Json.text(report));
+        } else {
+            final MoeShape shape = report.shape();
+            console.printf("%s over %s, %s, %d ranks x %d tokens, hidden %d, top-%d of %d, %d threads, measured%n", report.mode(), report.path(),
+                report.dispatchType(), shape.ranks(), report.tokensPerRank(), shape.hidden(), shape.topK(), shape.experts(), report.threads());
+            console.printf("           %12s %16s %18s%n", "time [us]", "bytes", "algorithmic [GB/s]");
+            console.printf("dispatch   %12.1f %16d %18.2f%n", report.dispatch().micros(), report.dispatch().algorithmicBytes(),
+                report.dispatch().algorithmicGBps());
+            console.printf("combine    %12.1f %16d %18.2f%n", report.combine().micros(), report.combine().algorithmicBytes(),
+                report.combine().algorithmicGBps());
+            console.println("time by stage, summed over ranks [us]; waiting includes the turns of other ranks on the same thread");
+            report.stageMicros().forEach((stage, micros) -> console.printf("  %-12s %12.1f%n", stage, micros));
+            console.println("written to " + out);
+        }
+        console.flush();
+    }
+}
