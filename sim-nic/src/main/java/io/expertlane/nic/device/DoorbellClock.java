@@ -13,4 +13,13 @@ public interface DoorbellClock {
      * @return when the doorbell's store is done, {@code nowPicos} or later; for one queue pair never earlier than before
      */
     long ringPicos(QueuePair queuePair, int elements, long nowPicos);
+
+    /**
+     * The host's own time, at which it posts; the simulation's unless the host has a clock that runs ahead.
+     *
+     * @param nowPicos time of the simulation
+     */
+    default long hostPicos(final long nowPicos) {
+        return nowPicos;
+    }
 }

@@ -106,6 +106,7 @@ final class Nics {
     private final int acknowledgedHandler;
 
     private NicListener[] listeners = {};
+    private NicTracer tracer;
 
     Nics(final Simulation simulation, final SymmetricHeap heap, final CompletionQueue[] completionQueues, final NicProfile profile) {
         this.simulation = simulation;
@@ -176,6 +177,14 @@ final class Nics {
         listeners[listeners.length - 1] = listener;
     }
 
+    void tracer(final NicTracer watcher) {
+        tracer = watcher;
+    }
+
+    NicTracer tracer() {
+        return tracer;
+    }
+
     /** Fixes where the packets of a queue pair leave and arrive, as {@code rank * ports + port}. */
     void bind(final int qp, final int localPort, final int peerPort, final int sourcePort, final long latencyPicos) {
         table.ints[qp * INTS + LOCAL_PORT] = localPort;
@@ -201,6 +210,9 @@ final class Nics {
             ints[qp * INTS + PUBLISHED] = end;
         }
         count(ints[qp * INTS + LOCAL_PORT], NicCounter.DOORBELLS, 1);
+        if (tracer != null) {
+            tracer.doorbell(now, qp, end);
+        }
         issue(qp, now);
     }
 
@@ -227,6 +239,9 @@ final class Nics {
             next = start + queuePairIntervalPicos;
             ready = Math.max(ready, start + pipelinePicos(queuePair, index));
             simulation.schedule(ready, readyHandler, qp);
+            if (tracer != null) {
+                tracer.issued(start, ready, qp, index);
+            }
             index++;
         }
         pipelineFree[rank] = nicFree;
@@ -347,7 +362,11 @@ final class Nics {
                 elementEnded = false;
             }
             credit -= wire;
+            final long start = time;
             time += times.picos(wire);
+            if (tracer != null) {
+                traceSent(start, time, qp, packetPayload);
+            }
             ints[row + HEADER] = 0;
             ints[row + REMAINING] -= packetPayload;
             long packet = (long) wire << PACKET_WIRE_SHIFT | qp;
@@ -369,6 +388,13 @@ final class Nics {
         count(port, NicCounter.SENT_BYTES, payloadBytes);
         count(port, NicCounter.SENT_WIRE_BYTES, wireBytes);
         return time;
+    }
+
+    private void traceSent(final long start, final long end, final int qp, final int packetPayload) {
+        final int index = table.ints[qp * INTS + HEAD];
+        final QueuePair queuePair = table.queuePairs[qp];
+        final int length = WorkQueueElement.lengthBytes(queuePair.memory(), queuePair.elementOffset(index));
+        tracer.sent(start, end, qp, index, length - table.ints[qp * INTS + REMAINING], packetPayload);
     }
 
     private void start(final QueuePair queuePair, final int row) {
@@ -425,9 +451,13 @@ final class Nics {
         RemoteMemory.apply(heap, ints[row + RANK], ints[row + PEER_RANK], queue, at);
         count(port, NicCounter.RECEIVED_ELEMENTS, 1);
         count(port, NicCounter.RECEIVED_BYTES, WorkQueueElement.lengthBytes(queue, at));
-        final long acknowledged = acknowledge(port, ints[row + LOCAL_PORT], now) + table.longs[qp * LONGS + LATENCY];
+        final long acknowledged = acknowledge(port, ints[row + LOCAL_PORT], now);
         if (WorkQueueElement.isSignaled(queue, at)) {
-            simulation.schedule(acknowledged + completionPicos, acknowledgedHandler, pack(qp, index));
+            simulation.schedule(acknowledged + table.longs[qp * LONGS + LATENCY] + completionPicos, acknowledgedHandler, pack(qp, index));
+        }
+        if (tracer != null) {
+            tracer.delivered(now, qp, index);
+            tracer.acknowledged(acknowledged - ackPicos, acknowledged, qp, index);
         }
         for (final NicListener listener : listeners) {
             listener.delivered(now, queuePair, index);
@@ -450,6 +480,9 @@ final class Nics {
         final QueuePair queuePair = table.queuePairs[qp];
         completionQueues[queuePair.rank()].complete(queuePair.number(), index, CompletionQueue.SUCCESS);
         count(table.ints[qp * INTS + LOCAL_PORT], NicCounter.COMPLETIONS, 1);
+        if (tracer != null) {
+            tracer.completed(now, qp, index, CompletionQueue.SUCCESS);
+        }
         for (final NicListener listener : listeners) {
             listener.completed(now, queuePair, index, CompletionQueue.SUCCESS);
         }

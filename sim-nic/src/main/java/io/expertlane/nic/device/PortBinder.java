@@ -56,11 +56,19 @@ final class PortBinder {
     PortBinding bind(final QueuePair queuePair, final int ordinal) {
         final int rank = queuePair.rank();
         final int peerRank = queuePair.peerRank();
-        final long counterpart = pairs.get(key(peerRank, rank, ordinal));
-        final int number = FIRST_QP_NUMBER + queuePair.number();
-        final int peerNumber = counterpart == NO_NUMBER ? number : FIRST_QP_NUMBER + (int) counterpart;
         final FlowTuple flow = FlowTuple.roce(address(rank), address(peerRank));
-        return assigner.assign(flow, number, peerNumber, creationIndex(queuePair, ordinal), explicitPort(queuePair));
+        return assigner.assign(flow, number(queuePair), peerNumber(queuePair, ordinal), creationIndex(queuePair, ordinal), explicitPort(queuePair));
+    }
+
+    /** QP number as in packets. */
+    int number(final QueuePair queuePair) {
+        return FIRST_QP_NUMBER + queuePair.number();
+    }
+
+    /** QP number of the counterpart, as in packets. */
+    int peerNumber(final QueuePair queuePair, final int ordinal) {
+        final long counterpart = pairs.get(key(queuePair.peerRank(), queuePair.rank(), ordinal));
+        return counterpart == NO_NUMBER ? number(queuePair) : FIRST_QP_NUMBER + (int) counterpart;
     }
 
     /** IPv4 address of a rank's NIC. */

@@ -6,6 +6,7 @@ import io.expertlane.kernel.verbs.PortBinding;
 import io.expertlane.kernel.verbs.PortPolicy;
 import io.expertlane.kernel.verbs.QueuePair;
 import io.expertlane.kernel.verbs.Transport;
+import io.expertlane.kernel.verbs.WorkQueueElement;
 import io.expertlane.nic.fabric.Fabric;
 import io.expertlane.nic.profile.ClusterProfile;
 import io.expertlane.nic.time.Simulation;
@@ -106,8 +107,23 @@ public final class SimulatedTransport implements Transport, AutoCloseable {
         if (nics.table().ints[id * QueuePairTable.INTS + QueuePairTable.LOCAL_PORT] == QueuePairTable.NONE) {
             bind(queuePair, id);
         }
-        final long timePicos = doorbellClock.ringPicos(queuePair, (int) (end - first), simulation.nowPicos());
-        nics.ring(id, (int) end, timePicos);
+        final long nowPicos = simulation.nowPicos();
+        if (nics.tracer() == null) {
+            nics.ring(id, (int) end, doorbellClock.ringPicos(queuePair, (int) (end - first), nowPicos));
+        } else {
+            final long postedPicos = doorbellClock.hostPicos(nowPicos);
+            final long rungPicos = doorbellClock.ringPicos(queuePair, (int) (end - first), nowPicos);
+            tracePosted(postedPicos, rungPicos, id, queuePair, first, end);
+            nics.ring(id, (int) end, rungPicos);
+        }
+    }
+
+    private void tracePosted(final long postedPicos, final long rungPicos, final int id, final QueuePair queuePair, final long first, final long end) {
+        for (int index = (int) first; index != (int) end; index++) {
+            final long at = queuePair.elementOffset(index);
+            nics.tracer().posted(postedPicos, rungPicos, id, index, WorkQueueElement.opcode(queuePair.memory(), at),
+                WorkQueueElement.lengthBytes(queuePair.memory(), at));
+        }
     }
 
     private void bind(final QueuePair queuePair, final int id) {
@@ -116,6 +132,15 @@ public final class SimulatedTransport implements Transport, AutoCloseable {
         final int rank = queuePair.rank();
         final int peerRank = queuePair.peerRank();
         nics.bind(id, rank * ports + binding.port(), peerRank * ports + binding.port(), binding.sourcePort(), fabric.latencyPicos(rank, peerRank));
+        if (nics.tracer() != null) {
+            nics.tracer().bound(simulation.nowPicos(), id, binding(id));
+        }
+    }
+
+    private QueuePairBinding binding(final int id) {
+        final QueuePair queuePair = nics.table().queuePairs[id];
+        return new QueuePairBinding(queuePair.rank(), queuePair.peerRank(), binder.number(queuePair), binder.peerNumber(queuePair, ordinals[id]),
+            queuePair.lane(), port(queuePair), (int) nics.table().longs[id * QueuePairTable.LONGS + QueuePairTable.SOURCE_PORT]);
     }
 
     /** The clock that this transport's events run on; others may register their own handlers there. */
@@ -136,6 +161,29 @@ public final class SimulatedTransport implements Transport, AutoCloseable {
     /** Adds one that is told of deliveries and completions; in the order in which they were added. */
     public void addListener(final NicListener listener) {
         nics.addListener(listener);
+    }
+
+    /** Lets {@code tracer} watch from now on, in place of the one before; null for none. It is told at once of all queue pairs that have a port. */
+    public void trace(final NicTracer tracer) {
+        nics.tracer(tracer);
+        for (int id = 0; tracer != null && id < nics.table().count(); id++) {
+            if (nics.table().ints[id * QueuePairTable.INTS + QueuePairTable.LOCAL_PORT] != QueuePairTable.NONE) {
+                tracer.bound(simulation.nowPicos(), id, binding(id));
+            }
+        }
+    }
+
+    /** The queue pair of an id: they count up from 0 in the order of connection. */
+    public QueuePair queuePair(final int id) {
+        if (id < 0 || id >= nics.table().count()) {
+            throw new IndexOutOfBoundsException("queue pair id=" + id + ": 0 to " + (nics.table().count() - 1));
+        }
+        return nics.table().queuePairs[id];
+    }
+
+    /** IPv4 address of a rank's NIC. */
+    public int address(final int rank) {
+        return binder.address(rank);
     }
 
     /** What a port of a rank's NIC has counted so far. */

@@ -75,7 +75,7 @@ public final class AgentScheduler {
         this.pollPicos = Math.round(host.pollNanos() * PICOS_PER_NANO);
         this.firstOfRank = new int[transport.heap().ranks()];
         Arrays.fill(firstOfRank, NOBODY);
-        transport.doorbellClock(this::ringPicos);
+        transport.doorbellClock(new Doorbells());
         transport.addListener(new Waker());
     }
 
@@ -197,14 +197,6 @@ public final class AgentScheduler {
         }
     }
 
-    private long ringPicos(final QueuePair queuePair, final int elements, final long nowPicos) {
-        if (running == NOBODY) {
-            return nowPicos;
-        }
-        spend(Stage.SEND, elements * postPicos + doorbellPicos);
-        return clockPicos[running] + fencePicos;
-    }
-
     private void onWake(final long now, final long payload) {
         final int id = (int) payload;
         awake[id] = false;
@@ -249,6 +241,23 @@ public final class AgentScheduler {
                 .append(" sleeps since ").append(clockPicos[id] / 1000).append(" ns");
         }
         return text.toString();
+    }
+
+    /** Charges posting and doorbells to the running agent. */
+    private final class Doorbells implements DoorbellClock {
+        @Override
+        public long ringPicos(final QueuePair queuePair, final int elements, final long nowPicos) {
+            if (running == NOBODY) {
+                return nowPicos;
+            }
+            spend(Stage.SEND, elements * postPicos + doorbellPicos);
+            return clockPicos[running] + fencePicos;
+        }
+
+        @Override
+        public long hostPicos(final long nowPicos) {
+            return AgentScheduler.this.nowPicos();
+        }
     }
 
     /** Wakes a rank's agents for what they may poll. */
