@@ -4,6 +4,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
+import java.util.concurrent.atomic.AtomicInteger;
 
 /**
  * Off-heap memory of a set of ranks in one process, laid out alike on every rank: an offset means the same thing everywhere.
@@ -13,13 +14,18 @@ import java.lang.invoke.VarHandle;
  *
  * <p>Threading: any thread may access any region; ordering is the caller's (see {@code QueuePair}).
  *
- * <p>Failure: {@link #revoke(int)} changes the rank's mapping key, so that queue pairs connected under the old key are refused
- * from then on; after {@link #close()} every access throws {@link IllegalStateException}, as does a second {@code close()}.
+ * <p>Failure: {@link #revoke(int)} changes the rank's mapping key: queue pairs connected and {@link GlobalAddress}es made under the old
+ * key are refused from then on. Loads and stores of ranks that have the region mapped carry no key: only their own protocol can stop
+ * them. After {@link #close()} every access throws {@link IllegalStateException}, as does a second {@code close()}.
+ *
+ * <p>Keys are drawn from one sequence of {@value GlobalAddress#KEYS} in the process, so that an address of another heap is refused as
+ * well as a stale one; the sequence starts over, as the variant part of an InfiniBand R_Key does.
  */
 public final class SymmetricHeap implements AutoCloseable {
     /** Every object a layout places in the heap starts at a multiple of this many bytes: a cache line. */
     public static final int ALIGNMENT_BYTES = 64;
 
+    private static final AtomicInteger KEY_SEQUENCE = new AtomicInteger();
     private static final VarHandle KEYS = MethodHandles.arrayElementVarHandle(int[].class);
 
     private final Arena arena = Arena.ofShared();
@@ -31,30 +37,35 @@ public final class SymmetricHeap implements AutoCloseable {
      * Reserves the memory.
      *
      * @param ranks        number of ranks, 1 to 65,536
-     * @param bytesPerRank size of one rank's region, at least 1
+     * @param bytesPerRank size of one rank's region, 1 to {@link GlobalAddress#MAX_OFFSET}
      * @throws IllegalArgumentException if a value is out of its range, or the machine cannot reserve so much
      */
     public SymmetricHeap(final int ranks, final long bytesPerRank) {
         if (ranks < 1 || ranks > 65_536) {
             throw new IllegalArgumentException("ranks=" + ranks + ": 1 to 65536");
         }
-        if (bytesPerRank < 1 || bytesPerRank > Long.MAX_VALUE / 2 / ranks) {
-            throw new IllegalArgumentException("bytesPerRank=" + bytesPerRank + ": 1 to " + Long.MAX_VALUE / 2 / ranks + " for ranks=" + ranks);
+        if (bytesPerRank < 1 || bytesPerRank > GlobalAddress.MAX_OFFSET) {
+            throw new IllegalArgumentException("bytesPerRank=" + bytesPerRank + ": 1 to " + GlobalAddress.MAX_OFFSET);
         }
         this.bytesPerRank = bytesPerRank;
         this.regions = new MemorySegment[ranks];
         this.keys = new int[ranks];
+        final int key = nextKey();
         final long stride = PageMemory.roundUp(bytesPerRank);
         try {
             final MemorySegment all = PageMemory.reserve(stride * ranks, arena);
             for (int rank = 0; rank < ranks; rank++) {
                 regions[rank] = all.asSlice(rank * stride, bytesPerRank);
-                keys[rank] = 1;
+                keys[rank] = key;
             }
         } catch (final RuntimeException e) {
             arena.close();
             throw e;
         }
+    }
+
+    private static int nextKey() {
+        return 1 + Math.floorMod(KEY_SEQUENCE.getAndIncrement(), GlobalAddress.KEYS);
     }
 
     /** Number of ranks. */
@@ -79,7 +90,37 @@ public final class SymmetricHeap implements AutoCloseable {
 
     /** Invalidates every earlier key of {@code rank}'s region: its mappings held by peers are stale from now on. */
     public void revoke(final int rank) {
-        KEYS.getAndAdd(keys, rank, 1);
+        KEYS.setRelease(keys, rank, nextKey());
+    }
+
+    /** The {@link GlobalAddress} of a byte of {@code rank}'s region, under its present key. */
+    public long address(final int rank, final long offset) {
+        if (rank < 0 || rank >= regions.length) {
+            throw new IllegalArgumentException("rank=" + rank + ": 0 to " + (regions.length - 1));
+        }
+        if (offset < 0 || offset >= bytesPerRank) {
+            throw new IndexOutOfBoundsException("offset=" + offset + ": region has " + bytesPerRank + " bytes");
+        }
+        return GlobalAddress.pack(rank, key(rank), offset);
+    }
+
+    /**
+     * The offset that {@code address} means in the region of its rank, checked for {@code lengthBytes} bytes from there.
+     *
+     * @throws IllegalArgumentException  if the address is stale or of another heap
+     * @throws IndexOutOfBoundsException if the bytes do not lie inside the region
+     */
+    public long resolve(final long address, final long lengthBytes) {
+        final int rank = GlobalAddress.rank(address);
+        if (rank >= regions.length || key(rank) != GlobalAddress.key(address)) {
+            throw new IllegalArgumentException("address=" + GlobalAddress.format(address) + ": "
+                + (rank >= regions.length ? "ranks=" + regions.length : "stale or of another heap, the key is " + key(rank)));
+        }
+        final long offset = GlobalAddress.offset(address);
+        if (lengthBytes < 0 || offset > bytesPerRank - lengthBytes) {
+            throw new IndexOutOfBoundsException("offset=" + offset + " length=" + lengthBytes + ": region has " + bytesPerRank + " bytes");
+        }
+        return offset;
     }
 
     @Override

@@ -42,6 +42,8 @@ public final class CompletionQueue {
     public static final int ENTRY_BYTES = 64;
     /** Status of an element that was carried out. */
     public static final int SUCCESS = 0;
+    /** Status of an element whose target the peer had revoked. Source: {@code IBV_WC_REM_ACCESS_ERR} of {@code verbs.h}. */
+    public static final int REMOTE_ACCESS_ERROR = 10;
 
     static final int QP_NUMBER_OFFSET = 0;
     static final int INDEX_OFFSET = 4;

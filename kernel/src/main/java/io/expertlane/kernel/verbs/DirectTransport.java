@@ -7,7 +7,10 @@ import java.lang.foreign.MemorySegment;
 /**
  * Carries verbs out at once, in memory, on the thread that rings the doorbell.
  *
- * <p>Threading: ranks may be driven by different threads, each rank by one thread at a time. Connections are made before that.
+ * <p>Threading: ranks may be driven by different threads, each rank by one thread at a time; a rank's connections are made by its thread,
+ * or before.
+ *
+ * <p>Failure: after {@link #close()} connecting, posting and polling throw {@link IllegalStateException}, as does a second {@code close()}.
  */
 public final class DirectTransport implements Transport, AutoCloseable {
     /** Which peers a rank may load from and store to without a queue pair. */
@@ -66,9 +69,9 @@ public final class DirectTransport implements Transport, AutoCloseable {
         final MemorySegment queue = queuePair.memory();
         for (long index = first; index < end; index++) {
             final long at = queuePair.elementOffset((int) index);
-            RemoteMemory.apply(heap, queuePair.rank(), queuePair.peerRank(), queue, at);
+            final int status = RemoteMemory.apply(heap, queuePair.rank(), queuePair.peerRank(), queue, at);
             if (WorkQueueElement.isSignaled(queue, at)) {
-                completionQueues[queuePair.rank()].complete(queuePair.number(), (int) index, CompletionQueue.SUCCESS);
+                completionQueues[queuePair.rank()].complete(queuePair.number(), (int) index, status);
             }
         }
     }

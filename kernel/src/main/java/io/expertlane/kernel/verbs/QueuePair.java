@@ -2,6 +2,7 @@ package io.expertlane.kernel.verbs;
 
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
+import io.expertlane.kernel.memory.GlobalAddress;
 import io.expertlane.kernel.memory.SymmetricHeap;
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.VarHandle;
@@ -21,8 +22,9 @@ import java.lang.invoke.VarHandle;
  * loads it with acquire semantics. That is the barrier between writing an element and ringing in {@code mlx5}'s {@code post_send_db}.
  *
  * <p>Failure: a post that does not fit returns {@link #SEND_QUEUE_FULL} or {@link #COMPLETION_QUEUE_FULL} and changes nothing: poll
- * completions and post again. A target outside the peer's region throws {@link IndexOutOfBoundsException}, a peer whose region was
- * revoked since the connection {@link IllegalStateException}, before anything is written.
+ * completions and post again. A post to a peer whose region was revoked since the connection returns {@link #PEER_REVOKED}; elements
+ * posted before are refused where they would be carried out. A place outside the region of either side throws
+ * {@link IndexOutOfBoundsException}, an unaligned long {@link IllegalArgumentException}, before anything is written.
  */
 public final class QueuePair {
     /** The element was written. */
@@ -31,6 +33,8 @@ public final class QueuePair {
     public static final int SEND_QUEUE_FULL = -1;
     /** The completion this element might produce has no room in the completion queue. */
     public static final int COMPLETION_QUEUE_FULL = -2;
+    /** The peer's region was revoked since the connection: this queue pair will never post again. */
+    public static final int PEER_REVOKED = -3;
 
     private static final VarHandle LONG = JAVA_LONG.varHandle();
     private static final int INLINE_BYTES = Long.BYTES;
@@ -88,29 +92,59 @@ public final class QueuePair {
     /**
      * Posts a write of {@code lengthBytes} from this rank's heap to the peer's.
      *
-     * @param residentBytes how many of them, from the start, are moved (see {@link WorkQueueElement})
-     * @return {@link #POSTED}, {@link #SEND_QUEUE_FULL} or {@link #COMPLETION_QUEUE_FULL}
+     * @param residentBytes how many of them, from the start, are moved (see {@link WorkQueueElement}), 0 to {@code lengthBytes}; these
+     *                      must lie in both regions
+     * @return {@link #POSTED}, {@link #SEND_QUEUE_FULL}, {@link #COMPLETION_QUEUE_FULL} or {@link #PEER_REVOKED}
      */
     public int postWrite(final long localOffset, final long remoteOffset, final int lengthBytes, final int residentBytes) {
+        if (residentBytes < 0 || residentBytes > lengthBytes) {
+            throw new IllegalArgumentException("residentBytes=" + residentBytes + ": 0 to lengthBytes=" + lengthBytes);
+        }
+        requireInside("localOffset", localOffset, residentBytes);
+        requireInside("remoteOffset", remoteOffset, residentBytes);
         return post(WorkQueueElement.WRITE, remoteOffset, lengthBytes, residentBytes, localOffset);
     }
 
-    /** Posts a write of one long, carried in the element, to an 8-byte-aligned place; results as {@link #postWrite}. */
+    /**
+     * Posts a write of {@code lengthBytes} to a {@link GlobalAddress}; results as {@link #postWrite(long, long, int, int)}.
+     *
+     * @throws IllegalArgumentException if the address is stale, of another rank than the peer, or of another heap
+     */
+    public int postWrite(final long localOffset, final long address, final int lengthBytes) {
+        if (GlobalAddress.rank(address) != peerRank) {
+            throw new IllegalArgumentException("address=" + GlobalAddress.format(address) + ": of another rank than peerRank=" + peerRank);
+        }
+        return postWrite(localOffset, heap.resolve(address, lengthBytes), lengthBytes, lengthBytes);
+    }
+
+    /** Posts a write of one long, carried in the element, to an 8-byte-aligned place; results as {@link #postWrite(long, long, int, int)}. */
     public int postInline(final long remoteOffset, final long value) {
+        requireLong(remoteOffset);
         return post(WorkQueueElement.WRITE_INLINE, remoteOffset, INLINE_BYTES, INLINE_BYTES, value);
     }
 
-    /** Posts an atomic addition to an 8-byte-aligned long; results as {@link #postWrite}. */
+    /** Posts an atomic addition to an 8-byte-aligned long; results as {@link #postWrite(long, long, int, int)}. */
     public int postAtomicAdd(final long remoteOffset, final long addend) {
+        requireLong(remoteOffset);
         return post(WorkQueueElement.ATOMIC_ADD, remoteOffset, INLINE_BYTES, INLINE_BYTES, addend);
     }
 
-    private int post(final byte opcode, final long remoteOffset, final int lengthBytes, final int residentBytes, final long operand) {
-        if (remoteOffset < 0 || lengthBytes < 0 || remoteOffset > regionBytes - lengthBytes) {
-            throw new IndexOutOfBoundsException("remoteOffset=" + remoteOffset + " length=" + lengthBytes + ": region has " + regionBytes + " bytes");
+    private void requireLong(final long remoteOffset) {
+        requireInside("remoteOffset", remoteOffset, INLINE_BYTES);
+        if (remoteOffset % INLINE_BYTES != 0) {
+            throw new IllegalArgumentException("remoteOffset=" + remoteOffset + ": a multiple of " + INLINE_BYTES);
         }
+    }
+
+    private void requireInside(final String name, final long offset, final int lengthBytes) {
+        if (offset < 0 || offset > regionBytes - lengthBytes) {
+            throw new IndexOutOfBoundsException(name + "=" + offset + " length=" + lengthBytes + ": region has " + regionBytes + " bytes");
+        }
+    }
+
+    private int post(final byte opcode, final long remoteOffset, final int lengthBytes, final int residentBytes, final long operand) {
         if (heap.key(peerRank) != remoteKey) {
-            throw new IllegalStateException("peerRank=" + peerRank + ": its memory was revoked since queue pair " + number + " was connected");
+            return PEER_REVOKED;
         }
         if (posted - retired >= depth) {
             return SEND_QUEUE_FULL;

@@ -13,8 +13,16 @@ public final class RemoteMemory {
     private RemoteMemory() {
     }
 
-    /** Carries out the element at {@code at} of {@code queue}, posted by {@code rank}, on {@code peerRank}'s region. */
-    public static void apply(final SymmetricHeap heap, final int rank, final int peerRank, final MemorySegment queue, final long at) {
+    /**
+     * Carries out the element at {@code at} of {@code queue}, posted by {@code rank}, on {@code peerRank}'s region; refuses it if the region
+     * was revoked since the queue pair was connected.
+     *
+     * @return {@link CompletionQueue#SUCCESS} or {@link CompletionQueue#REMOTE_ACCESS_ERROR}
+     */
+    public static int apply(final SymmetricHeap heap, final int rank, final int peerRank, final MemorySegment queue, final long at) {
+        if (heap.key(peerRank) != WorkQueueElement.remoteKey(queue, at)) {
+            return CompletionQueue.REMOTE_ACCESS_ERROR;
+        }
         final MemorySegment target = heap.region(peerRank);
         final long remoteOffset = WorkQueueElement.remoteOffset(queue, at);
         switch (WorkQueueElement.opcode(queue, at)) {
@@ -26,5 +34,6 @@ public final class RemoteMemory {
             }
             default -> throw new IllegalStateException("opcode=" + WorkQueueElement.opcode(queue, at) + " at " + at + ": not an operation");
         }
+        return CompletionQueue.SUCCESS;
     }
 }

@@ -9,7 +9,8 @@ import io.expertlane.kernel.memory.SymmetricHeap;
  * <p>Contract for implementations, that of a reliable connection (InfiniBand Architecture Specification, vol. 1, ch. 9): the
  * elements of one queue pair take effect at the peer in posted order; {@link WorkQueueElement#WRITE_INLINE} and
  * {@link WorkQueueElement#ATOMIC_ADD} have release semantics, so that a peer that reads the word with acquire semantics sees
- * everything posted before it on that queue pair. Nothing is promised between different queue pairs.
+ * everything posted before it on that queue pair. Nothing is promised between different queue pairs. Every published element completes at
+ * some time, in error if the peer cannot be reached.
  */
 public interface Transport {
     /** The memory that offsets refer to. */
