@@ -15,12 +15,22 @@ import java.lang.invoke.VarHandle;
  *
  * <p>Peers are connected in rotated order, starting behind the rank itself, so that not all ranks' first queue pairs lead to rank 0.
  *
- * <p>Posting is resumable: where a queue is full, it rings what is unpublished, polls once, and if there still is no room says so; the
- * caller calls again with the same arguments later.
+ * <p>Posting is resumable: where a queue is full, it rings what is unpublished, polls once, and if there still is no room says how far it
+ * got; the caller goes on from there later.
  */
 final class ExpertQueuePairs {
+    /** Result: the peer's memory was revoked; nothing will ever be posted to it over the present connections. */
+    static final int GONE = -1;
+    /** Result of a signal: no room, call again. */
+    static final int FULL = 0;
+    /** Result of a signal: posted. */
+    static final int SENT = 1;
+
     private static final VarHandle LONG = JAVA_LONG.varHandle();
 
+    private final LowLatencyConfig config;
+    private final Transport transport;
+    private final int rank;
     private final SymmetricHeap heap;
     private final MemorySegment region;
     private final CompletionQueue completionQueue;
@@ -28,10 +38,13 @@ final class ExpertQueuePairs {
     private final int perExpert;
     private final int doorbellBatch;
     private final QueuePair[] queuePairs;
-    private int nextElement;
+    private final int[] keys;
 
     ExpertQueuePairs(final LowLatencyConfig config, final Transport transport, final int rank) {
         final MoeShape shape = config.shape();
+        this.config = config;
+        this.transport = transport;
+        this.rank = rank;
         this.heap = transport.heap();
         this.region = heap.region(rank);
         this.completionQueue = transport.completionQueue(rank);
@@ -39,14 +52,37 @@ final class ExpertQueuePairs {
         this.perExpert = config.queuePairsPerExpert();
         this.doorbellBatch = config.doorbellBatch();
         this.queuePairs = new QueuePair[shape.experts() * perExpert];
+        this.keys = new int[shape.ranks()];
         for (int step = 1; step <= shape.ranks(); step++) {
-            final int peer = (rank + step) % shape.ranks();
-            if (!transport.isMapped(rank, peer)) {
-                for (int lane = 0; lane < localExperts * perExpert; lane++) {
-                    queuePairs[peer * localExperts * perExpert + lane] = transport.connect(rank, peer, config.sendQueueDepth(), lane % perExpert);
+            connect((rank + step) % shape.ranks());
+        }
+    }
+
+    private void connect(final int peer) {
+        keys[peer] = heap.key(peer);
+        if (!transport.isMapped(rank, peer)) {
+            final int lanes = localExperts * perExpert;
+            for (int lane = 0; lane < lanes; lane++) {
+                final QueuePair old = queuePairs[peer * lanes + lane];
+                if (old != null) {
+                    // What it still holds completes in error and so gives its room in the completion queue back.
+                    old.ringDoorbell();
                 }
+                queuePairs[peer * lanes + lane] = transport.connect(rank, peer, config.sendQueueDepth(), lane % perExpert);
             }
         }
+    }
+
+    /** Connects anew if the peer's memory was revoked since it was connected. */
+    void reconnect(final int peer) {
+        if (isGone(peer)) {
+            connect(peer);
+        }
+    }
+
+    /** Whether the peer's memory was revoked since it was connected. */
+    boolean isGone(final int peer) {
+        return heap.key(peer) != keys[peer];
     }
 
     /** Whether rows for {@code peer} are stored directly. */
@@ -64,29 +100,34 @@ final class ExpertQueuePairs {
         return completionQueue.failures();
     }
 
-    /** Sends a message from {@code localOffset} here to {@code remoteOffset} at {@code peer}; false: call again. */
-    boolean send(final int peer, final int localExpert, final MessageSplit split, final long localOffset, final long remoteOffset) {
-        final int first = (peer * localExperts + localExpert) * perExpert;
-        if (queuePairs[first] == null) {
+    /**
+     * Sends the elements from {@code first} on of a message from {@code localOffset} here to {@code remoteOffset} at {@code peer}.
+     *
+     * @return the first element not sent: the split's number of elements when done; or {@link #GONE}
+     */
+    int send(final int peer, final int localExpert, final MessageSplit split, final int first, final long localOffset, final long remoteOffset) {
+        final int lanes = (peer * localExperts + localExpert) * perExpert;
+        if (queuePairs[lanes] == null) {
             copy(heap.region(peer), split, localOffset, remoteOffset);
-            return true;
+            return split.elements();
         }
-        while (nextElement < split.elements()) {
-            final QueuePair queuePair = queuePairs[first + split.queuePair(nextElement)];
-            final int offset = split.offset(nextElement);
-            final int result =
-                queuePair.postWrite(localOffset + offset, remoteOffset + offset, split.length(nextElement), split.resident(nextElement));
+        int element = first;
+        while (element < split.elements()) {
+            final QueuePair queuePair = queuePairs[lanes + split.queuePair(element)];
+            final int offset = split.offset(element);
+            final int result = queuePair.postWrite(localOffset + offset, remoteOffset + offset, split.length(element), split.resident(element));
             if (result == QueuePair.POSTED) {
-                nextElement++;
+                element++;
                 if (queuePair.unpublished() >= doorbellBatch) {
                     queuePair.ringDoorbell();
                 }
+            } else if (result == QueuePair.PEER_REVOKED) {
+                return GONE;
             } else if (!makeRoom(queuePair, result)) {
-                return false;
+                return element;
             }
         }
-        nextElement = 0;
-        return true;
+        return element;
     }
 
     private void copy(final MemorySegment target, final MessageSplit split, final long localOffset, final long remoteOffset) {
@@ -102,23 +143,28 @@ final class ExpertQueuePairs {
     }
 
     /**
-     * Stores {@code value} at {@code peer} on one queue pair of an end point, behind everything sent on it, and rings; false: call again.
+     * Stores {@code value} at {@code peer} on one queue pair of an end point, behind everything sent on it, and rings.
+     *
+     * @return {@link #SENT}, {@link #FULL} or {@link #GONE}
      */
-    boolean signal(final int peer, final int localExpert, final int lane, final long remoteOffset, final long value) {
+    int signal(final int peer, final int localExpert, final int lane, final long remoteOffset, final long value) {
         final QueuePair queuePair = queuePairs[(peer * localExperts + localExpert) * perExpert + lane];
         if (queuePair == null) {
             LONG.setRelease(heap.region(peer), remoteOffset, value);
-            return true;
+            return SENT;
         }
         int result = queuePair.postInline(remoteOffset, value);
         while (result != QueuePair.POSTED) {
+            if (result == QueuePair.PEER_REVOKED) {
+                return GONE;
+            }
             if (!makeRoom(queuePair, result)) {
-                return false;
+                return FULL;
             }
             result = queuePair.postInline(remoteOffset, value);
         }
         queuePair.ringDoorbell();
-        return true;
+        return SENT;
     }
 
     private boolean makeRoom(final QueuePair queuePair, final int result) {

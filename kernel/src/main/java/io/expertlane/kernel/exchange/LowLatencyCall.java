@@ -38,7 +38,10 @@ import java.util.function.LongSupplier;
  *  +---------------------------------------------------------------+
  * </pre>
  *
- * <p>Threading: as {@link LowLatencyExchange}. Failure: a step out of order throws {@link IllegalStateException}.
+ * <p>Threading: as {@link LowLatencyExchange}.
+ *
+ * <p>Failure: a step out of order throws {@link IllegalStateException}. A rank that is masked before the sums begin is left out of the
+ * call: see {@link #isLeftOut}.
  */
 public final class LowLatencyCall {
     private enum State { OVER, SENDING, COUNTING, SENT, RECEIVING, RECEIVED, RETURNING, RETURNED, GATHERING, REDUCING }
@@ -57,6 +60,8 @@ public final class LowLatencyCall {
     private final SymmetricHeap heap;
     private final MemorySegment region;
     private final ExpertQueuePairs queuePairs;
+    private final LowLatencyExchange exchange;
+    private final PeerWatch watch;
     private final StageTimes stageTimes;
     private final WorkMeter meter;
     private final LongSupplier nanoClock;
@@ -75,6 +80,10 @@ public final class LowLatencyCall {
     private final int[] slots;
     private final int[] receivedCounts;
     private final int[] pending;
+    private final int[] remaining;
+    private final int[] sourceOfCount;
+    private final int[] sourceOfFlag;
+    private final boolean[] leftOut;
     private final RowTable rows = new RowTable(MoeShape.MAX_TOP_K);
 
     private State state = State.OVER;
@@ -87,15 +96,20 @@ public final class LowLatencyCall {
     private boolean released;
     private long waitingSinceNanos;
     private int pendingCount;
+    private boolean stuck;
+    private long stuckSinceNanos;
     // Where the current state stands, so that it can stop at any full queue and go on later.
     private int token;
     private int selection;
     private int range;
     private int slot;
     private int signal;
+    private int element;
 
-    LowLatencyCall(final LowLatencyExchange exchange, final int buffer, final SymmetricHeap heap, final ExpertQueuePairs queuePairs,
+    LowLatencyCall(final LowLatencyExchange exchange, final int buffer, final SymmetricHeap heap, final ExpertQueuePairs queuePairs, final PeerWatch watch,
                    final StageTimes stageTimes, final WorkMeter meter, final LongSupplier nanoClock) {
+        this.exchange = exchange;
+        this.watch = watch;
         this.config = exchange.config();
         this.shape = config.shape();
         this.buffers = exchange.buffers();
@@ -120,6 +134,14 @@ public final class LowLatencyCall {
         this.slots = new int[shape.maxTokensPerRank() * topK];
         this.receivedCounts = new int[localExperts * ranks];
         this.pending = new int[shape.experts() * perExpert];
+        this.remaining = new int[ranks];
+        this.leftOut = new boolean[ranks];
+        this.sourceOfCount = new int[pending.length];
+        this.sourceOfFlag = new int[pending.length];
+        for (int word = 0; word < pending.length; word++) {
+            sourceOfCount[word] = word / perExpert % ranks;
+            sourceOfFlag[word] = word / perExpert / localExperts;
+        }
     }
 
     void begin(final long number, final MemorySegment tokenRows, final Routing choice) {
@@ -135,6 +157,11 @@ public final class LowLatencyCall {
         token = 0;
         selection = NOT_PACKED;
         signal = 0;
+        element = 0;
+        stuck = false;
+        for (int peer = 0; peer < ranks; peer++) {
+            leftOut[peer] = watch.isMasked(peer);
+        }
         state = State.SENDING;
         meter.charge(Stage.ROUTING_MAP, (long) routing.tokens() * topK * (Integer.BYTES + Float.BYTES));
         stageTimes.add(Stage.ROUTING_MAP, nanoClock.getAsLong() - start);
@@ -157,6 +184,10 @@ public final class LowLatencyCall {
                     + " times by rank " + rank + ", more than maxTokensPerRank=" + shape.maxTokensPerRank());
             }
         }
+    }
+
+    long number() {
+        return callNumber;
     }
 
     /** Begins the receive half of dispatch; allowed once, from the moment the call was begun. */
@@ -201,6 +232,8 @@ public final class LowLatencyCall {
         range = 0;
         slot = 0;
         signal = 0;
+        element = 0;
+        stuck = false;
         state = State.RETURNING;
     }
 
@@ -228,6 +261,15 @@ public final class LowLatencyCall {
     /** Whether the call is complete: combined or released. */
     public boolean isOver() {
         return state == State.OVER;
+    }
+
+    /**
+     * Whether {@code peer} was masked before it had given this call all that was waited for: nothing is sent to it any more, its rows are
+     * not received ({@link #count(int, int)} is 0, unless they were before), and its experts' outputs are left out of the sums. Final once
+     * {@link #isOver()}, valid until the next call begins.
+     */
+    public boolean isLeftOut(final int peer) {
+        return leftOut[peer];
     }
 
     /** Rows received for {@code localExpert} from {@code sourceRank}; valid once {@link #isReceived()}. */
@@ -329,15 +371,64 @@ public final class LowLatencyCall {
                 final int peer = expert / localExperts;
                 final int localExpert = expert - peer * localExperts;
                 final long target = buffers.receive(buffer, localExpert, rank, slots[token * topK + selection]);
-                if (!queuePairs.send(peer, localExpert, dispatchSplit, buffers.send(buffer, token), target)) {
+                if (!sendMessage(peer, localExpert, dispatchSplit, buffers.send(buffer, token), target)) {
                     return false;
-                }
-                if (queuePairs.isMapped(peer)) {
-                    meter.charge(Stage.SEND, 2L * messageBytes);
                 }
             }
         }
         return true;
+    }
+
+    /** Sends a message, or drops it because the peer is left out; false: call again. */
+    private boolean sendMessage(final int peer, final int localExpert, final MessageSplit split, final long localOffset, final long remoteOffset) {
+        if (!leftOut[peer]) {
+            final int before = element;
+            element = queuePairs.send(peer, localExpert, split, before, localOffset, remoteOffset);
+            if (element != split.elements() && !isGivenUp(peer, element == ExpertQueuePairs.GONE, element != before)) {
+                return false;
+            }
+            if (queuePairs.isMapped(peer)) {
+                meter.charge(Stage.SEND, 2L * split.bytes());
+            }
+        }
+        element = 0;
+        stuck = false;
+        return true;
+    }
+
+    /** Sends a count or flag, or drops it because the peer is left out; false: call again. */
+    private boolean sendSignal(final int peer, final int localExpert, final int lane, final long remoteOffset, final long value) {
+        if (!leftOut[peer]) {
+            final int result = queuePairs.signal(peer, localExpert, lane, remoteOffset, value);
+            if (result != ExpertQueuePairs.SENT && !isGivenUp(peer, result == ExpertQueuePairs.GONE, false)) {
+                return false;
+            }
+        }
+        stuck = false;
+        return true;
+    }
+
+    /** Masks a peer to which nothing can be posted: for good, or for as long as the time-out. */
+    private boolean isGivenUp(final int peer, final boolean gone, final boolean progress) {
+        if (!gone) {
+            final long now = nanoClock.getAsLong();
+            if (!stuck || progress) {
+                stuck = true;
+                stuckSinceNanos = now;
+            }
+            if (!watch.isTimedOut(stuckSinceNanos, now)) {
+                return false;
+            }
+        }
+        giveUp(peer);
+        return true;
+    }
+
+    private void giveUp(final int peer) {
+        if (peer == rank) {
+            throw new IllegalStateException("rank=" + rank + ": cannot reach its own memory, in call " + callNumber);
+        }
+        exchange.mask(peer);
     }
 
     /** Counts go behind the rows on every queue pair, also where no row went: the receiver waits for each of them. */
@@ -353,7 +444,7 @@ public final class LowLatencyCall {
             final int peer = expert / localExperts;
             final int localExpert = expert - peer * localExperts;
             final long value = callNumber << Integer.SIZE | ~sentCounts[expert] & 0xffff_ffffL;
-            if (!queuePairs.signal(peer, localExpert, lane, buffers.count(buffer, localExpert, rank, lane), value)) {
+            if (!sendSignal(peer, localExpert, lane, buffers.count(buffer, localExpert, rank, lane), value)) {
                 break;
             }
         }
@@ -365,13 +456,55 @@ public final class LowLatencyCall {
     }
 
     private int await(final State next) {
-        pendingCount = pending.length;
-        for (int i = 0; i < pendingCount; i++) {
-            pending[i] = i;
+        final int[] sources = next == State.RECEIVING ? sourceOfCount : sourceOfFlag;
+        pendingCount = 0;
+        Arrays.fill(remaining, 0);
+        for (int word = 0; word < pending.length; word++) {
+            if (!leftOut[sources[word]]) {
+                pending[pendingCount++] = word;
+                remaining[sources[word]]++;
+            }
         }
         waitingSinceNanos = nanoClock.getAsLong();
+        watch.waitBegins(waitingSinceNanos);
         state = next;
         return 1;
+    }
+
+    boolean isWaiting() {
+        return state == State.RECEIVING || state == State.GATHERING;
+    }
+
+    /** Masks every peer that is waited for and overdue. */
+    void giveUpOverdue(final long nowNanos) {
+        for (int peer = 0; peer < ranks && isWaiting(); peer++) {
+            if (remaining[peer] > 0 && watch.isOverdue(peer, waitingSinceNanos, nowNanos)) {
+                giveUp(peer);
+            }
+        }
+    }
+
+    /** Goes on without {@code peer}, unless all it had to give is there and being summed. */
+    void leaveOut(final int peer) {
+        if (state != State.OVER && state != State.REDUCING) {
+            leftOut[peer] = true;
+            if (isWaiting() && remaining[peer] > 0) {
+                remaining[peer] = 0;
+                final int[] sources = state == State.RECEIVING ? sourceOfCount : sourceOfFlag;
+                int kept = 0;
+                for (int i = 0; i < pendingCount; i++) {
+                    if (sources[pending[i]] != peer) {
+                        pending[kept++] = pending[i];
+                    }
+                }
+                pendingCount = kept;
+            }
+        }
+    }
+
+    /** Ends the call here and now, telling nobody. */
+    void abandon() {
+        state = State.OVER;
     }
 
     private int takeCounts() {
@@ -384,16 +517,26 @@ public final class LowLatencyCall {
             if (value >>> Integer.SIZE == (callNumber & 0xffff_ffffL)) {
                 receivedCounts[word / perExpert] = ~(int) value;
                 pending[i] = pending[--pendingCount];
+                if (--remaining[sourceOfCount[word]] == 0) {
+                    exchange.peerWaits().addDispatch(sourceOfCount[word], nanoClock.getAsLong() - waitingSinceNanos);
+                }
             } else {
                 i++;
             }
         }
-        if (pendingCount == 0) {
-            meter.charge(Stage.UNPACK, (long) pending.length * Long.BYTES);
-            stageTimes.add(Stage.WAIT, nanoClock.getAsLong() - waitingSinceNanos);
-            state = State.RECEIVED;
+        final int taken = before - pendingCount;
+        if (pendingCount > 0) {
+            return taken;
         }
-        return before - pendingCount;
+        for (int source = 0; source < ranks; source++) {
+            for (int localExpert = 0; leftOut[source] && localExpert < localExperts; localExpert++) {
+                receivedCounts[localExpert * ranks + source] = 0;
+            }
+        }
+        meter.charge(Stage.UNPACK, (long) pending.length * Long.BYTES);
+        stageTimes.add(Stage.WAIT, nanoClock.getAsLong() - waitingSinceNanos);
+        state = State.RECEIVED;
+        return taken + 1;
     }
 
     /** Source ranks in rotated order, so that not all ranks write to the same one; for each, its experts' rows and behind them the flag. */
@@ -403,8 +546,8 @@ public final class LowLatencyCall {
         final boolean push = !released && config.combine() == CombineMethod.PUSH;
         int budget = config.rowsPerDutyCycle();
         int work = 0;
-        boolean stuck = false;
-        while (range < ranges && budget > 0 && !stuck) {
+        boolean full = false;
+        while (range < ranges && budget > 0 && !full) {
             final int source = (rank + 1 + range / localExperts) % ranks;
             final int localExpert = range % localExperts;
             final int count = push ? count(localExpert, source) : 0;
@@ -417,8 +560,8 @@ public final class LowLatencyCall {
                 signal++;
                 work++;
             }
-            stuck = signal < perExpert;
-            if (!stuck) {
+            full = signal < perExpert;
+            if (!full) {
                 range++;
                 slot = 0;
                 signal = 0;
@@ -435,16 +578,12 @@ public final class LowLatencyCall {
     private boolean sendRow(final int localExpert, final int source) {
         final int expert = rank * localExperts + localExpert;
         final long target = buffers.combine(buffer, expert, sourceToken(localExpert, source, slot));
-        final boolean sent = queuePairs.send(source, localExpert, combineSplit, outputOffset(localExpert, source, slot), target);
-        if (sent && queuePairs.isMapped(source)) {
-            meter.charge(Stage.SEND, 2L * rowBytes);
-        }
-        return sent;
+        return sendMessage(source, localExpert, combineSplit, outputOffset(localExpert, source, slot), target);
     }
 
     private boolean sendFlag(final int localExpert, final int source) {
         final long value = callNumber << Integer.SIZE | (released ? FLAG_RELEASED : FLAG_COMBINED);
-        return queuePairs.signal(source, localExpert, signal, buffers.flag(buffer, rank * localExperts + localExpert, signal), value);
+        return sendSignal(source, localExpert, signal, buffers.flag(buffer, rank * localExperts + localExpert, signal), value);
     }
 
     private int takeFlags() {
@@ -455,7 +594,11 @@ public final class LowLatencyCall {
         while (i < pendingCount) {
             final long value = (long) LONG.getAcquire(region, base + (long) pending[i] * Long.BYTES);
             if (value == expected) {
+                final int source = sourceOfFlag[pending[i]];
                 pending[i] = pending[--pendingCount];
+                if (--remaining[source] == 0) {
+                    exchange.peerWaits().addCombine(source, nanoClock.getAsLong() - waitingSinceNanos);
+                }
             } else if (value >>> Integer.SIZE == expected >>> Integer.SIZE) {
                 throw new IllegalStateException("call " + callNumber + ": rank " + pending[i] / perExpert / localExperts
                     + " released what rank " + rank + " combines, or the other way round");
@@ -463,12 +606,14 @@ public final class LowLatencyCall {
                 i++;
             }
         }
-        if (pendingCount == 0) {
-            stageTimes.add(Stage.WAIT, nanoClock.getAsLong() - waitingSinceNanos);
-            token = 0;
-            state = released ? State.OVER : State.REDUCING;
+        final int taken = before - pendingCount;
+        if (pendingCount > 0) {
+            return taken;
         }
-        return before - pendingCount;
+        stageTimes.add(Stage.WAIT, nanoClock.getAsLong() - waitingSinceNanos);
+        token = 0;
+        state = released ? State.OVER : State.REDUCING;
+        return taken + 1;
     }
 
     private int sum() {
@@ -480,7 +625,7 @@ public final class LowLatencyCall {
             rows.clear();
             for (int k = 0; k < topK; k++) {
                 final int expert = routing.expert(token, k);
-                if (expert != Routing.NONE) {
+                if (expert != Routing.NONE && !leftOut[expert / localExperts]) {
                     addRow(expert, k);
                 }
             }

@@ -18,13 +18,20 @@ import io.expertlane.kernel.moe.MoeShape;
  * @param combine             push or pull
  * @param payload             whether rows exist
  * @param rowsPerDutyCycle    token rows one {@code doWork()} handles at most, 1 or more
+ * @param timeoutNanos        after how long without an answer or a sign of life a peer is masked (see {@link LowLatencyExchange}), on the
+ *                            exchange's clock; 1,000 (1 us) to 3.6e12 (one hour); 1e11 (100 s) by default, as in DeepEP. Must exceed the
+ *                            longest time between two {@code doWork()} of a healthy rank, expert step included.
  */
 public record LowLatencyConfig(
     MoeShape shape, DispatchType dispatchType, boolean roundScales, int queuePairsPerExpert, int segmentBytes, int sendQueueDepth,
-    int doorbellBatch, CombineMethod combine, Payload payload, int rowsPerDutyCycle) {
+    int doorbellBatch, CombineMethod combine, Payload payload, int rowsPerDutyCycle, long timeoutNanos) {
 
     /** No message is cut. */
     public static final int NO_SEGMENTATION = Integer.MAX_VALUE;
+    /** The default of {@code timeoutNanos}. */
+    public static final long DEFAULT_TIMEOUT_NANOS = 100_000_000_000L;
+    private static final long MIN_TIMEOUT_NANOS = 1_000;
+    private static final long MAX_TIMEOUT_NANOS = 3_600_000_000_000L;
     private static final int MAX_QUEUE_PAIRS_PER_EXPERT = 8;
     private static final int MIN_SEGMENT_BYTES = 64;
     private static final int MAX_SEND_QUEUE_DEPTH = 1 << 15;
@@ -46,9 +53,10 @@ public record LowLatencyConfig(
         }
         requireRange("doorbellBatch", doorbellBatch, 1, sendQueueDepth);
         requireRange("rowsPerDutyCycle", rowsPerDutyCycle, 1, Integer.MAX_VALUE);
+        requireRange("timeoutNanos", timeoutNanos, MIN_TIMEOUT_NANOS, MAX_TIMEOUT_NANOS);
     }
 
-    private static void requireRange(final String name, final int value, final int least, final int most) {
+    private static void requireRange(final String name, final long value, final long least, final long most) {
         if (value < least || value > most) {
             throw new IllegalArgumentException(name + "=" + value + ": " + least + " to " + most);
         }
@@ -56,60 +64,114 @@ public record LowLatencyConfig(
 
     /** Defaults for {@code shape}: BF16, one queue pair an expert, no segmentation, depth 64, a doorbell every 4 elements, push. */
     public static LowLatencyConfig of(final MoeShape shape) {
-        return new LowLatencyConfig(shape, DispatchType.BF16, false, 1, NO_SEGMENTATION, 64, 4, CombineMethod.PUSH, Payload.MOVED, 8);
+        return new Values(shape).config();
     }
 
     /** This with another dispatch type. */
     public LowLatencyConfig withDispatchType(final DispatchType value) {
-        return new LowLatencyConfig(
-            shape, value, roundScales, queuePairsPerExpert, segmentBytes, sendQueueDepth, doorbellBatch, combine, payload, rowsPerDutyCycle);
+        final Values values = new Values(this);
+        values.dispatchType = value;
+        return values.config();
     }
 
     /** This with scales rounded to powers of two, or not. */
     public LowLatencyConfig withRoundScales(final boolean value) {
-        return new LowLatencyConfig(
-            shape, dispatchType, value, queuePairsPerExpert, segmentBytes, sendQueueDepth, doorbellBatch, combine, payload, rowsPerDutyCycle);
+        final Values values = new Values(this);
+        values.roundScales = value;
+        return values.config();
     }
 
     /** This with another number of queue pairs per expert. */
     public LowLatencyConfig withQueuePairsPerExpert(final int value) {
-        return new LowLatencyConfig(
-            shape, dispatchType, roundScales, value, segmentBytes, sendQueueDepth, doorbellBatch, combine, payload, rowsPerDutyCycle);
+        final Values values = new Values(this);
+        values.queuePairsPerExpert = value;
+        return values.config();
     }
 
     /** This with another longest element. */
     public LowLatencyConfig withSegmentBytes(final int value) {
-        return new LowLatencyConfig(
-            shape, dispatchType, roundScales, queuePairsPerExpert, value, sendQueueDepth, doorbellBatch, combine, payload, rowsPerDutyCycle);
+        final Values values = new Values(this);
+        values.segmentBytes = value;
+        return values.config();
     }
 
     /** This with another send queue depth. */
     public LowLatencyConfig withSendQueueDepth(final int value) {
-        return new LowLatencyConfig(
-            shape, dispatchType, roundScales, queuePairsPerExpert, segmentBytes, value, doorbellBatch, combine, payload, rowsPerDutyCycle);
+        final Values values = new Values(this);
+        values.sendQueueDepth = value;
+        return values.config();
     }
 
     /** This with another doorbell batch. */
     public LowLatencyConfig withDoorbellBatch(final int value) {
-        return new LowLatencyConfig(
-            shape, dispatchType, roundScales, queuePairsPerExpert, segmentBytes, sendQueueDepth, value, combine, payload, rowsPerDutyCycle);
+        final Values values = new Values(this);
+        values.doorbellBatch = value;
+        return values.config();
     }
 
     /** This with another combine method. */
     public LowLatencyConfig withCombine(final CombineMethod value) {
-        return new LowLatencyConfig(
-            shape, dispatchType, roundScales, queuePairsPerExpert, segmentBytes, sendQueueDepth, doorbellBatch, value, payload, rowsPerDutyCycle);
+        final Values values = new Values(this);
+        values.combine = value;
+        return values.config();
     }
 
     /** This with payload moved or omitted. */
     public LowLatencyConfig withPayload(final Payload value) {
-        return new LowLatencyConfig(
-            shape, dispatchType, roundScales, queuePairsPerExpert, segmentBytes, sendQueueDepth, doorbellBatch, combine, value, rowsPerDutyCycle);
+        final Values values = new Values(this);
+        values.payload = value;
+        return values.config();
     }
 
     /** This with another number of rows per duty cycle. */
     public LowLatencyConfig withRowsPerDutyCycle(final int value) {
-        return new LowLatencyConfig(
-            shape, dispatchType, roundScales, queuePairsPerExpert, segmentBytes, sendQueueDepth, doorbellBatch, combine, payload, value);
+        final Values values = new Values(this);
+        values.rowsPerDutyCycle = value;
+        return values.config();
+    }
+
+    /** This with another time-out. */
+    public LowLatencyConfig withTimeoutNanos(final long value) {
+        final Values values = new Values(this);
+        values.timeoutNanos = value;
+        return values.config();
+    }
+
+    /** The values of a configuration being made. */
+    private static final class Values {
+        private final MoeShape shape;
+        private DispatchType dispatchType = DispatchType.BF16;
+        private boolean roundScales;
+        private int queuePairsPerExpert = 1;
+        private int segmentBytes = NO_SEGMENTATION;
+        private int sendQueueDepth = 64;
+        private int doorbellBatch = 4;
+        private CombineMethod combine = CombineMethod.PUSH;
+        private Payload payload = Payload.MOVED;
+        private int rowsPerDutyCycle = 8;
+        private long timeoutNanos = DEFAULT_TIMEOUT_NANOS;
+
+        Values(final MoeShape shape) {
+            this.shape = shape;
+        }
+
+        Values(final LowLatencyConfig from) {
+            this(from.shape);
+            dispatchType = from.dispatchType;
+            roundScales = from.roundScales;
+            queuePairsPerExpert = from.queuePairsPerExpert;
+            segmentBytes = from.segmentBytes;
+            sendQueueDepth = from.sendQueueDepth;
+            doorbellBatch = from.doorbellBatch;
+            combine = from.combine;
+            payload = from.payload;
+            rowsPerDutyCycle = from.rowsPerDutyCycle;
+            timeoutNanos = from.timeoutNanos;
+        }
+
+        LowLatencyConfig config() {
+            return new LowLatencyConfig(shape, dispatchType, roundScales, queuePairsPerExpert, segmentBytes, sendQueueDepth, doorbellBatch, combine,
+                payload, rowsPerDutyCycle, timeoutNanos);
+        }
     }
 }

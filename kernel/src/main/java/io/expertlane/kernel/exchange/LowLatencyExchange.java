@@ -1,5 +1,6 @@
 package io.expertlane.kernel.exchange;
 
+import static java.lang.foreign.ValueLayout.JAVA_LONG;
 import static java.lang.foreign.ValueLayout.JAVA_SHORT_UNALIGNED;
 
 import io.expertlane.kernel.codec.RowCodec;
@@ -8,6 +9,7 @@ import io.expertlane.kernel.moe.Routing;
 import io.expertlane.kernel.verbs.Transport;
 import io.expertlane.kernel.zero.LowLatencyBuffers;
 import java.lang.foreign.MemorySegment;
+import java.lang.invoke.VarHandle;
 import java.util.function.LongSupplier;
 
 /**
@@ -28,26 +30,50 @@ import java.util.function.LongSupplier;
  *
  * <p>Progress: nothing waits inside {@code doWork()}; a full queue is retried at the next one.
  *
- * <p>Failure: bad arguments throw before any state changes.
+ * <p>Failure: bad arguments throw before any state changes. A peer that neither answers nor gives a sign of life within
+ * {@code timeoutNanos}, or whose memory was revoked, is masked: live calls go on without it ({@link LowLatencyCall#isLeftOut}), later
+ * ones neither send to it nor wait for it. A rank stuck in waiting gives signs of life itself, so those that wait for it don't mask it.
+ * Each rank has a mask of its own. No wait is longer than four time-outs.
+ *
+ * <p>Coming back: the masked rank, stopped or started anew with the same heap, calls {@link #rejoin()} until it is true; the others
+ * {@link #clearMask} it, all of them between the same two calls. The next call is complete.
+ *
+ * <p>Late writes: every place in a rank's memory is written by one peer only, and counts and flags carry the call number, so what a
+ * masked rank writes late, believing that it still takes part, is not read by anyone. {@link io.expertlane.kernel.memory.SymmetricHeap#revoke}
+ * also refuses writes to it over queue pairs. Not protected: writes of a rank started anew that are still in flight on its old queue
+ * pairs; a rank that was masked although it lives, while it sums by pull, reads rows that
+ * the peer which masked it may already have replaced; and a rank that peers cleared before it called {@code rejoin()} may be
+ * reading rows of the old call while those of the new one arrive.
  *
  * <p>Source: DeepEP's low-latency kernels; source paper, section 3.3.
  */
-public final class LowLatencyExchange {
+public final class LowLatencyExchange implements AutoCloseable {
+    private static final VarHandle LONG = JAVA_LONG.varHandle();
+    /** Even, so that calls go on using the two buffers in turn. */
+    private static final int NUMBERS_PASSED_OVER = 2;
+
     private final LowLatencyConfig config;
     private final int rank;
     private final LowLatencyBuffers buffers;
     private final MemorySegment region;
     private final LowLatencyCall[] calls;
     private final ExpertQueuePairs queuePairs;
+    private final PeerWatch watch;
+    private final PeerWaits peerWaits;
+    private final LongSupplier nanoClock;
     private final StageTimes stageTimes = new StageTimes();
     private long callNumber;
+    private long begunNumber;
+    private boolean rejoining;
+    private long rejoiningSinceNanos;
+    private boolean closed;
 
     /**
      * Connects {@code rank}. Every rank of {@code transport} must make one before any of them dispatches.
      *
      * @param transport its heap has {@link #heapBytes(LowLatencyConfig)} bytes a rank or more; the exchange uses offsets from 0
      * @param meter     told of local work
-     * @param nanoClock for {@link #stageTimes()}: {@code System::nanoTime}, or a virtual clock
+     * @param nanoClock for time-outs, {@link #stageTimes()} and {@link #peerWaits()}: {@code System::nanoTime}, or a virtual clock
      * @throws IllegalArgumentException if the heap is too small, or the combine method is pull and a peer is not mapped
      */
     public LowLatencyExchange(
@@ -72,9 +98,12 @@ public final class LowLatencyExchange {
         this.rank = rank;
         this.region = transport.heap().region(rank);
         this.queuePairs = new ExpertQueuePairs(config, transport, rank);
+        this.nanoClock = nanoClock;
+        this.peerWaits = new PeerWaits(shape.ranks());
+        this.watch = new PeerWatch(config, buffers, region, queuePairs, rank, nanoClock.getAsLong());
         this.calls = new LowLatencyCall[] {
-            new LowLatencyCall(this, 0, transport.heap(), queuePairs, stageTimes, meter, nanoClock),
-            new LowLatencyCall(this, 1, transport.heap(), queuePairs, stageTimes, meter, nanoClock)};
+            new LowLatencyCall(this, 0, transport.heap(), queuePairs, watch, stageTimes, meter, nanoClock),
+            new LowLatencyCall(this, 1, transport.heap(), queuePairs, watch, stageTimes, meter, nanoClock)};
     }
 
     /** Heap bytes that every rank needs; the terms are those of {@link LowLatencyBuffers}. */
@@ -102,9 +131,13 @@ public final class LowLatencyExchange {
      * @return the call, an object that is used again two calls later
      * @throws IllegalArgumentException if sizes do not fit the shape, or an expert is selected more than M times, which takes tokens that
      *                                  select it more than once
-     * @throws IllegalStateException    if two calls are live already
+     * @throws IllegalStateException    if two calls are live already, or the rank is rejoining, or the exchange is closed
      */
     public LowLatencyCall dispatch(final MemorySegment tokens, final Routing routing) {
+        requireOpen();
+        if (rejoining) {
+            throw new IllegalStateException("dispatch: rank " + rank + " is rejoining");
+        }
         final MoeShape shape = config.shape();
         if (routing.topK() != shape.topK() || routing.experts() != shape.experts()) {
             throw new IllegalArgumentException("routing topK=" + routing.topK() + " experts=" + routing.experts()
@@ -119,10 +152,16 @@ public final class LowLatencyExchange {
         }
         final LowLatencyCall call = calls[(int) ((callNumber + 1) & 1)];
         if (!call.isOver()) {
-            throw new IllegalStateException("live calls=2: combine or release call " + (callNumber - 1) + " first");
+            throw new IllegalStateException("live calls=2: combine or release call " + call.number() + " first");
+        }
+        for (int peer = 0; peer < shape.ranks(); peer++) {
+            if (queuePairs.isGone(peer) && peer != rank && !watch.isMasked(peer)) {
+                mask(peer);
+            }
         }
         call.begin(callNumber + 1, tokens, routing);
         callNumber++;
+        begunNumber = callNumber;
         return call;
     }
 
@@ -132,11 +171,156 @@ public final class LowLatencyExchange {
      * @return how much was done: rows, signals and completions; 0 if there was nothing to do
      */
     public int doWork() {
+        requireOpen();
         int work = queuePairs.poll();
         final int older = (int) ((callNumber + 1) & 1);
         work += calls[older].doWork();
         work += calls[older ^ 1].doWork();
+        if (work == 0 && (calls[0].isWaiting() || calls[1].isWaiting())) {
+            watchPeers();
+        }
         return work;
+    }
+
+    private void watchPeers() {
+        final long now = nanoClock.getAsLong();
+        if (watch.tick(now)) {
+            calls[0].giveUpOverdue(now);
+            calls[1].giveUpOverdue(now);
+        }
+    }
+
+    private void requireOpen() {
+        if (closed) {
+            throw new IllegalStateException("exchange of rank " + rank + ": closed");
+        }
+    }
+
+    /** Whether {@code peer} is masked at this rank. */
+    public boolean isMasked(final int peer) {
+        return watch.isMasked(peer);
+    }
+
+    /**
+     * Writes 1 for every masked rank and 0 for every other, as DeepEP's mask buffer has it.
+     *
+     * @param target R values
+     * @return the number of masked ranks
+     */
+    public int queryMask(final int[] target) {
+        final int ranks = config.shape().ranks();
+        if (target.length < ranks) {
+            throw new IllegalArgumentException("mask length=" + target.length + ": at least ranks=" + ranks);
+        }
+        int count = 0;
+        for (int peer = 0; peer < ranks; peer++) {
+            target[peer] = watch.isMasked(peer) ? 1 : 0;
+            count += target[peer];
+        }
+        return count;
+    }
+
+    /** Masks {@code peer}, as a time-out would: for callers that know of its failure from elsewhere. */
+    public void mask(final int peer) {
+        requirePeer(peer);
+        watch.mask(peer);
+        calls[0].leaveOut(peer);
+        calls[1].leaveOut(peer);
+    }
+
+    /**
+     * Lets {@code peer} in again: clears its mask for the calls begun from now on, and tells it the call number. Collective: every rank but
+     * {@code peer} does it, masked there or not, between the same two {@link #dispatch}es. Two call numbers are passed over, since the
+     * returning rank may have used one of them. Its queue pairs are connected anew if its memory was revoked, which allocates.
+     *
+     * @return whether it is done; false if a full queue kept the call number from being sent: call again after {@link #doWork()}
+     */
+    public boolean clearMask(final int peer) {
+        requireOpen();
+        requirePeer(peer);
+        if (callNumber == begunNumber) {
+            callNumber += NUMBERS_PASSED_OVER;
+        }
+        queuePairs.reconnect(peer);
+        if (queuePairs.signal(peer, 0, 0, buffers.welcome(rank), callNumber + 1) != ExpertQueuePairs.SENT) {
+            return false;
+        }
+        watch.clear(peer, nanoClock.getAsLong());
+        return true;
+    }
+
+    private void requirePeer(final int peer) {
+        if (peer < 0 || peer >= config.shape().ranks() || peer == rank) {
+            throw new IllegalArgumentException("peer=" + peer + ": 0 to " + (config.shape().ranks() - 1) + ", and not rank=" + rank + " itself");
+        }
+    }
+
+    /**
+     * Comes back after having been masked. The first time, all live calls are given up and the mask is cleared; then, each time, looks
+     * whether the others have let this rank in. A peer that has not when a time-out has passed since the first time is masked.
+     *
+     * @return whether this rank is in: its next call is the others' next call
+     */
+    public boolean rejoin() {
+        requireOpen();
+        final long now = nanoClock.getAsLong();
+        if (!rejoining) {
+            rejoining = true;
+            rejoiningSinceNanos = now;
+            calls[0].abandon();
+            calls[1].abandon();
+            for (int peer = 0; peer < config.shape().ranks(); peer++) {
+                queuePairs.reconnect(peer);
+                watch.clear(peer, now);
+            }
+        }
+        queuePairs.poll();
+        final boolean late = watch.isTimedOut(rejoiningSinceNanos, now);
+        final int ranks = config.shape().ranks();
+        int welcomes = 0;
+        for (int peer = 0; peer < ranks; peer++) {
+            if ((long) LONG.getAcquire(region, buffers.welcome(peer)) != 0) {
+                welcomes++;
+            }
+        }
+        if (welcomes == ranks - 1 || late && welcomes > 0) {
+            enter();
+        }
+        return !rejoining;
+    }
+
+    private void enter() {
+        long number = config.shape().ranks() == 1 ? callNumber + NUMBERS_PASSED_OVER : 0;
+        for (int peer = 0; peer < config.shape().ranks(); peer++) {
+            final long welcome = (long) LONG.getAndSet(region, buffers.welcome(peer), 0L);
+            number = Math.max(number, welcome - 1);
+            if (welcome == 0 && peer != rank) {
+                watch.mask(peer);
+            }
+        }
+        callNumber = number;
+        rejoining = false;
+    }
+
+    /** How long this rank waited for each of its peers, over all calls. */
+    public PeerWaits peerWaits() {
+        return peerWaits;
+    }
+
+    /**
+     * Ends this rank's part: all later steps throw. Memory and connections stay their owners'.
+     *
+     * @throws IllegalStateException if it is closed already
+     */
+    @Override
+    public void close() {
+        requireOpen();
+        closed = true;
+    }
+
+    /** Whether {@link #close()} was called. */
+    public boolean isClosed() {
+        return closed;
     }
 
     /** What all ranks agreed on. */

@@ -37,9 +37,19 @@ public final class LowLatencyGroup implements AutoCloseable {
         return exchanges[rank];
     }
 
-    /** Frees all memory; no rank may be driven any more. */
+    /** The transport between the ranks. */
+    public DirectTransport transport() {
+        return transport;
+    }
+
+    /** Closes the exchanges that are open and frees all memory; no rank may be driven any more. */
     @Override
     public void close() {
+        for (final LowLatencyExchange exchange : exchanges) {
+            if (exchange != null && !exchange.isClosed()) {
+                exchange.close();
+            }
+        }
         transport.close();
         heap.close();
     }

@@ -36,6 +36,11 @@ final class MessageSplit {
         }
     }
 
+    /** Bytes of the message. */
+    int bytes() {
+        return offset[offset.length - 1] + length[length.length - 1];
+    }
+
     int elements() {
         return length.length;
     }

@@ -5,8 +5,8 @@ import io.expertlane.kernel.memory.SymmetricHeap;
 import io.expertlane.kernel.moe.MoeShape;
 
 /**
- * Where everything of a low-latency exchange lies in every rank's heap region. All of it exists twice, for calls with even and odd
- * numbers.
+ * Where everything of a low-latency exchange lies in every rank's heap region. All of it but the last two exists twice, for calls with
+ * even and odd numbers.
  *
  * <pre>
  *  object          count        bytes each        written by            place
@@ -16,13 +16,16 @@ import io.expertlane.kernel.moe.MoeShape;
  *  combine         E x M        row stride        each expert's rank    [expert][token]            (push only)
  *  counts          L x R x Q    8                 each source rank      [local expert][source rank][queue pair]
  *  flags           E x Q        8                 each expert's rank    [expert][queue pair]
+ *  signs of life   R            8                 each peer             [peer]
+ *  welcomes        R            8                 each peer             [peer]
  * </pre>
  *
  * <p>A slot holds a message: {@link #HEADER_BYTES} of header, then the row. Slots are a multiple of 64 bytes apart and begin 16 bytes
  * before a cache line, so that rows are aligned to cache lines.
  *
  * <p>Counts and flags are longs: the call number in the high half, the value in the low half. They need no clearing, and one that
- * arrives after its call was given up cannot be taken for a later one.
+ * arrives after its call was given up cannot be taken for a later one. Every place is written by one rank only, so what a rank that was
+ * given up writes late lands where nobody reads until it has come back.
  *
  * <p>Source: DeepEP's low-latency buffers, with counts and flags told apart by call number instead of being cleared.
  */
@@ -42,6 +45,8 @@ public final class LowLatencyBuffers {
     private final long[] combine = new long[2];
     private final long[] counts = new long[2];
     private final long[] flags = new long[2];
+    private final long signsOfLife;
+    private final long welcomes;
     private final long bytes;
 
     /**
@@ -68,6 +73,8 @@ public final class LowLatencyBuffers {
             counts[buffer] = plan.reserve("counts", 0, (long) shape.localExperts() * ranks * queuePairs, Long.BYTES);
             flags[buffer] = plan.reserve("flags", 0, (long) shape.experts() * queuePairs, Long.BYTES);
         }
+        signsOfLife = plan.reserve("signs of life", 0, ranks, Long.BYTES);
+        welcomes = plan.reserve("welcomes", 0, ranks, Long.BYTES);
         this.bytes = plan.bytes();
     }
 
@@ -108,6 +115,16 @@ public final class LowLatencyBuffers {
     /** Offset of the flag that {@code expert}'s rows are there, as told on one queue pair. */
     public long flag(final int buffer, final int expert, final int queuePair) {
         return flags[buffer] + ((long) expert * queuePairs + queuePair) * Long.BYTES;
+    }
+
+    /** Offset of the word that {@code peer} changes to show that it lives. */
+    public long signOfLife(final int peer) {
+        return signsOfLife + (long) peer * Long.BYTES;
+    }
+
+    /** Offset of the word by which {@code peer} lets this rank in again. */
+    public long welcome(final int peer) {
+        return welcomes + (long) peer * Long.BYTES;
     }
 
     private long rowIndex(final int localExpert, final int sourceRank, final int slot) {

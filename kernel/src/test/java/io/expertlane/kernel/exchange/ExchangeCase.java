@@ -11,6 +11,7 @@ import io.expertlane.kernel.moe.Routing;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.SplittableRandom;
+import java.util.function.IntPredicate;
 
 /** A seeded exchange: configuration, token rows, routings, and what must come out, computed plainly. */
 public final class ExchangeCase {
@@ -52,11 +53,20 @@ public final class ExchangeCase {
             .withDoorbellBatch(1 + random.nextInt(4))
             .withCombine(mapped && random.nextBoolean() ? CombineMethod.PULL : CombineMethod.PUSH)
             .withRowsPerDutyCycle(1 + random.nextInt(5));
-        final ExchangeCase made = new ExchangeCase(seed, config, arena);
-        for (int rank = 0; rank < ranks; rank++) {
-            made.fill(rank, random, random.nextInt(4) == 0 ? 0 : random.nextInt(maxTokens + 1));
+        return new ExchangeCase(seed, config, arena).fill(random);
+    }
+
+    /** Other tokens and routings of the same configuration. */
+    public ExchangeCase another() {
+        return new ExchangeCase(~seed, config, arena).fill(new SplittableRandom(~seed));
+    }
+
+    private ExchangeCase fill(final SplittableRandom random) {
+        final int maxTokens = shape.maxTokensPerRank() / shape.topK();
+        for (int rank = 0; rank < shape.ranks(); rank++) {
+            fill(rank, random, random.nextInt(4) == 0 ? 0 : random.nextInt(maxTokens + 1));
         }
-        return made;
+        return this;
     }
 
     private void fill(final int rank, final SplittableRandom random, final int count) {
@@ -104,12 +114,17 @@ public final class ExchangeCase {
 
     /** The row that combine must give for a token, as BF16 bits, summed in fp32 in top-k order. */
     public short[] expected(final int rank, final int token) {
+        return expected(rank, token, expertRank -> false);
+    }
+
+    /** The same without the experts of some ranks. */
+    public short[] expected(final int rank, final int token, final IntPredicate leftOut) {
         final float[] sum = new float[shape.hidden()];
         final MemorySegment seen = seen(rank, token);
         final MemorySegment output = arena.allocate(shape.rowBytes(), 64);
         for (int k = 0; k < shape.topK(); k++) {
             final int expert = routings[rank].expert(token, k);
-            if (expert != Routing.NONE) {
+            if (expert != Routing.NONE && !leftOut.test(shape.rankOf(expert))) {
                 expertStep(expert, seen, 0, output, 0);
                 for (int i = 0; i < sum.length; i++) {
                     final float product = routings[rank].weight(token, k) * Bfloat16.toFloat(output.getAtIndex(JAVA_SHORT, i));

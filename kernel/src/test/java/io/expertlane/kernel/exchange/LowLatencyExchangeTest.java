@@ -3,8 +3,10 @@ package io.expertlane.kernel.exchange;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.expertlane.kernel.memory.SymmetricHeap;
 import io.expertlane.kernel.moe.MoeShape;
 import io.expertlane.kernel.moe.Routing;
+import io.expertlane.kernel.verbs.DirectTransport;
 import io.expertlane.kernel.verbs.DirectTransport.Mapping;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -43,6 +45,33 @@ class LowLatencyExchangeTest {
                     }
                     for (int rank = 0; rank < input.shape.ranks(); rank++) {
                         assertThat(group.exchange(rank).transportFailures()).isZero();
+                    }
+                }
+            }
+        }
+    }
+
+    @Test
+    void aSlowNetworkWithSmallQueuesOnlyDelays() {
+        for (long seed = BASE_SEED + 500; seed < BASE_SEED + 600; seed++) {
+            final SplittableRandom random = new SplittableRandom(~seed);
+            try (Arena arena = Arena.ofConfined()) {
+                final ExchangeCase input = ExchangeCase.random(seed, arena, false);
+                final LowLatencyConfig config = input.config.withDoorbellBatch(1 + random.nextInt(2)).withSendQueueDepth(2 << random.nextInt(3));
+                final int ranks = input.shape.ranks();
+                try (SymmetricHeap heap = new SymmetricHeap(ranks, LowLatencyExchange.heapBytes(config))) {
+                    final DelayedTransport transport = new DelayedTransport(heap, 4 << random.nextInt(6), arena);
+                    final List<CaseProgram> waiting = new ArrayList<>();
+                    for (int rank = 0; rank < ranks; rank++) {
+                        waiting.add(new CaseProgram(input, new LowLatencyExchange(config, transport, rank, WorkMeter.NONE, System::nanoTime), CALLS, arena));
+                    }
+                    int idle = 0;
+                    while (!waiting.isEmpty()) {
+                        final int chosen = random.nextInt(waiting.size());
+                        final boolean moved = waiting.get(chosen).doWork() > 0 | transport.step(random);
+                        idle = moved ? 0 : idle + 1;
+                        assertThat(idle).as("turns without progress, %s", input).isLessThan(100_000);
+                        waiting.removeIf(CaseProgram::isDone);
                     }
                 }
             }
@@ -160,5 +189,110 @@ class LowLatencyExchangeTest {
         assertThatThrownBy(() -> LowLatencyConfig.of(shape).withDispatchType(DispatchType.FP8)).hasMessage("hidden=8: a multiple of 128 with FP8 dispatch");
         assertThatThrownBy(() -> new LowLatencyGroup(LowLatencyConfig.of(new MoeShape(2, 2, 2, 1, 8, 1)).withCombine(CombineMethod.PULL),
             Mapping.SELF, System::nanoTime)).isInstanceOf(IllegalArgumentException.class).hasMessageStartingWith("combine=PULL");
+    }
+
+    @Test
+    void configurationsOutOfRangeAreRefused() {
+        final LowLatencyConfig config = LowLatencyConfig.of(new MoeShape(1, 1, 2, 1, 128, 1));
+        assertThatThrownBy(() -> config.withQueuePairsPerExpert(9)).isInstanceOf(IllegalArgumentException.class).hasMessage("queuePairsPerExpert=9: 1 to 8");
+        assertThatThrownBy(() -> config.withSegmentBytes(63)).isInstanceOf(IllegalArgumentException.class).hasMessageStartingWith("segmentBytes=63: 64 to");
+        assertThatThrownBy(() -> config.withSendQueueDepth(48)).isInstanceOf(IllegalArgumentException.class).hasMessage("sendQueueDepth=48: a power of two");
+        assertThatThrownBy(() -> config.withSendQueueDepth(1)).isInstanceOf(IllegalArgumentException.class).hasMessage("sendQueueDepth=1: 2 to 32768");
+        assertThatThrownBy(() -> config.withDoorbellBatch(65)).isInstanceOf(IllegalArgumentException.class).hasMessage("doorbellBatch=65: 1 to 64");
+        assertThatThrownBy(() -> config.withRowsPerDutyCycle(0)).isInstanceOf(IllegalArgumentException.class).hasMessageStartingWith("rowsPerDutyCycle=0: 1 to");
+        assertThatThrownBy(() -> config.withTimeoutNanos(999)).isInstanceOf(IllegalArgumentException.class).hasMessage("timeoutNanos=999: 1000 to 3600000000000");
+        assertThatThrownBy(() -> config.withTimeoutNanos(3_600_000_000_001L)).isInstanceOf(IllegalArgumentException.class);
+    }
+
+    @Test
+    void heapsThatDoNotFitAreRefused() {
+        final LowLatencyConfig config = LowLatencyConfig.of(new MoeShape(2, 2, 2, 1, 128, 1));
+        try (SymmetricHeap three = new SymmetricHeap(3, LowLatencyExchange.heapBytes(config));
+             SymmetricHeap small = new SymmetricHeap(2, LowLatencyExchange.heapBytes(config) - 1);
+             DirectTransport ofThree = new DirectTransport(three, Mapping.ALL, 64);
+             DirectTransport ofSmall = new DirectTransport(small, Mapping.ALL, 64)) {
+            assertThatThrownBy(() -> new LowLatencyExchange(config, ofThree, 0, WorkMeter.NONE, System::nanoTime)).isInstanceOf(IllegalArgumentException.class)
+                .hasMessage("heap ranks=3: 2, as the shape has");
+            assertThatThrownBy(() -> new LowLatencyExchange(config, ofSmall, 0, WorkMeter.NONE, System::nanoTime)).isInstanceOf(IllegalArgumentException.class)
+                .hasMessageStartingWith("heap bytesPerRank=");
+            assertThatThrownBy(() -> new LowLatencyExchange(config, ofSmall, 2, WorkMeter.NONE, System::nanoTime)).isInstanceOf(IllegalArgumentException.class)
+                .hasMessage("rank=2: 0 to 1");
+        }
+    }
+
+    @Test
+    void useAfterCloseAndASecondCloseThrow() {
+        final LowLatencyConfig config = LowLatencyConfig.of(new MoeShape(2, 2, 2, 1, 8, 1));
+        final Routing empty = new Routing(0, 1, 2, MemorySegment.NULL, MemorySegment.NULL);
+        final LowLatencyGroup group = new LowLatencyGroup(config, Mapping.SELF, System::nanoTime);
+        final LowLatencyExchange first = group.exchange(0);
+        first.close();
+        assertThatThrownBy(first::close).isInstanceOf(IllegalStateException.class).hasMessage("exchange of rank 0: closed");
+        assertThatThrownBy(first::doWork).isInstanceOf(IllegalStateException.class);
+        group.close();
+        assertThatThrownBy(() -> first.dispatch(MemorySegment.NULL, empty)).isInstanceOf(IllegalStateException.class);
+        assertThatThrownBy(() -> group.exchange(1).dispatch(MemorySegment.NULL, empty)).isInstanceOf(IllegalStateException.class);
+        assertThatThrownBy(() -> group.exchange(1).clearMask(0)).isInstanceOf(IllegalStateException.class);
+        assertThatThrownBy(() -> group.exchange(1).rejoin()).isInstanceOf(IllegalStateException.class);
+        assertThatThrownBy(group::close).isInstanceOf(IllegalStateException.class);
+    }
+
+    @Test
+    void theMaskIsQueriedAndSetByRank() {
+        final LowLatencyConfig config = LowLatencyConfig.of(new MoeShape(3, 3, 3, 1, 8, 1));
+        try (LowLatencyGroup group = new LowLatencyGroup(config, Mapping.SELF, System::nanoTime)) {
+            final LowLatencyExchange exchange = group.exchange(0);
+            final int[] mask = {9, 9, 9, 9};
+            assertThat(exchange.queryMask(mask)).isZero();
+            assertThat(mask).containsExactly(0, 0, 0, 9);
+            exchange.mask(2);
+            assertThat(exchange.queryMask(mask)).isEqualTo(1);
+            assertThat(mask).containsExactly(0, 0, 1, 9);
+            assertThat(exchange.isMasked(2)).isTrue();
+            assertThat(exchange.clearMask(2)).isTrue();
+            assertThat(exchange.isMasked(2)).isFalse();
+            assertThatThrownBy(() -> exchange.mask(0)).isInstanceOf(IllegalArgumentException.class).hasMessage("peer=0: 0 to 2, and not rank=0 itself");
+            assertThatThrownBy(() -> exchange.clearMask(3)).isInstanceOf(IllegalArgumentException.class);
+            assertThatThrownBy(() -> exchange.queryMask(new int[2])).isInstanceOf(IllegalArgumentException.class).hasMessage("mask length=2: at least ranks=3");
+        }
+    }
+
+    @Test
+    void waitsAreToldBySourceRank() {
+        final LowLatencyConfig config = LowLatencyConfig.of(new MoeShape(3, 3, 3, 1, 8, 1));
+        final Routing empty = new Routing(0, 1, 3, MemorySegment.NULL, MemorySegment.NULL);
+        final long[] now = {1_000_000};
+        try (LowLatencyGroup group = new LowLatencyGroup(config, Mapping.SELF, () -> now[0])) {
+            final LowLatencyCall[] calls = new LowLatencyCall[3];
+            for (int rank = 0; rank < 3; rank++) {
+                calls[rank] = group.exchange(rank).dispatch(MemorySegment.NULL, empty);
+                calls[rank].receive();
+            }
+            drive(group, 0, 1);
+            now[0] += 700;
+            drive(group, 1, 0);
+            now[0] += 50;
+            drive(group, 2, 0, 1, 2);
+            for (final LowLatencyCall call : calls) {
+                call.combine();
+                call.reduce(MemorySegment.NULL);
+            }
+            drive(group, 0, 2);
+            now[0] += 9;
+            drive(group, 1, 0);
+            final PeerWaits waits = group.exchange(0).peerWaits();
+            assertThat(new long[] {waits.dispatchNanos(0), waits.dispatchNanos(1), waits.dispatchNanos(2)}).containsExactly(0, 0, 750);
+            assertThat(new long[] {waits.combineNanos(0), waits.combineNanos(1), waits.combineNanos(2)}).containsExactly(0, 9, 0);
+            waits.reset();
+            assertThat(waits.dispatchNanos(2) + waits.combineNanos(1)).isZero();
+        }
+    }
+
+    private static void drive(final LowLatencyGroup group, final int... ranks) {
+        for (int turn = 0; turn < 20; turn++) {
+            for (final int rank : ranks) {
+                group.exchange(rank).doWork();
+            }
+        }
     }
 }
