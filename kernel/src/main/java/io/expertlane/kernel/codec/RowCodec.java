@@ -13,7 +13,8 @@ import java.lang.foreign.MemorySegment;
  * may have any {@code hidden} of at least 1; rows with FP8 need a multiple of {@value Float8E4M3#CHANNELS_PER_SCALE}.
  * Where element sizes are equal, source and destination may be the same row; they must not overlap otherwise.
  *
- * <p>Threading: stateless, safe for use by several threads on different destinations. Nothing allocates.
+ * <p>Threading: stateless, safe for use by several threads on different destinations. A {@link RowTable} belongs to one thread at a time.
+ * Nothing allocates.
  *
  * <p>Failure: {@link IllegalArgumentException} with name, value and limit if {@code hidden} is not allowed or a row does not lie within its
  * segment, before anything is written. Segments that are closed, confined to another thread or read-only fail as {@link MemorySegment} says.
@@ -91,11 +92,11 @@ public abstract sealed class RowCodec permits ScalarRowCodec, VectorRowCodec {
     }
 
     /**
-     * Sums BF16 rows into one: {@code dst = bf16(((0 + w[0] * x[0]) + w[1] * x[1]) + ...)} in table order, in fp32, each product rounded
-     * before it is added (no fused multiply-add), and rounded to BF16 once. An empty table gives zeros.
+     * Sums BF16 rows into one, in fp32 and in table order: {@code sum = fma(w[k], x[k], sum)} from 0, one rounding an element and row as on a
+     * GPU, and rounds to BF16 once. An empty table gives zeros. {@code dst} may be one of the rows.
      *
      * <p>Low-latency combine adds the top-k rows with their weights. High-throughput combine adds up to two bias rows, then the ranks' rows
-     * in ascending order, all without a weight, which gives the plain sum since products with 1 are exact.
+     * in ascending order, all without a weight, which gives the plain fp32 sum.
      */
     public final void reduce(final RowTable rows, final MemorySegment dst, final long dstOffset, final int hidden) {
         checkHidden(hidden, 1);

@@ -9,14 +9,17 @@ import java.lang.foreign.MemorySegment;
  * <p>Threading: not safe for use by several threads.
  */
 public final class RowTable {
-    /** Most channels that a reduction sums at a time. */
-    static final int MAX_BLOCK_CHANNELS = 128;
+    /** Most channels that a reduction sums at a time; more than the widest rows in use need. */
+    static final int BLOCK_CHANNELS = 8192;
+    /** Rows that a reduction reads at a time. */
+    static final int ROWS_PER_PASS = 8;
 
     final MemorySegment[] segments;
     final long[] offsets;
     final float[] weights;
-    /** Where a reduction keeps the sums of a column block. */
-    final float[] sums = new float[MAX_BLOCK_CHANNELS];
+    /** Where a reduction keeps the sums of a block of columns. */
+    final float[] sums = new float[BLOCK_CHANNELS];
+    private final int capacity;
     private int count;
 
     /** A table for at most {@code capacity} rows. */
@@ -24,9 +27,11 @@ public final class RowTable {
         if (capacity < 1) {
             throw new IllegalArgumentException("capacity=" + capacity + " must be at least 1");
         }
-        segments = new MemorySegment[capacity];
-        offsets = new long[capacity];
-        weights = new float[capacity];
+        this.capacity = capacity;
+        final int length = Math.ceilDiv(capacity, ROWS_PER_PASS) * ROWS_PER_PASS;
+        segments = new MemorySegment[length];
+        offsets = new long[length];
+        weights = new float[length];
     }
 
     /** Drops all rows. The references to their segments stay until overwritten. */
@@ -41,8 +46,8 @@ public final class RowTable {
      */
     public void add(final MemorySegment segment, final long offset, final float weight) {
         final int k = count;
-        if (k == segments.length) {
-            throw new IllegalStateException("count=" + k + " has reached capacity=" + segments.length);
+        if (k == capacity) {
+            throw new IllegalStateException("count=" + k + " has reached capacity=" + capacity);
         }
         segments[k] = segment;
         offsets[k] = offset;
@@ -62,6 +67,16 @@ public final class RowTable {
 
     /** Most rows the table can hold. */
     public int capacity() {
-        return segments.length;
+        return capacity;
+    }
+
+    /** Fills up the last pass with a row of zeros. Its weight is -0, since adding -0 changes no sum, and adding +0 changes -0. */
+    void pad(final MemorySegment zeros, final long offset) {
+        final int end = Math.ceilDiv(count, ROWS_PER_PASS) * ROWS_PER_PASS;
+        for (int k = count; k < end; k++) {
+            segments[k] = zeros;
+            offsets[k] = offset;
+            weights[k] = -0f;
+        }
     }
 }

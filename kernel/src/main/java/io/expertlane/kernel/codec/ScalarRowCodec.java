@@ -103,7 +103,7 @@ final class ScalarRowCodec extends RowCodec {
         for (int c = from; c < to; c++) {
             float sum = 0f;
             for (int k = 0; k < count; k++) {
-                sum += weights[k] * Bfloat16.toFloat(segments[k].get(BF16, offsets[k] + 2L * c));
+                sum = Math.fma(Bfloat16.toFloat(segments[k].get(BF16, offsets[k] + 2L * c)), weights[k], sum);
             }
             dst.set(BF16, dstOffset + 2L * c, Bfloat16.fromFloat(sum));
         }

@@ -4,8 +4,10 @@ import static jdk.incubator.vector.VectorOperators.LSHL;
 import static jdk.incubator.vector.VectorOperators.LSHR;
 import static jdk.incubator.vector.VectorOperators.MAX;
 
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteOrder;
+import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.ShortVector;
@@ -31,9 +33,10 @@ final class VectorRowCodec extends RowCodec {
             isSupported() ? VectorSpecies.of(short.class, VectorShape.forBitSize(INTS.vectorBitSize() / 2)) : SHORTS;
     /** Channels in one vector of BF16. */
     private static final int CHANNELS = 2 * LANES;
-    private static final int VECTOR_BYTES = INTS.vectorByteSize();
-    /** BF16 vectors that the reduction accumulates at a time, two float accumulators each. */
-    private static final int BLOCK_VECTORS = 4;
+    /** Where the sums of odd channels begin. */
+    private static final int HALF_BLOCK = RowTable.BLOCK_CHANNELS / 2;
+    /** The row that fills up a pass. */
+    private static final MemorySegment ZEROS = Arena.ofAuto().allocate((long) RowTable.BLOCK_CHANNELS * Bfloat16.BYTES, 64).asReadOnly();
 
     private static final int GROUP = Float8E4M3.CHANNELS_PER_SCALE;
 
@@ -70,7 +73,7 @@ final class VectorRowCodec extends RowCodec {
     }
 
     static boolean isSupported() {
-        return INTS.vectorBitSize() >= 128 && BLOCK_VECTORS * CHANNELS <= RowTable.MAX_BLOCK_CHANNELS;
+        return INTS.vectorBitSize() >= 128;
     }
 
     @Override
@@ -204,82 +207,117 @@ final class VectorRowCodec extends RowCodec {
     @Override
     void doReduce(final RowTable rows, final MemorySegment dst, final long dstOffset, final int hidden) {
         final int end = hidden - hidden % CHANNELS;
-        final float[] sums = rows.sums;
-        int vectors;
-        for (int c = 0; c < end; c += vectors * CHANNELS) {
-            vectors = Math.min(BLOCK_VECTORS, (end - c) / CHANNELS);
-            if (vectors == BLOCK_VECTORS) {
-                sumBlock(rows, 2L * c, sums);
-            } else {
-                for (int v = 0; v < vectors; v++) {
-                    sumVector(rows, 2L * (c + v * CHANNELS), sums, v * CHANNELS);
-                }
-            }
-            packBlock(sums, vectors, dst, dstOffset + 2L * c);
+        for (int c = 0; c < end; c += RowTable.BLOCK_CHANNELS) {
+            reduceBlock(rows, 2L * c, Math.min(RowTable.BLOCK_CHANNELS, end - c), dst, dstOffset + 2L * c);
         }
         ScalarRowCodec.reduce(rows, dst, dstOffset, end, hidden);
     }
 
-    /** Sums one column block over all rows, in registers, to {@code sums}: per vector its even channels, then its odd ones. */
-    private static void sumBlock(final RowTable rows, final long columnBytes, final float[] sums) {
-        final MemorySegment[] segments = rows.segments;
-        final long[] offsets = rows.offsets;
-        final float[] weights = rows.weights;
+    /**
+     * Reduces a block of columns: the even channels of 8 rows a pass, then their odd ones; at last both are packed. The sums stay in the
+     * first-level cache. A pass is short enough for the JIT to inline it, a counted loop that it lifts all checks out of, and has few
+     * instructions and stores per cache line read: that lets the CPU have many cache misses under way, which decides the speed of a
+     * reduction from memory. (Keeping both sums of a vector in registers over all rows reads each line once, but took 1.5 times as long.)
+     */
+    private static void reduceBlock(
+            final RowTable rows, final long columnBytes, final int channels, final MemorySegment dst, final long dstOffset) {
+        final float[] sums = rows.sums;
         final int count = rows.count();
-        FloatVector even0 = FloatVector.zero(FLOATS);
-        FloatVector even1 = even0;
-        FloatVector even2 = even0;
-        FloatVector even3 = even0;
-        FloatVector odd0 = even0;
-        FloatVector odd1 = even0;
-        FloatVector odd2 = even0;
-        FloatVector odd3 = even0;
-        for (int k = 0; k < count; k++) {
-            final MemorySegment row = segments[k];
-            final long at = offsets[k] + columnBytes;
-            final FloatVector w = FloatVector.broadcast(FLOATS, weights[k]);
-            final IntVector x0 = load(row, at);
-            final IntVector x1 = load(row, at + VECTOR_BYTES);
-            final IntVector x2 = load(row, at + 2L * VECTOR_BYTES);
-            final IntVector x3 = load(row, at + 3L * VECTOR_BYTES);
-            even0 = even0.add(even(x0).mul(w));
-            odd0 = odd0.add(odd(x0).mul(w));
-            even1 = even1.add(even(x1).mul(w));
-            odd1 = odd1.add(odd(x1).mul(w));
-            even2 = even2.add(even(x2).mul(w));
-            odd2 = odd2.add(odd(x2).mul(w));
-            even3 = even3.add(even(x3).mul(w));
-            odd3 = odd3.add(odd(x3).mul(w));
+        Arrays.fill(sums, 0, channels / 2, 0f);
+        Arrays.fill(sums, HALF_BLOCK, HALF_BLOCK + channels / 2, 0f);
+        rows.pad(ZEROS, -columnBytes);
+        for (int k = 0; k < count; k += RowTable.ROWS_PER_PASS) {
+            addEvenChannels(rows, k, columnBytes, channels, sums);
+            addOddChannels(rows, k, columnBytes, channels, sums);
         }
-        even0.intoArray(sums, 0);
-        odd0.intoArray(sums, LANES);
-        even1.intoArray(sums, CHANNELS);
-        odd1.intoArray(sums, CHANNELS + LANES);
-        even2.intoArray(sums, 2 * CHANNELS);
-        odd2.intoArray(sums, 2 * CHANNELS + LANES);
-        even3.intoArray(sums, 3 * CHANNELS);
-        odd3.intoArray(sums, 3 * CHANNELS + LANES);
+        packBlock(sums, channels, dst, dstOffset);
     }
 
-    private static void sumVector(final RowTable rows, final long columnBytes, final float[] sums, final int at) {
-        final int count = rows.count();
-        FloatVector even = FloatVector.zero(FLOATS);
-        FloatVector odd = even;
-        for (int k = 0; k < count; k++) {
-            final FloatVector w = FloatVector.broadcast(FLOATS, rows.weights[k]);
-            final IntVector x = load(rows.segments[k], rows.offsets[k] + columnBytes);
-            even = even.add(even(x).mul(w));
-            odd = odd.add(odd(x).mul(w));
+    private static void addEvenChannels(
+            final RowTable rows, final int k, final long columnBytes, final int channels, final float[] sums) {
+        final MemorySegment row0 = rows.segments[k];
+        final MemorySegment row1 = rows.segments[k + 1];
+        final MemorySegment row2 = rows.segments[k + 2];
+        final MemorySegment row3 = rows.segments[k + 3];
+        final MemorySegment row4 = rows.segments[k + 4];
+        final MemorySegment row5 = rows.segments[k + 5];
+        final MemorySegment row6 = rows.segments[k + 6];
+        final MemorySegment row7 = rows.segments[k + 7];
+        final long at0 = rows.offsets[k] + columnBytes;
+        final long at1 = rows.offsets[k + 1] + columnBytes;
+        final long at2 = rows.offsets[k + 2] + columnBytes;
+        final long at3 = rows.offsets[k + 3] + columnBytes;
+        final long at4 = rows.offsets[k + 4] + columnBytes;
+        final long at5 = rows.offsets[k + 5] + columnBytes;
+        final long at6 = rows.offsets[k + 6] + columnBytes;
+        final long at7 = rows.offsets[k + 7] + columnBytes;
+        final FloatVector w0 = FloatVector.broadcast(FLOATS, rows.weights[k]);
+        final FloatVector w1 = FloatVector.broadcast(FLOATS, rows.weights[k + 1]);
+        final FloatVector w2 = FloatVector.broadcast(FLOATS, rows.weights[k + 2]);
+        final FloatVector w3 = FloatVector.broadcast(FLOATS, rows.weights[k + 3]);
+        final FloatVector w4 = FloatVector.broadcast(FLOATS, rows.weights[k + 4]);
+        final FloatVector w5 = FloatVector.broadcast(FLOATS, rows.weights[k + 5]);
+        final FloatVector w6 = FloatVector.broadcast(FLOATS, rows.weights[k + 6]);
+        final FloatVector w7 = FloatVector.broadcast(FLOATS, rows.weights[k + 7]);
+        for (int c = 0; c < channels; c += CHANNELS) {
+            FloatVector sum = FloatVector.fromArray(FLOATS, sums, c / 2);
+            sum = even(load(row0, at0 + 2L * c)).fma(w0, sum);
+            sum = even(load(row1, at1 + 2L * c)).fma(w1, sum);
+            sum = even(load(row2, at2 + 2L * c)).fma(w2, sum);
+            sum = even(load(row3, at3 + 2L * c)).fma(w3, sum);
+            sum = even(load(row4, at4 + 2L * c)).fma(w4, sum);
+            sum = even(load(row5, at5 + 2L * c)).fma(w5, sum);
+            sum = even(load(row6, at6 + 2L * c)).fma(w6, sum);
+            sum = even(load(row7, at7 + 2L * c)).fma(w7, sum);
+            sum.intoArray(sums, c / 2);
         }
-        even.intoArray(sums, at);
-        odd.intoArray(sums, at + LANES);
     }
 
-    private static void packBlock(final float[] sums, final int vectors, final MemorySegment dst, final long dstOffset) {
-        for (int v = 0; v < vectors; v++) {
-            final FloatVector even = FloatVector.fromArray(FLOATS, sums, v * CHANNELS);
-            final FloatVector odd = FloatVector.fromArray(FLOATS, sums, v * CHANNELS + LANES);
-            pack(even, odd).intoMemorySegment(dst, dstOffset + (long) v * VECTOR_BYTES, ORDER);
+    private static void addOddChannels(
+            final RowTable rows, final int k, final long columnBytes, final int channels, final float[] sums) {
+        final MemorySegment row0 = rows.segments[k];
+        final MemorySegment row1 = rows.segments[k + 1];
+        final MemorySegment row2 = rows.segments[k + 2];
+        final MemorySegment row3 = rows.segments[k + 3];
+        final MemorySegment row4 = rows.segments[k + 4];
+        final MemorySegment row5 = rows.segments[k + 5];
+        final MemorySegment row6 = rows.segments[k + 6];
+        final MemorySegment row7 = rows.segments[k + 7];
+        final long at0 = rows.offsets[k] + columnBytes;
+        final long at1 = rows.offsets[k + 1] + columnBytes;
+        final long at2 = rows.offsets[k + 2] + columnBytes;
+        final long at3 = rows.offsets[k + 3] + columnBytes;
+        final long at4 = rows.offsets[k + 4] + columnBytes;
+        final long at5 = rows.offsets[k + 5] + columnBytes;
+        final long at6 = rows.offsets[k + 6] + columnBytes;
+        final long at7 = rows.offsets[k + 7] + columnBytes;
+        final FloatVector w0 = FloatVector.broadcast(FLOATS, rows.weights[k]);
+        final FloatVector w1 = FloatVector.broadcast(FLOATS, rows.weights[k + 1]);
+        final FloatVector w2 = FloatVector.broadcast(FLOATS, rows.weights[k + 2]);
+        final FloatVector w3 = FloatVector.broadcast(FLOATS, rows.weights[k + 3]);
+        final FloatVector w4 = FloatVector.broadcast(FLOATS, rows.weights[k + 4]);
+        final FloatVector w5 = FloatVector.broadcast(FLOATS, rows.weights[k + 5]);
+        final FloatVector w6 = FloatVector.broadcast(FLOATS, rows.weights[k + 6]);
+        final FloatVector w7 = FloatVector.broadcast(FLOATS, rows.weights[k + 7]);
+        for (int c = 0; c < channels; c += CHANNELS) {
+            FloatVector sum = FloatVector.fromArray(FLOATS, sums, HALF_BLOCK + c / 2);
+            sum = odd(load(row0, at0 + 2L * c)).fma(w0, sum);
+            sum = odd(load(row1, at1 + 2L * c)).fma(w1, sum);
+            sum = odd(load(row2, at2 + 2L * c)).fma(w2, sum);
+            sum = odd(load(row3, at3 + 2L * c)).fma(w3, sum);
+            sum = odd(load(row4, at4 + 2L * c)).fma(w4, sum);
+            sum = odd(load(row5, at5 + 2L * c)).fma(w5, sum);
+            sum = odd(load(row6, at6 + 2L * c)).fma(w6, sum);
+            sum = odd(load(row7, at7 + 2L * c)).fma(w7, sum);
+            sum.intoArray(sums, HALF_BLOCK + c / 2);
+        }
+    }
+
+    private static void packBlock(final float[] sums, final int channels, final MemorySegment dst, final long dstOffset) {
+        for (int c = 0; c < channels; c += CHANNELS) {
+            final FloatVector even = FloatVector.fromArray(FLOATS, sums, c / 2);
+            final FloatVector odd = FloatVector.fromArray(FLOATS, sums, HALF_BLOCK + c / 2);
+            pack(even, odd).intoMemorySegment(dst, dstOffset + 2L * c, ORDER);
         }
     }
 

@@ -141,7 +141,7 @@ class RowCodecTest {
                     rows.add(row, 2L * k, weight);
                 }
                 for (int c = 0; c < hidden; c++) {
-                    sums[c] += weight * bf16(row, c + k);
+                    sums[c] = Math.fma(weight, bf16(row, c + k), sums[c]);
                 }
             }
             final MemorySegment dst = arena.allocate(2L * hidden).fill((byte) 0x55);
