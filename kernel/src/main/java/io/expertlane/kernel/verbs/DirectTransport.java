@@ -17,24 +17,40 @@ public final class DirectTransport implements Transport, AutoCloseable {
     public enum Mapping {
         /** Only the rank itself. */
         SELF,
+        /** The ranks of its node. */
+        NODE,
         /** Every rank: they all live in this process. */
         ALL
     }
 
     private final Arena arena = Arena.ofShared();
     private final SymmetricHeap heap;
-    private final Mapping mapping;
+    private final int mappedRanks;
     private final CompletionQueue[] completionQueues;
     private final int[] nextNumber;
 
     /**
-     * Makes a transport.
+     * Makes a transport on which every node has one rank.
      *
      * @param completionQueueDepth entries of each rank's completion queue, a power of two
      */
     public DirectTransport(final SymmetricHeap heap, final Mapping mapping, final int completionQueueDepth) {
+        this(heap, mapping, 1, completionQueueDepth);
+    }
+
+    /**
+     * Makes a transport.
+     *
+     * @param ranksPerNode         ranks r to r + ranksPerNode - 1 are one node, for r a multiple of ranksPerNode
+     * @param completionQueueDepth entries of each rank's completion queue, a power of two
+     */
+    public DirectTransport(final SymmetricHeap heap, final Mapping mapping, final int ranksPerNode, final int completionQueueDepth) {
         this.heap = heap;
-        this.mapping = mapping;
+        this.mappedRanks = switch (mapping) {
+            case SELF -> 1;
+            case NODE -> ranksPerNode;
+            case ALL -> heap.ranks();
+        };
         this.completionQueues = new CompletionQueue[heap.ranks()];
         this.nextNumber = new int[heap.ranks()];
         for (int rank = 0; rank < completionQueues.length; rank++) {
@@ -61,7 +77,7 @@ public final class DirectTransport implements Transport, AutoCloseable {
 
     @Override
     public boolean isMapped(final int rank, final int peerRank) {
-        return mapping == Mapping.ALL || rank == peerRank;
+        return rank / mappedRanks == peerRank / mappedRanks;
     }
 
     @Override

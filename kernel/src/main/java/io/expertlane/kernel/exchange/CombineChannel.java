@@ -1,0 +1,400 @@
+package io.expertlane.kernel.exchange;
+
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
+
+import io.expertlane.kernel.codec.RowCodec;
+import io.expertlane.kernel.codec.RowTable;
+import io.expertlane.kernel.memory.RecordLayout;
+import io.expertlane.kernel.moe.MoeShape;
+import io.expertlane.kernel.ring.RingReceiver;
+import io.expertlane.kernel.ring.RingSender;
+import io.expertlane.kernel.verbs.RecordReceiver;
+import io.expertlane.kernel.verbs.RecordSender;
+import io.expertlane.kernel.zero.SlotReceiver;
+import io.expertlane.kernel.zero.SlotSender;
+import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
+
+/**
+ * One channel's combine at one rank, for one call after another: it returns output rows to the ranks of the node that they came from (push),
+ * sums the rows of its node for each token of the other ranks of its rail and returns the sums, and sums what comes back for its own tokens.
+ * Streams are the ones of dispatch with their direction turned, indexed as in {@link DispatchChannel}.
+ *
+ * <p>Every stream brings its rows in token order, so a token is summed once the heads of the streams it needs are there.
+ */
+final class CombineChannel {
+    private static final RowCodec CODEC = RowCodec.best();
+    private static final int MAX_BIASES = 2;
+
+    private final HighThroughputContext context;
+    private final HighThroughputConfig config;
+    private final Rails rails;
+    private final HighThroughputMemory memory;
+    private final MemorySegment region;
+    private final RecordLayout record;
+    private final int channel;
+    private final int rank;
+    private final int topK;
+    private final boolean pull;
+    private final RowTable rows = new RowTable(MoeShape.MAX_TOP_K + MAX_BIASES);
+    private final float[] weights;
+
+    private final RecordSender[] rowSenders;
+    private final RecordReceiver[] rowReceivers;
+    private final RecordSender[] railSenders;
+    private final RecordReceiver[] railReceivers;
+
+    private final int[] returned;
+    private final boolean[] returnDone;
+    private final int[] forwarded;
+    private final boolean[] forwardDone;
+
+    private HighThroughputLayout layout;
+    private HighThroughputCall target;
+    private int buffer;
+    private int returning;
+    private int forwarding;
+    private int token;
+
+    CombineChannel(final HighThroughputContext context, final int channel) {
+        this.context = context;
+        this.config = context.config();
+        this.rails = context.rails();
+        this.memory = context.memory();
+        this.region = context.region();
+        this.record = memory.returned();
+        this.channel = channel;
+        this.rank = context.rank();
+        this.topK = config.shape().topK();
+        this.pull = config.combine() == CombineMethod.PULL;
+        this.weights = new float[topK];
+        final int streams = rails.nodes() * rails.perNode();
+        this.rowSenders = new RecordSender[streams];
+        this.rowReceivers = new RecordReceiver[streams];
+        this.railSenders = new RecordSender[rails.nodes()];
+        this.railReceivers = new RecordReceiver[rails.nodes()];
+        this.returned = new int[streams];
+        this.returnDone = new boolean[streams];
+        this.forwarded = new int[rails.nodes()];
+        this.forwardDone = new boolean[rails.nodes()];
+        for (int node = 0; node < rails.nodes(); node++) {
+            for (int local = 0; local < rails.perNode(); local++) {
+                connectRows(node, local);
+            }
+            if (node != rails.node()) {
+                connectRail(node);
+            }
+        }
+    }
+
+    private void connectRows(final int node, final int local) {
+        final PeerConnections peers = context.peers();
+        final int lanes = config.queuePairsPerChannel();
+        final int peer = rails.inNode(local);
+        final int index = stream(node, local);
+        if (isPulled(local)) {
+            rowReceivers[index] = new SlotReceiver(record, region, lanes);
+        } else if (context.isRing()) {
+            rowSenders[index] = new RingSender(memory.returnRing(), context.heap(), rank, peer,
+                memory.rowRing(false, true, node, local, channel), memory.rowRing(false, false, node, rails.local(), channel),
+                peers.queuePairs(), peers.isMapped(peer) ? null : peers.data(peer, channel)[node % lanes]);
+            rowReceivers[index] = new RingReceiver(memory.returnRing(), context.heap(), rank, peer,
+                memory.rowRing(false, false, node, local, channel), memory.rowRing(false, true, node, rails.local(), channel),
+                peers.queuePairs(), peers.control(peer));
+        } else {
+            rowSenders[index] = new SlotSender(record, config.chunkTokens(), context.heap(), rank, peer,
+                peers.queuePairs(), peers.data(peer, channel), lanes);
+            rowReceivers[index] = new SlotReceiver(record, region, lanes);
+        }
+    }
+
+    private void connectRail(final int node) {
+        final PeerConnections peers = context.peers();
+        final int lanes = config.queuePairsPerChannel();
+        final int peer = rails.onRail(node);
+        if (context.isRing()) {
+            railSenders[node] = new RingSender(memory.returnRing(), context.heap(), rank, peer,
+                memory.railRing(false, true, node, channel), memory.railRing(false, false, rails.node(), channel),
+                peers.queuePairs(), peers.isMapped(peer) ? null : peers.data(peer, channel)[0]);
+            railReceivers[node] = new RingReceiver(memory.returnRing(), context.heap(), rank, peer,
+                memory.railRing(false, false, node, channel), memory.railRing(false, true, rails.node(), channel),
+                peers.queuePairs(), peers.control(peer));
+        } else {
+            railSenders[node] = new SlotSender(record, config.chunkTokens(), context.heap(), rank, peer,
+                peers.queuePairs(), peers.data(peer, channel), lanes);
+            railReceivers[node] = new SlotReceiver(record, region, lanes);
+        }
+    }
+
+    /** A rank's own rows are read where they are, whatever the method. */
+    private boolean isPulled(final int local) {
+        return pull || local == rails.local();
+    }
+
+    private int stream(final int node, final int local) {
+        return node * rails.perNode() + local;
+    }
+
+    void begin(final HighThroughputCall of) {
+        target = of;
+        layout = of.layout();
+        buffer = of.buffer();
+        Arrays.fill(returned, 0);
+        Arrays.fill(forwarded, 0);
+        returning = 0;
+        forwarding = 0;
+        token = layout.firstToken(channel);
+        for (int node = 0; node < rails.nodes(); node++) {
+            for (int local = 0; local < rails.perNode(); local++) {
+                openRows(node, local);
+            }
+            forwardDone[node] = node == rails.node();
+            if (node != rails.node()) {
+                forwarding++;
+                openRail(node);
+            }
+        }
+    }
+
+    private void openRows(final int node, final int local) {
+        final int index = stream(node, local);
+        returnDone[index] = isPulled(local);
+        if (!returnDone[index]) {
+            returning++;
+        }
+        if (isPulled(local)) {
+            ((SlotReceiver) rowReceivers[index]).openPulled(context.heap().region(rails.inNode(local)),
+                memory.output(buffer, layout.forwardStart(local, node, channel)));
+            if (local == rails.local()) {
+                ((SlotReceiver) rowReceivers[index]).ready();
+            }
+        } else if (!context.isRing()) {
+            ((SlotSender) rowSenders[index]).open(target.number(), memory.slots(buffer, node, rails.local(), channel),
+                memory.slotWord(buffer, node, rails.local(), channel));
+            ((SlotReceiver) rowReceivers[index]).open(target.number(), memory.slots(buffer, node, local, channel),
+                memory.slotWord(buffer, node, local, channel));
+        }
+    }
+
+    private void openRail(final int node) {
+        if (!context.isRing()) {
+            ((SlotSender) railSenders[node]).open(target.number(), memory.partial(buffer, rails.node(), channel),
+                memory.partialWord(buffer, rails.node(), channel));
+            ((SlotReceiver) railReceivers[node]).open(target.number(), memory.partial(buffer, node, channel),
+                memory.partialWord(buffer, node, channel));
+        }
+    }
+
+    /** Tells that the outputs of rank {@code local} of this node are complete. */
+    void outputsReady(final int local) {
+        if (isPulled(local)) {
+            for (int node = 0; node < rails.nodes(); node++) {
+                ((SlotReceiver) rowReceivers[stream(node, local)]).ready();
+            }
+        }
+    }
+
+    boolean isDone() {
+        return returning == 0 && forwarding == 0 && token == layout.endToken(channel);
+    }
+
+    int doWork() {
+        int work = 0;
+        if (returning > 0) {
+            work += returnRows();
+        }
+        if (forwarding > 0) {
+            work += forward();
+        }
+        if (token < layout.endToken(channel)) {
+            work += sumTokens();
+        }
+        return work;
+    }
+
+    private int returnRows() {
+        final long from = context.now();
+        int work = 0;
+        for (int step = 1; step <= returned.length; step++) {
+            final int index = (channel + rank + step) % returned.length;
+            if (!returnDone[index]) {
+                final RecordSender sender = rowSenders[index];
+                final int count = layout.receivedCount(index, channel);
+                final int turnEnd = (int) Math.min(count, (long) returned[index] + config.rowsPerTurn());
+                int row = layout.receivedStart(index, channel) + returned[index];
+                while (returned[index] < turnEnd && sender.append(memory.output(buffer, row))) {
+                    if (sender.isFilledInPlace()) {
+                        context.meter().charge(Stage.SEND, 2L * record.wireBytes());
+                    }
+                    returned[index]++;
+                    row++;
+                    work++;
+                }
+                if (returned[index] == count && sender.flush()) {
+                    returnDone[index] = true;
+                    returning--;
+                    work++;
+                }
+            }
+        }
+        context.stageTimes().add(Stage.SEND, context.now() - from);
+        return work;
+    }
+
+    private int forward() {
+        final long from = context.now();
+        int work = 0;
+        for (int step = 1; step <= rails.nodes(); step++) {
+            final int node = (rails.node() + step) % rails.nodes();
+            if (!forwardDone[node]) {
+                final int length = layout.streamLength(node, channel);
+                final int turnEnd = (int) Math.min(length, (long) forwarded[node] + config.rowsPerTurn());
+                while (forwarded[node] < turnEnd && forwardSum(node)) {
+                    forwarded[node]++;
+                    work++;
+                }
+                if (forwarded[node] == length && railSenders[node].flush()) {
+                    forwardDone[node] = true;
+                    forwarding--;
+                    work++;
+                }
+            }
+        }
+        context.stageTimes().add(Stage.REDUCE, context.now() - from);
+        return work;
+    }
+
+    private boolean forwardSum(final int node) {
+        final int index = forwarded[node];
+        if (!isReady(node, index)) {
+            return false;
+        }
+        final RecordSender sender = railSenders[node];
+        final boolean inPlace = sender.isFilledInPlace();
+        final long staged = inPlace ? 0 : memory.sentPartial(buffer, node, channel) + (long) index * record.stride();
+        if (inPlace && !sender.claim()) {
+            return false;
+        }
+        rows.clear();
+        Arrays.fill(weights, 0);
+        addLocals(node, index);
+        final MemorySegment to = inPlace ? sender.segment() : region;
+        final long at = inPlace ? sender.offset() : staged;
+        MemorySegment.copy(weights, 0, to, JAVA_FLOAT, at, topK);
+        reduce(to, at + record.headerBytes());
+        if (inPlace) {
+            sender.commit();
+        } else if (!sender.append(staged)) {
+            return false;
+        }
+        consumeLocals(node, index);
+        return true;
+    }
+
+    private int sumTokens() {
+        final long from = context.now();
+        final int first = token;
+        final int end = (int) Math.min(layout.endToken(channel), (long) token + config.rowsPerTurn());
+        while (token < end && sumToken()) {
+            token++;
+        }
+        context.stageTimes().add(Stage.REDUCE, context.now() - from);
+        return token - first;
+    }
+
+    private boolean sumToken() {
+        final int index = token - layout.firstToken(channel);
+        if (!isReady(rails.node(), index) || !areSumsReady()) {
+            return false;
+        }
+        rows.clear();
+        Arrays.fill(weights, 0);
+        final long rowOffset = (long) token * config.shape().rowBytes();
+        for (int bias = 0; bias < MAX_BIASES; bias++) {
+            if (target.bias(bias) != null) {
+                rows.add(target.bias(bias), rowOffset);
+            }
+        }
+        for (int node = layout.nextNode(token, 0); node >= 0; node = layout.nextNode(token, node + 1)) {
+            if (node == rails.node()) {
+                addLocals(node, index);
+            } else {
+                add(railReceivers[node]);
+            }
+        }
+        reduce(target.combined(), rowOffset);
+        if (target.combinedWeights() != null) {
+            MemorySegment.copy(weights, 0, target.combinedWeights(), JAVA_FLOAT, (long) token * topK * Float.BYTES, topK);
+        }
+        for (int node = layout.nextNode(token, 0); node >= 0; node = layout.nextNode(token, node + 1)) {
+            if (node == rails.node()) {
+                consumeLocals(node, index);
+            } else {
+                railReceivers[node].consume();
+            }
+        }
+        return true;
+    }
+
+    private boolean areSumsReady() {
+        for (int node = layout.nextNode(token, 0); node >= 0; node = layout.nextNode(token, node + 1)) {
+            if (node != rails.node() && railReceivers[node].available() == 0) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    private boolean isReady(final int node, final int index) {
+        for (int local = layout.nextLocal(node, channel, index, 0); local >= 0; local = layout.nextLocal(node, channel, index, local + 1)) {
+            if (rowReceivers[stream(node, local)].available() == 0) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    private void addLocals(final int node, final int index) {
+        for (int local = layout.nextLocal(node, channel, index, 0); local >= 0; local = layout.nextLocal(node, channel, index, local + 1)) {
+            add(rowReceivers[stream(node, local)]);
+        }
+    }
+
+    private void add(final RecordReceiver receiver) {
+        final MemorySegment from = receiver.segment();
+        final long at = receiver.offset();
+        rows.add(from, at + record.headerBytes());
+        for (int k = 0; k < topK; k++) {
+            weights[k] += from.get(JAVA_FLOAT, at + (long) k * Float.BYTES);
+        }
+    }
+
+    private void consumeLocals(final int node, final int index) {
+        for (int local = layout.nextLocal(node, channel, index, 0); local >= 0; local = layout.nextLocal(node, channel, index, local + 1)) {
+            rowReceivers[stream(node, local)].consume();
+        }
+    }
+
+    private void reduce(final MemorySegment to, final long at) {
+        if (context.isMoved()) {
+            CODEC.reduce(rows, to, at, config.shape().hidden());
+        }
+        context.meter().charge(Stage.REDUCE, (rows.count() + 1L) * config.shape().rowBytes());
+    }
+
+    /** How many times a stream to {@code peer} ran out of credits. */
+    long stalls(final int peer) {
+        long sum = 0;
+        for (int node = 0; node < rails.nodes(); node++) {
+            for (int local = 0; local < rails.perNode(); local++) {
+                if (rails.inNode(local) == peer && rowSenders[stream(node, local)] instanceof RingSender ring) {
+                    sum += ring.stalls();
+                }
+            }
+            if (rails.onRail(node) == peer && railSenders[node] instanceof RingSender ring) {
+                sum += ring.stalls();
+            }
+        }
+        return sum;
+    }
+}

@@ -1,0 +1,452 @@
+package io.expertlane.kernel.exchange;
+
+import io.expertlane.kernel.codec.RowCodec;
+import io.expertlane.kernel.memory.RecordLayout;
+import io.expertlane.kernel.moe.Routing;
+import io.expertlane.kernel.ring.RingReceiver;
+import io.expertlane.kernel.ring.RingSender;
+import io.expertlane.kernel.verbs.RecordReceiver;
+import io.expertlane.kernel.verbs.RecordSender;
+import io.expertlane.kernel.zero.SlotReceiver;
+import io.expertlane.kernel.zero.SlotSender;
+import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
+
+/**
+ * One channel's dispatch at one rank, for one call after another: it sends its run of the rank's own tokens, forwards what comes over the
+ * rail to the ranks of the node, and receives. Each of these goes on as far as it can at every turn; a stream that is held up holds up no
+ * other, but for a forwarded one, whose tokens leave in order.
+ *
+ * <p>Streams in the node are indexed by (source node, index of the other rank in this node), those on the rail by node.
+ */
+final class DispatchChannel {
+    private static final RowCodec CODEC = RowCodec.best();
+    private static final int NOT_BEGUN = -1;
+
+    private final HighThroughputContext context;
+    private final HighThroughputConfig config;
+    private final Rails rails;
+    private final HighThroughputMemory memory;
+    private final CountExchange counts;
+    private final MemorySegment region;
+    private final RecordLayout record;
+    private final int channel;
+    private final int rank;
+
+    private final RecordSender[] rowSenders;
+    private final RecordSender[] railSenders;
+    private final RecordReceiver[] rowReceivers;
+    private final RecordReceiver[] railReceivers;
+
+    private final boolean[] opened;
+    private final int[] cursor;
+    private final boolean[] sent;
+    private final int[] forwarded;
+    private final int[] forwardLocal;
+    private final boolean[] flushed;
+    private final boolean[] forwardDone;
+    private final int[] received;
+    private final int[] pending;
+    private final int[] packed;
+
+    private HighThroughputLayout layout;
+    private Routing routing;
+    private MemorySegment tokens;
+    private int buffer;
+    private long call;
+    private int sending;
+    private int forwarding;
+    private int pendingCount;
+
+    DispatchChannel(final HighThroughputContext context, final CountExchange counts, final int channel) {
+        this.context = context;
+        this.config = context.config();
+        this.rails = context.rails();
+        this.memory = context.memory();
+        this.counts = counts;
+        this.region = context.region();
+        this.record = memory.dispatched();
+        this.channel = channel;
+        this.rank = context.rank();
+        final int streams = rails.nodes() * rails.perNode();
+        final int destinations = rails.perNode() + rails.nodes();
+        this.rowSenders = new RecordSender[streams];
+        this.rowReceivers = new RecordReceiver[streams];
+        this.railSenders = new RecordSender[rails.nodes()];
+        this.railReceivers = new RecordReceiver[rails.nodes()];
+        this.opened = new boolean[streams];
+        this.cursor = new int[destinations];
+        this.sent = new boolean[destinations];
+        this.forwarded = new int[rails.nodes()];
+        this.forwardLocal = new int[rails.nodes()];
+        this.flushed = new boolean[streams];
+        this.forwardDone = new boolean[rails.nodes()];
+        this.received = new int[streams];
+        this.pending = new int[streams];
+        this.packed = new int[memory.packSlots()];
+        connect();
+    }
+
+    private void connect() {
+        final PeerConnections peers = context.peers();
+        final int lanes = config.queuePairsPerChannel();
+        for (int node = 0; node < rails.nodes(); node++) {
+            for (int local = 0; local < rails.perNode(); local++) {
+                final int peer = rails.inNode(local);
+                final int index = stream(node, local);
+                if (isRing(local)) {
+                    rowSenders[index] = new RingSender(memory.dispatchRing(), context.heap(), rank, peer,
+                        memory.rowRing(true, true, node, local, channel), memory.rowRing(true, false, node, rails.local(), channel),
+                        peers.queuePairs(), peers.isMapped(peer) ? null : peers.data(peer, channel)[node % lanes]);
+                    rowReceivers[index] = new RingReceiver(memory.dispatchRing(), context.heap(), rank, peer,
+                        memory.rowRing(true, false, node, local, channel), memory.rowRing(true, true, node, rails.local(), channel),
+                        peers.queuePairs(), peers.control(peer));
+                } else {
+                    rowSenders[index] = new SlotSender(record, config.chunkTokens(), context.heap(), rank, peer,
+                        peers.queuePairs(), peers.data(peer, channel), lanes);
+                    rowReceivers[index] = new SlotReceiver(record, region, lanes);
+                }
+            }
+            connectRail(node, lanes);
+        }
+    }
+
+    private void connectRail(final int node, final int lanes) {
+        final PeerConnections peers = context.peers();
+        final int peer = rails.onRail(node);
+        if (node == rails.node()) {
+            return;
+        }
+        if (context.isRing()) {
+            railSenders[node] = new RingSender(memory.dispatchRing(), context.heap(), rank, peer,
+                memory.railRing(true, true, node, channel), memory.railRing(true, false, rails.node(), channel),
+                peers.queuePairs(), peers.isMapped(peer) ? null : peers.data(peer, channel)[0]);
+            railReceivers[node] = new RingReceiver(memory.dispatchRing(), context.heap(), rank, peer,
+                memory.railRing(true, false, node, channel), memory.railRing(true, true, rails.node(), channel),
+                peers.queuePairs(), peers.control(peer));
+        } else {
+            railSenders[node] = new SlotSender(record, config.chunkTokens(), context.heap(), rank, peer,
+                peers.queuePairs(), peers.data(peer, channel), lanes);
+            railReceivers[node] = new SlotReceiver(record, region, lanes);
+        }
+    }
+
+    /** What a rank sends to itself is written to its rows at once. */
+    private boolean isRing(final int local) {
+        return context.isRing() && local != rails.local();
+    }
+
+    private int stream(final int node, final int local) {
+        return node * rails.perNode() + local;
+    }
+
+    void begin(final HighThroughputLayout of, final MemorySegment tokenRows, final int inBuffer, final long callNumber) {
+        layout = of;
+        routing = of.routing();
+        tokens = tokenRows;
+        buffer = inBuffer;
+        call = callNumber;
+        sending = cursor.length;
+        for (int destination = 0; destination < cursor.length; destination++) {
+            cursor[destination] = layout.listStart(channel, destination);
+            sent[destination] = false;
+        }
+        // The own node is reached rank by rank.
+        sent[rails.perNode() + rails.node()] = true;
+        sending--;
+        forwarding = rails.nodes();
+        Arrays.fill(forwarded, 0);
+        Arrays.fill(forwardLocal, NOT_BEGUN);
+        Arrays.fill(forwardDone, false);
+        Arrays.fill(flushed, false);
+        Arrays.fill(received, 0);
+        Arrays.fill(opened, false);
+        Arrays.fill(packed, -1);
+        pendingCount = NOT_BEGUN;
+        for (int node = 0; node < rails.nodes(); node++) {
+            if (node != rails.node() && !context.isRing()) {
+                ((SlotSender) railSenders[node]).open(call, memory.transit(buffer, rails.node(), channel),
+                    memory.transitWord(buffer, rails.node(), channel));
+                ((SlotReceiver) railReceivers[node]).open(call, memory.transit(buffer, node, channel), memory.transitWord(buffer, node, channel));
+            }
+        }
+    }
+
+    boolean isDone() {
+        return sending == 0 && forwarding == 0 && pendingCount == 0;
+    }
+
+    int doWork() {
+        int work = 0;
+        if (sending > 0) {
+            work += send();
+        }
+        if (forwarding > 0 && counts.isNodesKnown() && counts.isAllPlaced()) {
+            work += forward();
+        }
+        if (pendingCount != 0 && counts.isRowsKnown()) {
+            work += receive();
+        }
+        return work;
+    }
+
+    private int send() {
+        final long from = context.now();
+        int work = 0;
+        long packNanos = 0;
+        for (int step = 1; step <= cursor.length; step++) {
+            // Rotated by channel and rank, so that neither the channels of a rank nor its node's ranks all begin with one destination.
+            final int destination = (channel + rank + step) % cursor.length;
+            if (!sent[destination]) {
+                final RecordSender sender = sender(destination);
+                if (sender != null) {
+                    final int end = layout.listEnd(channel, destination);
+                    final int turnEnd = (int) Math.min(end, (long) cursor[destination] + config.rowsPerTurn());
+                    while (cursor[destination] < turnEnd) {
+                        final int token = layout.listed(cursor[destination]);
+                        if (!sender.isFilledInPlace() || config.dispatchType() == DispatchType.FP8) {
+                            packNanos += pack(token);
+                        }
+                        if (!put(sender, token)) {
+                            break;
+                        }
+                        cursor[destination]++;
+                        work++;
+                    }
+                    if (cursor[destination] == end && sender.flush()) {
+                        sent[destination] = true;
+                        sending--;
+                        work++;
+                    }
+                }
+            }
+        }
+        context.stageTimes().add(Stage.PACK, packNanos);
+        context.stageTimes().add(Stage.SEND, context.now() - from - packNanos);
+        return work;
+    }
+
+    /** The stream to a destination, or null where it is not known yet at which rows it begins. */
+    private RecordSender sender(final int destination) {
+        if (destination >= rails.perNode()) {
+            return railSenders[destination - rails.perNode()];
+        }
+        return openRows(rails.node(), destination) ? rowSenders[stream(rails.node(), destination)] : null;
+    }
+
+    private boolean openRows(final int node, final int local) {
+        final int index = stream(node, local);
+        if (!opened[index]) {
+            if (isRing(local)) {
+                opened[index] = true;
+            } else if (counts.isPlaced(local)) {
+                opened[index] = true;
+                ((SlotSender) rowSenders[index]).open(call, memory.receive(buffer, layout.forwardStart(local, node, channel)),
+                    memory.rowWord(buffer, node, rails.local(), channel));
+            }
+        }
+        return opened[index];
+    }
+
+    /** Makes sure that the token's record lies in its pack slot; gives the time that took. */
+    private long pack(final int token) {
+        final int slot = packSlot(token);
+        if (packed[slot] == token) {
+            return 0;
+        }
+        final long from = context.now();
+        final long at = memory.pack(buffer, channel, slot);
+        TokenRecord.writeHeader(region, at, rank, token, routing);
+        if (context.isMoved()) {
+            final int hidden = config.shape().hidden();
+            final int rowBytes = config.shape().rowBytes();
+            final long row = at + record.headerBytes();
+            if (config.dispatchType() == DispatchType.FP8) {
+                CODEC.quantizeFp8(tokens, (long) token * rowBytes, region, row, region, row + hidden, hidden, config.roundScales());
+            } else {
+                MemorySegment.copy(tokens, (long) token * rowBytes, region, row, rowBytes);
+            }
+        }
+        packed[slot] = token;
+        context.meter().charge(Stage.PACK, config.shape().rowBytes() + record.wireBytes());
+        return context.now() - from;
+    }
+
+    private int packSlot(final int token) {
+        return (token - layout.firstToken(channel)) % packed.length;
+    }
+
+    private boolean put(final RecordSender sender, final int token) {
+        if (!sender.isFilledInPlace()) {
+            return sender.append(memory.pack(buffer, channel, packSlot(token)));
+        }
+        if (config.dispatchType() == DispatchType.FP8) {
+            if (!sender.append(memory.pack(buffer, channel, packSlot(token)))) {
+                return false;
+            }
+        } else {
+            if (!sender.claim()) {
+                return false;
+            }
+            final MemorySegment target = sender.segment();
+            final long at = sender.offset();
+            TokenRecord.writeHeader(target, at, rank, token, routing);
+            if (context.isMoved()) {
+                final int rowBytes = config.shape().rowBytes();
+                MemorySegment.copy(tokens, (long) token * rowBytes, target, at + record.headerBytes(), rowBytes);
+            }
+            sender.commit();
+        }
+        context.meter().charge(Stage.SEND, 2L * record.wireBytes());
+        return true;
+    }
+
+    private int forward() {
+        final long from = context.now();
+        int work = 0;
+        for (int step = 1; step <= rails.nodes(); step++) {
+            final int node = (rails.node() + step) % rails.nodes();
+            if (!forwardDone[node]) {
+                work += node == rails.node() ? 0 : forward(node);
+                if (node == rails.node() || forwarded[node] == layout.streamLength(node, channel) && flush(node)) {
+                    forwardDone[node] = true;
+                    forwarding--;
+                    work++;
+                }
+            }
+        }
+        context.stageTimes().add(Stage.SEND, context.now() - from);
+        return work;
+    }
+
+    private int forward(final int node) {
+        final RecordReceiver receiver = railReceivers[node];
+        final int left = layout.streamLength(node, channel) - forwarded[node];
+        int budget = Math.min(config.rowsPerTurn(), left);
+        int work = 0;
+        while (budget > 0 && receiver.available() > 0 && forwardToken(node, receiver.offset())) {
+            receiver.consume();
+            forwarded[node]++;
+            budget--;
+            work++;
+        }
+        return work;
+    }
+
+    private boolean forwardToken(final int node, final long at) {
+        final int index = forwarded[node];
+        if (forwardLocal[node] == NOT_BEGUN) {
+            layout.clearForwarded(node, channel, index);
+            for (int k = 0; k < config.shape().topK(); k++) {
+                final int expert = TokenRecord.expert(region, at, k);
+                if (expert != Routing.NONE) {
+                    final int target = config.shape().rankOf(expert);
+                    if (target / rails.perNode() == rails.node()) {
+                        layout.addForwarded(node, channel, index, target % rails.perNode());
+                    }
+                }
+            }
+            forwardLocal[node] = 0;
+        }
+        int local = layout.nextLocal(node, channel, index, forwardLocal[node]);
+        while (local >= 0) {
+            openRows(node, local);
+            final RecordSender sender = rowSenders[stream(node, local)];
+            if (!sender.append(at)) {
+                forwardLocal[node] = local;
+                return false;
+            }
+            if (sender.isFilledInPlace()) {
+                context.meter().charge(Stage.SEND, 2L * record.wireBytes());
+            }
+            local = layout.nextLocal(node, channel, index, local + 1);
+        }
+        forwardLocal[node] = NOT_BEGUN;
+        return true;
+    }
+
+    private boolean flush(final int node) {
+        boolean all = true;
+        for (int local = 0; local < rails.perNode(); local++) {
+            final int index = stream(node, local);
+            if (!flushed[index]) {
+                flushed[index] = !opened[index] || rowSenders[index].flush();
+                all &= flushed[index];
+            }
+        }
+        return all;
+    }
+
+    private int receive() {
+        final long from = context.now();
+        int work = 0;
+        if (pendingCount == NOT_BEGUN) {
+            pendingCount = 0;
+            for (int index = 0; index < pending.length; index++) {
+                awaitStream(index);
+            }
+            work++;
+        }
+        int i = 0;
+        while (i < pendingCount) {
+            final int index = pending[i];
+            final int before = received[index];
+            final int expected = layout.receivedCount(index, channel);
+            if (isRing(index % rails.perNode())) {
+                takeRows(index, expected);
+            } else {
+                received[index] = ((SlotReceiver) rowReceivers[index]).arrived();
+            }
+            work += received[index] - before;
+            if (received[index] == expected) {
+                pending[i] = pending[--pendingCount];
+            } else {
+                i++;
+            }
+        }
+        context.stageTimes().add(Stage.UNPACK, context.now() - from);
+        return work;
+    }
+
+    private void awaitStream(final int index) {
+        if (layout.receivedCount(index, channel) > 0) {
+            pending[pendingCount++] = index;
+            final int node = index / rails.perNode();
+            final int local = index % rails.perNode();
+            if (!isRing(local)) {
+                ((SlotReceiver) rowReceivers[index]).open(call, memory.receive(buffer, layout.receivedStart(index, channel)),
+                    memory.rowWord(buffer, node, local, channel));
+            }
+        }
+    }
+
+    private void takeRows(final int index, final int expected) {
+        final RecordReceiver receiver = rowReceivers[index];
+        int budget = Math.min(config.rowsPerTurn(), expected - received[index]);
+        int row = layout.receivedStart(index, channel) + received[index];
+        while (budget > 0 && receiver.available() > 0) {
+            MemorySegment.copy(receiver.segment(), receiver.offset(), region, memory.receive(buffer, row), record.residentBytes());
+            receiver.consume();
+            context.meter().charge(Stage.UNPACK, 2L * record.wireBytes());
+            received[index]++;
+            row++;
+            budget--;
+        }
+    }
+
+    /** How many times a stream to {@code peer} ran out of credits. */
+    long stalls(final int peer) {
+        long sum = 0;
+        for (int node = 0; node < rails.nodes(); node++) {
+            for (int local = 0; local < rails.perNode(); local++) {
+                if (rails.inNode(local) == peer && rowSenders[stream(node, local)] instanceof RingSender ring) {
+                    sum += ring.stalls();
+                }
+            }
+            if (rails.onRail(node) == peer && railSenders[node] instanceof RingSender ring) {
+                sum += ring.stalls();
+            }
+        }
+        return sum;
+    }
+}

@@ -1,0 +1,29 @@
+package io.expertlane.kernel.exchange;
+
+/**
+ * What a dispatch found out about its routing, to be used by later dispatches of the same routing at the same exchange: they exchange no
+ * counts. Made by {@link HighThroughputCall#handle()}; the routing's memory must stay unchanged as long as the handle is used. All ranks
+ * use handles of the same call.
+ */
+public final class HighThroughputHandle {
+    private final HighThroughputExchange exchange;
+    private final HighThroughputLayout layout;
+
+    HighThroughputHandle(final HighThroughputExchange exchange, final HighThroughputLayout layout) {
+        this.exchange = exchange;
+        this.layout = layout;
+    }
+
+    HighThroughputExchange exchange() {
+        return exchange;
+    }
+
+    HighThroughputLayout layout() {
+        return layout;
+    }
+
+    /** Rows that every dispatch with this handle receives. */
+    public int receivedRows() {
+        return layout.receivedRows();
+    }
+}

@@ -1,0 +1,342 @@
+package io.expertlane.kernel.exchange;
+
+import static java.lang.foreign.ValueLayout.JAVA_INT;
+
+import io.expertlane.kernel.moe.MoeShape;
+import io.expertlane.kernel.moe.Routing;
+import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
+
+/**
+ * What one rank knows of where the tokens of a dispatch go and come from: its own tokens by channel and destination, and, after the
+ * exchange of counts, the rows it receives and the places of those it writes. Made once, filled for each routing.
+ *
+ * <p>A stream (n, c) is what the rank of this rail in node n sends on channel c. Destinations are numbered: first the ranks of the own node,
+ * then nodes.
+ */
+final class HighThroughputLayout {
+    private final MoeShape shape;
+    private final Rails rails;
+    private final int rank;
+    private final int channels;
+    private final int run;
+    private final int destinations;
+    private final int localWords;
+    private final int nodeWords;
+
+    private Routing routing;
+    private int channelTokens;
+    private final int[] listStarts;
+    private final int[] lists;
+    private final long[] nodeMasks;
+    private final long[] localMasks;
+    private final int[] lastTokenOfRank;
+    private final int[] sentCounts;
+
+    private final int[] receivedCounts;
+    private final int[] receivedStarts;
+    private final int[] streamLengths;
+    private final int[] forwardStarts;
+    private final int[] expertCounts;
+    private int receivedRows;
+
+    HighThroughputLayout(final HighThroughputConfig config, final Rails rails, final int rank) {
+        this.shape = config.shape();
+        this.rails = rails;
+        this.rank = rank;
+        this.channels = config.channels();
+        this.run = (shape.maxTokensPerRank() + channels - 1) / channels;
+        this.destinations = rails.perNode() + rails.nodes();
+        this.localWords = rails.localWords();
+        this.nodeWords = rails.nodeWords();
+        final int tokens = shape.maxTokensPerRank();
+        this.listStarts = new int[channels * destinations + 1];
+        this.lists = new int[Math.multiplyExact(tokens, Math.min(shape.topK(), destinations))];
+        this.nodeMasks = new long[Math.multiplyExact(tokens, nodeWords)];
+        this.localMasks = new long[Math.multiplyExact(Math.multiplyExact(rails.nodes() * channels, run), localWords)];
+        this.lastTokenOfRank = new int[shape.ranks()];
+        this.sentCounts = new int[rails.nodes() * nodeCountsInts()];
+        this.receivedCounts = new int[shape.ranks() * channels];
+        this.receivedStarts = new int[shape.ranks() * channels];
+        this.streamLengths = new int[rails.nodes() * channels];
+        this.forwardStarts = new int[rails.perNode() * rails.nodes() * channels];
+        this.expertCounts = new int[shape.localExperts()];
+    }
+
+    /** A copy that later calls leave alone. */
+    HighThroughputLayout(final HighThroughputConfig config, final HighThroughputLayout other) {
+        this(config, other.rails, other.rank);
+        routing = other.routing;
+        channelTokens = other.channelTokens;
+        receivedRows = other.receivedRows;
+        copy(other.listStarts, listStarts);
+        copy(other.lists, lists);
+        copy(other.sentCounts, sentCounts);
+        copy(other.receivedCounts, receivedCounts);
+        copy(other.receivedStarts, receivedStarts);
+        copy(other.streamLengths, streamLengths);
+        copy(other.forwardStarts, forwardStarts);
+        copy(other.expertCounts, expertCounts);
+        System.arraycopy(other.nodeMasks, 0, nodeMasks, 0, nodeMasks.length);
+        System.arraycopy(other.localMasks, 0, localMasks, 0, localMasks.length);
+    }
+
+    private static void copy(final int[] from, final int[] to) {
+        System.arraycopy(from, 0, to, 0, to.length);
+    }
+
+    private int nodeCountsInts() {
+        return channels * (rails.perNode() + 1) + rails.perNode() * shape.localExperts();
+    }
+
+    /** Sorts the tokens of {@code choice} by channel and destination. */
+    void fill(final Routing choice) {
+        routing = choice;
+        final int tokens = choice.tokens();
+        channelTokens = (tokens + channels - 1) / channels;
+        Arrays.fill(sentCounts, 0);
+        Arrays.fill(nodeMasks, 0, tokens * nodeWords, 0);
+        Arrays.fill(lastTokenOfRank, -1);
+        Arrays.fill(listStarts, 0);
+        for (int channel = 0; channel < channels; channel++) {
+            for (int token = firstToken(channel); token < endToken(channel); token++) {
+                Arrays.fill(localMasks, localMask(rails.node(), channel, token - firstToken(channel)),
+                    localMask(rails.node(), channel, token - firstToken(channel) + 1), 0);
+                count(channel, token);
+            }
+        }
+        list();
+    }
+
+    private void count(final int channel, final int token) {
+        for (int k = 0; k < shape.topK(); k++) {
+            final int expert = routing.expert(token, k);
+            if (expert != Routing.NONE) {
+                final int target = expert / shape.localExperts();
+                final int node = target / rails.perNode();
+                final int local = target - node * rails.perNode();
+                final int counts = node * nodeCountsInts();
+                final int channelCounts = counts + channel * (rails.perNode() + 1);
+                sentCounts[counts + channels * (rails.perNode() + 1) + expert - rails.rank(node, 0) * shape.localExperts()]++;
+                if (lastTokenOfRank[target] != token) {
+                    lastTokenOfRank[target] = token;
+                    sentCounts[channelCounts + local]++;
+                    if (node == rails.node()) {
+                        setBit(localMasks, localMask(node, channel, token - firstToken(channel)), local);
+                    }
+                }
+                if (!bit(nodeMasks, token * nodeWords, node)) {
+                    setBit(nodeMasks, token * nodeWords, node);
+                    sentCounts[channelCounts + rails.perNode()]++;
+                }
+            }
+        }
+    }
+
+    private void list() {
+        int start = 0;
+        for (int channel = 0; channel < channels; channel++) {
+            for (int destination = 0; destination < destinations; destination++) {
+                final int index = channel * destinations + destination;
+                final int length = listLength(channel, destination);
+                listStarts[index + 1] = start;
+                start += length;
+            }
+            for (int token = firstToken(channel); token < endToken(channel); token++) {
+                listToken(channel, token);
+            }
+        }
+    }
+
+    private int listLength(final int channel, final int destination) {
+        final boolean isLocal = destination < rails.perNode();
+        final int node = isLocal ? rails.node() : destination - rails.perNode();
+        if (!isLocal && node == rails.node()) {
+            return 0;
+        }
+        return sentCounts[node * nodeCountsInts() + channel * (rails.perNode() + 1) + (isLocal ? destination : rails.perNode())];
+    }
+
+    /** Appends to the lists; while they grow, the end of list i is kept where the start of list i + 1 will be. */
+    private void listToken(final int channel, final int token) {
+        final int first = channel * destinations;
+        final int mask = localMask(rails.node(), channel, token - firstToken(channel));
+        for (int local = nextBit(localMasks, mask, localWords, 0); local >= 0; local = nextBit(localMasks, mask, localWords, local + 1)) {
+            lists[listStarts[first + local + 1]++] = token;
+        }
+        for (int node = nextBit(nodeMasks, token * nodeWords, nodeWords, 0); node >= 0;
+             node = nextBit(nodeMasks, token * nodeWords, nodeWords, node + 1)) {
+            if (node != rails.node()) {
+                lists[listStarts[first + rails.perNode() + node + 1]++] = token;
+            }
+        }
+    }
+
+    Routing routing() {
+        return routing;
+    }
+
+    int firstToken(final int channel) {
+        return Math.min(channel * channelTokens, routing.tokens());
+    }
+
+    int endToken(final int channel) {
+        return Math.min((channel + 1) * channelTokens, routing.tokens());
+    }
+
+    int listStart(final int channel, final int destination) {
+        return listStarts[channel * destinations + destination];
+    }
+
+    int listEnd(final int channel, final int destination) {
+        return listStarts[channel * destinations + destination + 1];
+    }
+
+    int listed(final int index) {
+        return lists[index];
+    }
+
+    /** Where in the local masks the one of the {@code index}-th token of stream (node, channel) begins. */
+    private int localMask(final int node, final int channel, final int index) {
+        return ((node * channels + channel) * run + index) * localWords;
+    }
+
+    void clearForwarded(final int node, final int channel, final int index) {
+        Arrays.fill(localMasks, localMask(node, channel, index), localMask(node, channel, index + 1), 0);
+    }
+
+    void addForwarded(final int node, final int channel, final int index, final int local) {
+        setBit(localMasks, localMask(node, channel, index), local);
+    }
+
+    /** The first index from {@code from} on of a rank of this node that the token of a stream goes to, or -1. */
+    int nextLocal(final int node, final int channel, final int index, final int from) {
+        return nextBit(localMasks, localMask(node, channel, index), localWords, from);
+    }
+
+    /** The first node from {@code from} on that an own token goes to, or -1. */
+    int nextNode(final int token, final int from) {
+        return nextBit(nodeMasks, token * nodeWords, nodeWords, from);
+    }
+
+    private static boolean bit(final long[] mask, final int at, final int index) {
+        return (mask[at + index / Long.SIZE] & 1L << index) != 0;
+    }
+
+    private static void setBit(final long[] mask, final int at, final int index) {
+        mask[at + index / Long.SIZE] |= 1L << index;
+    }
+
+    private static int nextBit(final long[] mask, final int at, final int words, final int from) {
+        int word = from / Long.SIZE;
+        if (word >= words) {
+            return -1;
+        }
+        long bits = mask[at + word] & -1L << from;
+        while (bits == 0) {
+            if (++word == words) {
+                return -1;
+            }
+            bits = mask[at + word];
+        }
+        return word * Long.SIZE + Long.numberOfTrailingZeros(bits);
+    }
+
+    /** The block of counts for the rank of this rail in {@code node}: for each channel the tokens for each of its ranks and for the node. */
+    void writeNodeCounts(final int node, final MemorySegment target, final long at) {
+        MemorySegment.copy(sentCounts, node * nodeCountsInts(), target, JAVA_INT, at, nodeCountsInts());
+    }
+
+    /** Takes such a block, from {@code sourceNode}. */
+    void readStreamLengths(final int sourceNode, final MemorySegment block, final long at) {
+        for (int channel = 0; channel < channels; channel++) {
+            streamLengths[sourceNode * channels + channel] =
+                block.get(JAVA_INT, at + ((long) channel * (rails.perNode() + 1) + rails.perNode()) * Integer.BYTES);
+        }
+    }
+
+    /** The block of counts for rank {@code local} of this node, made of the blocks of all nodes, {@code stride} apart. */
+    void writeRankCounts(final int local, final MemorySegment region, final long nodeCounts, final int stride, final long at) {
+        for (int node = 0; node < rails.nodes(); node++) {
+            for (int channel = 0; channel < channels; channel++) {
+                final long from = nodeCounts + (long) node * stride + ((long) channel * (rails.perNode() + 1) + local) * Integer.BYTES;
+                region.set(JAVA_INT, at + ((long) node * channels + channel) * Integer.BYTES, region.get(JAVA_INT, from));
+            }
+        }
+        final long experts = (long) channels * (rails.perNode() + 1) + (long) local * shape.localExperts();
+        for (int expert = 0; expert < shape.localExperts(); expert++) {
+            int sum = 0;
+            for (int node = 0; node < rails.nodes(); node++) {
+                sum += region.get(JAVA_INT, nodeCounts + (long) node * stride + (experts + expert) * Integer.BYTES);
+            }
+            region.set(JAVA_INT, at + ((long) rails.nodes() * channels + expert) * Integer.BYTES, sum);
+        }
+    }
+
+    /** Takes the blocks of all ranks of this node, {@code stride} apart: rows in order of source rank and token. */
+    void readRankCounts(final MemorySegment region, final long rankCounts, final int stride) {
+        Arrays.fill(expertCounts, 0);
+        long rows = 0;
+        for (int node = 0; node < rails.nodes(); node++) {
+            for (int local = 0; local < rails.perNode(); local++) {
+                final long block = rankCounts + (long) local * stride;
+                for (int channel = 0; channel < channels; channel++) {
+                    final int stream = rails.rank(node, local) * channels + channel;
+                    receivedCounts[stream] = region.get(JAVA_INT, block + ((long) node * channels + channel) * Integer.BYTES);
+                    receivedStarts[stream] = (int) Math.min(rows, Integer.MAX_VALUE);
+                    rows += receivedCounts[stream];
+                }
+            }
+        }
+        receivedRows = (int) Math.min(rows, Integer.MAX_VALUE);
+        for (int local = 0; local < rails.perNode(); local++) {
+            for (int expert = 0; expert < expertCounts.length; expert++) {
+                expertCounts[expert] += region.get(JAVA_INT,
+                    rankCounts + (long) local * stride + ((long) rails.nodes() * channels + expert) * Integer.BYTES);
+            }
+        }
+    }
+
+    /** The block of first rows here for the streams that rank {@code local} of this node writes. */
+    void writeStarts(final int local, final MemorySegment target, final long at) {
+        for (int node = 0; node < rails.nodes(); node++) {
+            MemorySegment.copy(receivedStarts, rails.rank(node, local) * channels, target, JAVA_INT,
+                at + (long) node * channels * Integer.BYTES, channels);
+        }
+    }
+
+    /** Takes such a block, from rank {@code local} of this node. */
+    void readStarts(final int local, final MemorySegment block, final long at) {
+        final int count = rails.nodes() * channels;
+        MemorySegment.copy(block, JAVA_INT, at, forwardStarts, local * count, count);
+    }
+
+    /** Tokens of stream (node, channel) of this rail. */
+    int streamLength(final int node, final int channel) {
+        return node == rails.node() ? endToken(channel) - firstToken(channel) : streamLengths[node * channels + channel];
+    }
+
+    /** First row of stream (node, channel) of this rail at rank {@code local} of this node. */
+    int forwardStart(final int local, final int node, final int channel) {
+        return forwardStarts[(local * rails.nodes() + node) * channels + channel];
+    }
+
+    /** Rows received from {@code source} on {@code channel}. */
+    int receivedCount(final int source, final int channel) {
+        return receivedCounts[source * channels + channel];
+    }
+
+    /** The first of them. */
+    int receivedStart(final int source, final int channel) {
+        return receivedStarts[source * channels + channel];
+    }
+
+    int receivedRows() {
+        return receivedRows;
+    }
+
+    /** Selections received for {@code localExpert}. */
+    int expertCount(final int localExpert) {
+        return expertCounts[localExpert];
+    }
+}

@@ -1,0 +1,87 @@
+package io.expertlane.kernel.exchange;
+
+import static java.lang.foreign.ValueLayout.JAVA_LONG;
+
+import io.expertlane.kernel.memory.SymmetricHeap;
+import io.expertlane.kernel.verbs.QueuePair;
+import io.expertlane.kernel.verbs.QueuePairSet;
+import io.expertlane.kernel.verbs.Transport;
+import java.lang.foreign.MemorySegment;
+import java.lang.invoke.VarHandle;
+
+/**
+ * A rank's queue pairs to the ranks of its node and of its rail, as far as their memory is not mapped: one for control and credits, and
+ * for each channel one or more for data. Peers are connected in rotated order, starting behind the rank itself.
+ */
+final class PeerConnections {
+    private static final VarHandle LONG = JAVA_LONG.varHandle();
+
+    private final SymmetricHeap heap;
+    private final MemorySegment region;
+    private final QueuePairSet queuePairs;
+    private final QueuePair[] control;
+    private final QueuePair[][][] data;
+
+    PeerConnections(final HighThroughputConfig config, final Rails rails, final Transport transport, final int rank) {
+        final int ranks = config.shape().ranks();
+        this.heap = transport.heap();
+        this.region = heap.region(rank);
+        this.queuePairs = new QueuePairSet(transport, rank, config.sendQueueDepth(), config.doorbellBatch());
+        this.control = new QueuePair[ranks];
+        this.data = new QueuePair[ranks][config.channels()][];
+        for (int step = 1; step <= ranks; step++) {
+            final int peer = (rank + step) % ranks;
+            final boolean direct = peer / rails.perNode() == rails.node() || peer % rails.perNode() == rails.local();
+            if (direct && !transport.isMapped(rank, peer)) {
+                connect(config, peer);
+            }
+        }
+    }
+
+    private void connect(final HighThroughputConfig config, final int peer) {
+        for (int channel = 0; channel < config.channels(); channel++) {
+            data[peer][channel] = new QueuePair[config.queuePairsPerChannel()];
+            for (int lane = 0; lane < config.queuePairsPerChannel(); lane++) {
+                // Lanes go on from channel to channel, so that the ports are even with one queue pair a channel, too.
+                data[peer][channel][lane] = queuePairs.connect(peer, channel * config.queuePairsPerChannel() + lane);
+            }
+        }
+        control[peer] = queuePairs.connect(peer, 0);
+    }
+
+    boolean isMapped(final int peer) {
+        return control[peer] == null;
+    }
+
+    QueuePairSet queuePairs() {
+        return queuePairs;
+    }
+
+    /** The data queue pairs to {@code peer}, null where it is mapped. */
+    QueuePair[] data(final int peer, final int channel) {
+        return data[peer][channel];
+    }
+
+    /** The control queue pair to {@code peer}, null where it is mapped. */
+    QueuePair control(final int peer) {
+        return control[peer];
+    }
+
+    /** Writes a control block; false: call again. */
+    boolean write(final int peer, final long localBlock, final long remoteBlock, final int bytes) {
+        if (control[peer] == null) {
+            MemorySegment.copy(region, localBlock, heap.region(peer), remoteBlock, bytes);
+            return true;
+        }
+        return queuePairs.write(control[peer], localBlock, remoteBlock, bytes, bytes);
+    }
+
+    /** Writes a signal, behind the blocks written to {@code peer} before; false: call again. */
+    boolean signal(final int peer, final long remoteSignal, final long value) {
+        if (control[peer] == null) {
+            LONG.setRelease(heap.region(peer), remoteSignal, value);
+            return true;
+        }
+        return queuePairs.signal(control[peer], remoteSignal, value);
+    }
+}

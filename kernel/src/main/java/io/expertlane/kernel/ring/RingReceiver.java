@@ -1,0 +1,94 @@
+package io.expertlane.kernel.ring;
+
+import static java.lang.foreign.ValueLayout.JAVA_LONG;
+
+import io.expertlane.kernel.memory.SymmetricHeap;
+import io.expertlane.kernel.verbs.QueuePair;
+import io.expertlane.kernel.verbs.QueuePairSet;
+import io.expertlane.kernel.verbs.RecordReceiver;
+import java.lang.foreign.MemorySegment;
+import java.lang.invoke.VarHandle;
+
+/**
+ * The consumer of a ring (see {@link RingLayout}). Credits go back lazily: the head is told to the sender once a chunk has been consumed
+ * since it was last told, on a queue pair of its own, so that they never wait behind data.
+ *
+ * <p>Threading: single consumer.
+ *
+ * <p>Ordering: the tail is loaded with acquire semantics; the head is told with release semantics, behind all reads of the records it frees.
+ *
+ * <p>Progress: wait-free. A credit that could not be posted is posted by a later {@link #available()} or {@link #consume()}.
+ */
+public final class RingReceiver implements RecordReceiver {
+    private static final VarHandle LONG = JAVA_LONG.varHandle();
+
+    private final RingLayout layout;
+    private final MemorySegment region;
+    private final MemorySegment senderRegion;
+    private final long localEnd;
+    private final long remoteEnd;
+    private final QueuePairSet queuePairs;
+    private final QueuePair creditQueuePair;
+
+    private long tail;
+    private long consumed;
+    private long told;
+
+    /**
+     * Makes the consumer of a ring that is empty and zeroed at both ends.
+     *
+     * @param rank            this rank
+     * @param peer            the sender
+     * @param localEnd        offset of the receiver's end in this rank's region
+     * @param remoteEnd       offset of the sender's end in the peer's region
+     * @param queuePairs      the set {@code creditQueuePair} belongs to
+     * @param creditQueuePair carries credits and no records, or null where the peer's memory is mapped
+     */
+    public RingReceiver(final RingLayout layout, final SymmetricHeap heap, final int rank, final int peer, final long localEnd,
+                        final long remoteEnd, final QueuePairSet queuePairs, final QueuePair creditQueuePair) {
+        this.layout = layout;
+        this.region = heap.region(rank);
+        this.senderRegion = heap.region(peer);
+        this.localEnd = localEnd;
+        this.remoteEnd = remoteEnd;
+        this.queuePairs = queuePairs;
+        this.creditQueuePair = creditQueuePair;
+    }
+
+    @Override
+    public int available() {
+        returnCredits();
+        if (tail == consumed) {
+            tail = (long) LONG.getAcquire(region, localEnd + RingLayout.WORD_OFFSET);
+        }
+        return (int) (tail - consumed);
+    }
+
+    @Override
+    public MemorySegment segment() {
+        return region;
+    }
+
+    @Override
+    public long offset() {
+        return localEnd + layout.slotOffset(consumed);
+    }
+
+    @Override
+    public void consume() {
+        consumed++;
+        returnCredits();
+    }
+
+    private void returnCredits() {
+        if (consumed - told >= layout.chunk()) {
+            final long word = remoteEnd + RingLayout.WORD_OFFSET;
+            if (creditQueuePair == null) {
+                LONG.setRelease(senderRegion, word, consumed);
+                told = consumed;
+            } else if (queuePairs.signal(creditQueuePair, word, consumed)) {
+                told = consumed;
+            }
+        }
+    }
+}

@@ -1,0 +1,107 @@
+package io.expertlane.kernel.verbs;
+
+import java.util.Arrays;
+
+/**
+ * The queue pairs of one rank with the completion queue they share: posts, and makes room where a queue is full.
+ *
+ * <p>Threading: one thread at a time. Progress: no method waits; one that answers false has posted nothing and is to be called again.
+ */
+public final class QueuePairSet {
+    private final Transport transport;
+    private final CompletionQueue completionQueue;
+    private final int rank;
+    private final int depth;
+    private final int doorbellBatch;
+    private QueuePair[] queuePairs = new QueuePair[0];
+
+    /**
+     * Makes an empty set.
+     *
+     * @param depth         elements of each send queue, a power of two
+     * @param doorbellBatch elements posted to a queue pair between doorbells, 1 to {@code depth}
+     */
+    public QueuePairSet(final Transport transport, final int rank, final int depth, final int doorbellBatch) {
+        this.transport = transport;
+        this.completionQueue = transport.completionQueue(rank);
+        this.rank = rank;
+        this.depth = depth;
+        this.doorbellBatch = doorbellBatch;
+    }
+
+    /** Opens a queue pair to {@code peer}; {@code lane} as in {@link Transport#connect}. */
+    public QueuePair connect(final int peer, final int lane) {
+        final QueuePair queuePair = transport.connect(rank, peer, depth, lane);
+        queuePairs = Arrays.copyOf(queuePairs, queuePairs.length + 1);
+        queuePairs[queuePairs.length - 1] = queuePair;
+        return queuePair;
+    }
+
+    /** Posts a write as {@link QueuePair#postWrite} does, and rings once a batch is full. */
+    public boolean write(final QueuePair queuePair, final long localOffset, final long remoteOffset, final int lengthBytes, final int residentBytes) {
+        int result = queuePair.postWrite(localOffset, remoteOffset, lengthBytes, residentBytes);
+        while (result != QueuePair.POSTED) {
+            if (!makeRoom(queuePair, result)) {
+                return false;
+            }
+            result = queuePair.postWrite(localOffset, remoteOffset, lengthBytes, residentBytes);
+        }
+        if (queuePair.unpublished() >= doorbellBatch) {
+            queuePair.ringDoorbell();
+        }
+        return true;
+    }
+
+    /** Posts a write of one long, behind everything posted to the queue pair, and rings. */
+    public boolean signal(final QueuePair queuePair, final long remoteOffset, final long value) {
+        int result = queuePair.postInline(remoteOffset, value);
+        while (result != QueuePair.POSTED) {
+            if (!makeRoom(queuePair, result)) {
+                return false;
+            }
+            result = queuePair.postInline(remoteOffset, value);
+        }
+        queuePair.ringDoorbell();
+        return true;
+    }
+
+    /** Posts an atomic addition, behind everything posted to the queue pair, and rings. */
+    public boolean add(final QueuePair queuePair, final long remoteOffset, final long addend) {
+        int result = queuePair.postAtomicAdd(remoteOffset, addend);
+        while (result != QueuePair.POSTED) {
+            if (!makeRoom(queuePair, result)) {
+                return false;
+            }
+            result = queuePair.postAtomicAdd(remoteOffset, addend);
+        }
+        queuePair.ringDoorbell();
+        return true;
+    }
+
+    private boolean makeRoom(final QueuePair queuePair, final int result) {
+        if (result == QueuePair.SEND_QUEUE_FULL) {
+            queuePair.ringDoorbell();
+        } else {
+            // Each unpublished batch holds room in the completion queue that only its doorbell can give back.
+            for (final QueuePair each : queuePairs) {
+                each.ringDoorbell();
+            }
+        }
+        return completionQueue.poll() > 0;
+    }
+
+    /** Takes completions; gives their number. */
+    public int poll() {
+        return completionQueue.poll();
+    }
+
+    /** Elements that the transport reported as failed. */
+    public long failures() {
+        return completionQueue.failures();
+    }
+
+    /** Queue pairs opened so far. */
+    public int size() {
+        return queuePairs.length;
+    }
+}

@@ -1,0 +1,100 @@
+package io.expertlane.kernel.zero;
+
+import static java.lang.foreign.ValueLayout.JAVA_LONG;
+
+import io.expertlane.kernel.memory.RecordLayout;
+import io.expertlane.kernel.verbs.RecordReceiver;
+import java.lang.foreign.MemorySegment;
+import java.lang.invoke.VarHandle;
+
+/**
+ * Receives the records of one call where they lie: pushed by a {@link SlotSender} into this rank's memory, or left by their writer in
+ * memory that is mapped here, to be pulled.
+ *
+ * <p>Threading: single consumer. Ordering: words are loaded with acquire semantics.
+ */
+public final class SlotReceiver implements RecordReceiver {
+    private static final VarHandle LONG = JAVA_LONG.varHandle();
+
+    private final RecordLayout layout;
+    private final MemorySegment region;
+    private final int laneCount;
+
+    private MemorySegment records;
+    private long first;
+    private long words;
+    private long call;
+    private boolean pulled;
+    private int arrived;
+    private int consumed;
+
+    /**
+     * Makes a receiver; open it before use.
+     *
+     * @param region    this rank's memory
+     * @param laneCount words of the stream
+     */
+    public SlotReceiver(final RecordLayout layout, final MemorySegment region, final int laneCount) {
+        this.layout = layout;
+        this.region = region;
+        this.laneCount = laneCount;
+    }
+
+    /** Begins a stream that is pushed: arguments as {@link SlotSender#open}, offsets in this rank's region. */
+    public void open(final long callNumber, final long firstRecord, final long firstWord) {
+        records = region;
+        call = callNumber & 0xffff_ffffL;
+        first = firstRecord;
+        words = firstWord;
+        pulled = false;
+        arrived = 0;
+        consumed = 0;
+    }
+
+    /** Begins a stream of records that lie in {@code memory}; none is available before {@link #ready}. */
+    public void openPulled(final MemorySegment memory, final long firstRecord) {
+        records = memory;
+        first = firstRecord;
+        pulled = true;
+        arrived = 0;
+        consumed = 0;
+    }
+
+    /** Tells that all records of a pulled stream are there. The caller has synchronised with their writer. */
+    public void ready() {
+        arrived = Integer.MAX_VALUE;
+    }
+
+    @Override
+    public int available() {
+        if (arrived == consumed && !pulled) {
+            arrived = arrived();
+        }
+        return arrived - consumed;
+    }
+
+    /** Records that have arrived since the stream was opened. */
+    public int arrived() {
+        long least = Integer.MAX_VALUE;
+        for (int lane = 0; lane < laneCount; lane++) {
+            final long value = (long) LONG.getAcquire(region, words + (long) lane * Long.BYTES);
+            least = Math.min(least, value >>> Integer.SIZE == call ? value & 0xffff_ffffL : 0);
+        }
+        return (int) least;
+    }
+
+    @Override
+    public MemorySegment segment() {
+        return records;
+    }
+
+    @Override
+    public long offset() {
+        return first + (long) consumed * layout.stride();
+    }
+
+    @Override
+    public void consume() {
+        consumed++;
+    }
+}

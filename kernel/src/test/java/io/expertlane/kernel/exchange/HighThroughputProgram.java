@@ -1,0 +1,197 @@
+package io.expertlane.kernel.exchange;
+
+import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
+import static java.lang.foreign.ValueLayout.JAVA_SHORT;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.expertlane.kernel.codec.Bfloat16;
+import io.expertlane.kernel.moe.MoeShape;
+import io.expertlane.kernel.moe.Routing;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
+
+/**
+ * What one rank does in a case: some calls, plain, with a fixed number of rows, or with the handle of the first; overlapped where two may be
+ * live; some released, the others combined with no, one or two biases. Everything that arrives is compared with the case. An agent: drive
+ * {@link #doWork()} until {@link #isDone()}.
+ */
+final class HighThroughputProgram {
+    private final HighThroughputCase input;
+    private final HighThroughputExchange exchange;
+    private final MoeShape shape;
+    private final int rank;
+    private final int calls;
+    private final int overlap;
+    private final MemorySegment[] combined = new MemorySegment[2];
+    private final MemorySegment[] weights = new MemorySegment[2];
+    private final HighThroughputCall[] live = new HighThroughputCall[2];
+    private final boolean[] answered = new boolean[2];
+    private HighThroughputHandle handle;
+    private long rowHash;
+    private int begun;
+    private int ended;
+
+    HighThroughputProgram(final HighThroughputCase input, final HighThroughputExchange exchange, final int calls, final Arena arena) {
+        this.input = input;
+        this.exchange = exchange;
+        this.shape = input.shape;
+        this.rank = exchange.rank();
+        this.calls = calls;
+        this.overlap = input.config.liveCalls();
+        for (int i = 0; i < 2; i++) {
+            final int tokens = input.routings[rank].tokens();
+            combined[i] = arena.allocate(Math.max(1, (long) tokens * shape.rowBytes()), 64);
+            weights[i] = arena.allocate(Math.max(4, (long) tokens * shape.topK() * Float.BYTES), 64);
+        }
+    }
+
+    boolean isDone() {
+        return ended == calls;
+    }
+
+    int doWork() {
+        int work = exchange.doWork();
+        if (begun < calls && begun - ended < overlap && (begun == ended || begun % 3 != 0)) {
+            begin();
+            work++;
+        }
+        for (int index = ended; index < begun; index++) {
+            work += advance(index);
+        }
+        return work;
+    }
+
+    private void begin() {
+        final int at = begun & 1;
+        final int kind = begun % 3;
+        if (kind == 1 && handle != null) {
+            live[at] = exchange.dispatch(input.tokens[rank], handle);
+        } else if (kind == 2) {
+            live[at] = exchange.dispatch(input.tokens[rank], input.routings[rank], input.config.maxReceiveRows());
+        } else {
+            live[at] = exchange.dispatch(input.tokens[rank], input.routings[rank]);
+        }
+        answered[at] = false;
+        combined[at].fill((byte) 0x7f);
+        weights[at].fill((byte) 0x7f);
+        begun++;
+    }
+
+    private int advance(final int index) {
+        final int at = index & 1;
+        final HighThroughputCall call = live[at];
+        if (!answered[at] && call.isReceived() && (index == ended || answered[at ^ 1])) {
+            checkRowsAndRunExperts(call, index);
+            handle = handle == null && index == 0 ? call.handle() : handle;
+            answered[at] = true;
+            if (index % 5 == 2) {
+                call.release();
+            } else {
+                final int biases = index % 3;
+                final MemorySegment bias = input.biases[rank];
+                call.combine(combined[at], weights[at], biases > 0 ? bias : null, biases > 1 ? bias : null);
+            }
+            return 1;
+        }
+        if (answered[at] && index == ended && call.isOver()) {
+            if (index % 5 != 2) {
+                checkCombined(combined[at], weights[at], index % 3);
+            }
+            ended++;
+            return 1;
+        }
+        return 0;
+    }
+
+    private void checkRowsAndRunExperts(final HighThroughputCall call, final int index) {
+        final int[] expertCounts = new int[shape.localExperts()];
+        final MemorySegment read = MemorySegment.ofArray(new short[shape.hidden()]);
+        long hash = 0;
+        int row = 0;
+        for (int source = 0; source < shape.ranks(); source++) {
+            for (int token = 0; token < input.routings[source].tokens(); token++) {
+                if (input.goesTo(source, token, rank)) {
+                    checkHeader(call, row, source, token, expertCounts);
+                    checkRow(call, row, source, token, read);
+                    hash = hash * 31 + Arrays.hashCode(read.toArray(JAVA_SHORT));
+                    row++;
+                }
+            }
+        }
+        assertThat(call.receivedRows()).as("received rows, %s", input).isEqualTo(row);
+        if (call.rows() != row) {
+            assertThat(call.rows()).as("fixed rows, %s", input).isEqualTo(input.config.maxReceiveRows());
+            assertThat(call.recvTopkIdx(row, 0)).isEqualTo(-1);
+            assertThat(call.recvTopkWeight(call.rows() - 1, 0)).isZero();
+        }
+        for (int expert = 0; expert < expertCounts.length; expert++) {
+            final int alignment = input.config.expertAlignment();
+            final int expected = Math.ceilDiv(expertCounts[expert], alignment) * alignment;
+            assertThat(call.recvTokensPerExpert(expert)).as("tokens of local expert %s, %s", expert, input).isEqualTo(expected);
+        }
+        if (index == 0) {
+            rowHash = hash;
+        }
+        assertThat(hash).as("hash of the rows of call %s, %s", index, input).isEqualTo(rowHash);
+    }
+
+    private void checkHeader(final HighThroughputCall call, final int row, final int source, final int token, final int[] expertCounts) {
+        assertThat(call.sourceRank(row)).as("source rank of row %s, %s", row, input).isEqualTo(source);
+        assertThat(call.sourceToken(row)).as("source token of row %s, %s", row, input).isEqualTo(token);
+        for (int k = 0; k < shape.topK(); k++) {
+            final int expert = input.routings[source].expert(token, k);
+            final boolean here = expert != Routing.NONE && shape.rankOf(expert) == rank;
+            assertThat(call.recvTopkIdx(row, k)).as("index, %s", input).isEqualTo(here ? expert - rank * shape.localExperts() : -1);
+            assertThat(call.recvTopkWeight(row, k)).as("weight, %s", input).isEqualTo(here ? input.routings[source].weight(token, k) : 0f);
+            if (here) {
+                expertCounts[expert - rank * shape.localExperts()]++;
+            }
+        }
+    }
+
+    private void checkRow(final HighThroughputCall call, final int row, final int source, final int token, final MemorySegment read) {
+        assertThat(call.rowOffset(row) % 64).isZero();
+        assertThat(call.outputOffset(row) % 64).isZero();
+        exchange.readRow(call.rowOffset(row), read, 0);
+        final float[] seen = input.seen(source, token);
+        for (int i = 0; i < seen.length; i++) {
+            if (Bfloat16.toFloat(read.getAtIndex(JAVA_SHORT, i)) != seen[i]) {
+                throw new AssertionError("row " + row + " channel " + i + " of rank " + source + " token " + token + " at " + rank + ", " + input);
+            }
+        }
+        final float[] output = input.output(source, token, rank);
+        for (int i = 0; i < output.length; i++) {
+            exchange.region().set(JAVA_SHORT, call.outputOffset(row) + 2L * i, Bfloat16.fromFloat(output[i]));
+        }
+        call.passWeights(row);
+    }
+
+    private void checkCombined(final MemorySegment rows, final MemorySegment sums, final int biasCount) {
+        double products = 0;
+        double squares = 0;
+        for (int token = 0; token < input.routings[rank].tokens(); token++) {
+            final float[] expected = input.combined(rank, token, biasCount, true);
+            final float[] plain = input.combined(rank, token, biasCount, false);
+            for (int i = 0; i < expected.length; i++) {
+                final float actual = Bfloat16.toFloat(rows.getAtIndex(JAVA_SHORT, (long) token * expected.length + i));
+                if (actual != HighThroughputCase.bf16(expected[i])) {
+                    throw new AssertionError("token " + token + " channel " + i + " of rank " + rank + ": " + actual + " for " + expected[i] + ", " + input);
+                }
+                products += (actual + 1.0) * (plain[i] + 1.0);
+                squares += (actual + 1.0) * (actual + 1.0) + (plain[i] + 1.0) * (plain[i] + 1.0);
+            }
+            checkWeights(token, sums);
+        }
+        if (squares > 0) {
+            assertThat(1 - 2 * products / squares).as("difference from a plain sum, %s", input).isLessThan(5e-6);
+        }
+    }
+
+    private void checkWeights(final int token, final MemorySegment sums) {
+        for (int k = 0; k < shape.topK(); k++) {
+            final float expected = input.routings[rank].expert(token, k) == Routing.NONE ? 0 : input.routings[rank].weight(token, k);
+            assertThat(sums.getAtIndex(JAVA_FLOAT, (long) token * shape.topK() + k)).as("weights, %s", input).isEqualTo(expected);
+        }
+    }
+}
