@@ -87,4 +87,8 @@ public final class Routing {
     public float weight(final int token, final int k) {
         return topkWeights.getAtIndex(JAVA_FLOAT_UNALIGNED, (long) token * topK + k);
     }
+
+    MemorySegment topkWeights() {
+        return topkWeights;
+    }
 }
