@@ -9,7 +9,7 @@ import java.util.List;
  * @param name         how it is called
  * @param ranksPerNode ranks in one server, 1 to 128
  */
-public record ClusterProfile(String name, int ranksPerNode, NicProfile nic, HostProfile host, FabricProfile fabric) {
+public record ClusterProfile(String name, int ranksPerNode, NicProfile nic, HostProfile host, FabricProfile fabric, GpuProfile gpu) {
     /** Name of the default cluster. */
     public static final String DEFAULT_NAME = "h20-cx7-dual";
 
@@ -20,6 +20,7 @@ public record ClusterProfile(String name, int ranksPerNode, NicProfile nic, Host
         Range.checkPresent("nic", nic);
         Range.checkPresent("host", host);
         Range.checkPresent("fabric", fabric);
+        Range.checkPresent("gpu", gpu);
     }
 
     /** The names {@link #ofName} knows. */
@@ -42,7 +43,7 @@ public record ClusterProfile(String name, int ranksPerNode, NicProfile nic, Host
     /** H20 servers of 8 ranks, a dual-port 2x200G ConnectX-7 a rank, MTU 4096, flat single-rail blocks of 256 ranks. */
     public static ClusterProfile h20Cx7Dual() {
         return new ClusterProfile(DEFAULT_NAME, 8, connectX7(2, 200), h20(),
-            new FabricProfile(FabricProfile.Topology.SINGLE_RAIL, 256, 500, 50));
+            new FabricProfile(FabricProfile.Topology.SINGLE_RAIL, 256, 500, 50), new GpuProfile(148, 296, 0.85, 3));
     }
 
     private static NicProfile connectX7(final int ports, final double portRateGbps) {

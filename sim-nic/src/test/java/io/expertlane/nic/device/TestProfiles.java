@@ -31,6 +31,7 @@ public final class TestProfiles {
 
     public ClusterProfile cluster() {
         final HostProfile host = BASE.host();
-        return new ClusterProfile("test", 8, nic(), host, new FabricProfile(topology, ranksPerLeaf, BASE.fabric().switchNanos(), BASE.fabric().linkNanos()));
+        return new ClusterProfile("test", 8, nic(), host, new FabricProfile(topology, ranksPerLeaf, BASE.fabric().switchNanos(), BASE.fabric().linkNanos()),
+            BASE.gpu());
     }
 }
