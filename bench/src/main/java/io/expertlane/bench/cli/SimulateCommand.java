@@ -1,0 +1,135 @@
+package io.expertlane.bench.cli;
+
+import io.expertlane.bench.results.Json;
+import io.expertlane.bench.scenario.LowLatencySimulation;
+import io.expertlane.bench.scenario.ModelProfile;
+import io.expertlane.kernel.exchange.DispatchType;
+import io.expertlane.kernel.verbs.PortPolicy;
+import io.expertlane.nic.profile.ClusterProfile;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.util.Locale;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/** Times dispatch, combine and a decode step on a modelled cluster. */
+@Command(
+    name = "simulate",
+    description = {
+        "Times dispatch and combine of one MoE layer, and from them a decode step, on a modelled cluster: the exchange",
+        "that runs for real runs here under a virtual clock, without its payload. Every peer is reached through the NIC."
+    },
+    mixinStandardHelpOptions = true,
+    sortOptions = false,
+    footerHeading = "%nResults (all simulated):%n",
+    footer = {
+        "  latency      from the common start until a rank has all rows (dispatch) or sums (combine)",
+        "  algorithmic  message bytes of all selections, local ones included, a rank, over the median latency",
+        "  NIC          the same without what stays on the rank",
+        "  port ratio   wire bytes of a NIC's busier port over its other port; the median and worst NIC",
+        "  TPOT         moeLayers x (attention + shared expert + dispatch + routed experts + combine), each on its",
+        "               slowest rank, + the dense layers; computation by a roofline of the cluster's GPU",
+        "",
+        "Examples:",
+        "  expertlane simulate --model deepseek-v3 --ep 64 --tokens 128",
+        "  expertlane simulate --model deepseek-v2-lite --ep 16 --routing esft:DIR --ports fixed",
+        "  expertlane simulate --cluster mine.json --model qwen3-235b --routing zipf:0.8 --json"
+    })
+final class SimulateCommand implements Callable<Integer> {
+    @Spec
+    private CommandSpec spec;
+
+    @Option(names = "--cluster", paramLabel = "NAME|FILE.json", defaultValue = ClusterProfile.DEFAULT_NAME,
+        description = "Hardware: a preset (h20-cx7-dual) or a JSON file. Default: ${DEFAULT-VALUE}.")
+    private String cluster;
+
+    @Option(names = "--model", paramLabel = "NAME|FILE.json", defaultValue = "deepseek-v3",
+        description = "deepseek-v3, qwen3-235b, deepseek-v2-lite, or a JSON file. Default: ${DEFAULT-VALUE}.")
+    private String model;
+
+    @Option(names = "--mode", paramLabel = "MODE", defaultValue = "ll", description = "ll (low latency). Default: ${DEFAULT-VALUE}.")
+    private String mode;
+
+    @Option(names = "--path", paramLabel = "PATH", defaultValue = "zero", description = "zero (zero-buffer). Default: ${DEFAULT-VALUE}.")
+    private String path;
+
+    @Option(names = "--ep", paramLabel = "R", defaultValue = "16", description = "Ranks that the experts are spread over. Default: ${DEFAULT-VALUE}.")
+    private int ranks;
+
+    @Option(names = "--tokens", paramLabel = "T", defaultValue = "128", description = "Tokens a rank decodes at a time. Default: ${DEFAULT-VALUE}.")
+    private int tokens;
+
+    @Option(names = "--routing", paramLabel = "SOURCE", defaultValue = "uniform",
+        description = "uniform, zipf:S (exponent S), or esft:DIR: recorded choices of DeepSeek-V2-Lite, with its 64 experts and top-6. "
+            + "Default: ${DEFAULT-VALUE}.")
+    private String routing;
+
+    @Option(names = "--dispatch-type", paramLabel = "TYPE", defaultValue = "fp8",
+        description = "Format of dispatched rows: bf16 or fp8. Default: ${DEFAULT-VALUE}.")
+    private String dispatchType;
+
+    @Option(names = "--ports", paramLabel = "POLICY", defaultValue = "preallocated",
+        description = "How queue pairs come by NIC ports: fixed (one source port for all, as shipped stacks do), hashed (source port from the QP "
+            + "numbers), preallocated (source ports chosen to spread evenly), queue-affinity, explicit (bound in turn). Default: ${DEFAULT-VALUE}.")
+    private String ports;
+
+    @Option(names = "--context", paramLabel = "N", defaultValue = "4096", description = "Earlier positions a token attends to. Default: ${DEFAULT-VALUE}.")
+    private int contextTokens;
+
+    @Option(names = "--seed", paramLabel = "S", defaultValue = "1", description = "What is drawn depends on it. Default: ${DEFAULT-VALUE}.")
+    private long seed;
+
+    @Option(names = "--json", description = "Print the result as JSON.")
+    private boolean json;
+
+    @Override
+    public Integer call() throws IOException {
+        Choice.of("--mode", mode, "ll");
+        Choice.of("--path", path, "zero");
+        final DispatchType type = DispatchType.valueOf(Choice.of("--dispatch-type", dispatchType, "bf16", "fp8").toUpperCase(Locale.ROOT));
+        if (contextTokens < 0) {
+            throw new UsageException("--context", contextTokens, "0 or more");
+        }
+        final LowLatencySimulation simulation = new LowLatencySimulation(
+            ProfileFile.read("--cluster", cluster, ClusterProfile.class, ClusterProfile::ofName),
+            ProfileFile.read("--model", model, ModelProfile.class, ModelProfile::ofName), ranks, tokens, RoutingOption.parse(routing), type,
+            PortPolicy.ofName(ports), contextTokens, seed);
+        final LowLatencySimulation.Result result = simulation.run();
+        final PrintWriter out = spec.commandLine().getOut();
+        if (json) {
+            out.println(Json.text(result));
+        } else {
+            print(result, out);
+        }
+        out.flush();
+        return 0;
+    }
+
+    /** Prints a result for people; also at the end of {@code bench}. */
+    static void print(final LowLatencySimulation.Result result, final PrintWriter out) {
+        out.printf("simulated: %s on %s, EP%d x %d tokens, hidden %d, top-%d of %d, %s over %s, %s dispatch, ports %s%n", result.model(),
+            result.cluster(), result.shape().ranks(), result.tokensPerRank(), result.shape().hidden(), result.shape().topK(),
+            result.shape().experts(), result.mode(), result.path(), result.dispatchType(), result.portPolicy());
+        out.printf("           %10s %10s %10s %19s %11s%n", "p50 [us]", "p99 [us]", "max [us]", "algorithmic [GB/s]", "NIC [GB/s]");
+        printPhase("dispatch", result.dispatch(), out);
+        printPhase("combine", result.combine(), out);
+        out.printf("port ratio: median %s, worst %s%n", ratio(result.portRatio().median()), ratio(result.portRatio().max()));
+        final LowLatencySimulation.LayerMicros layer = result.layerMicros();
+        out.printf("MoE layer [us]: attention %.1f, shared expert %.1f, dispatch %.1f, routed experts %.1f, combine %.1f%n", layer.attention(),
+            layer.sharedExpert(), layer.dispatch(), layer.routedExperts(), layer.combine());
+        out.printf("TPOT: %.2f ms for %d layers, %d of them MoE (simulated)%n", result.tpotMicros() / 1e3, result.layers(), result.moeLayers());
+        out.printf("%d WQEs, %d events in %.0f ms%n", result.wqes(), result.events(), result.wallMillis());
+    }
+
+    private static void printPhase(final String name, final LowLatencySimulation.Phase phase, final PrintWriter out) {
+        out.printf("%-10s %10.1f %10.1f %10.1f %19.1f %11.1f%n", name, phase.latencyMicros().p50(), phase.latencyMicros().p99(),
+            phase.latencyMicros().max(), phase.algorithmicGBps(), phase.nicGBps());
+    }
+
+    private static String ratio(final Double ratio) {
+        return ratio == null ? "none (a port carried nothing)" : String.format("%.3f", ratio);
+    }
+}

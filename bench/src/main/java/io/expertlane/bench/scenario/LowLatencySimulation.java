@@ -1,0 +1,173 @@
+package io.expertlane.bench.scenario;
+
+import io.expertlane.kernel.exchange.DispatchType;
+import io.expertlane.kernel.exchange.LowLatencyConfig;
+import io.expertlane.kernel.exchange.LowLatencyExchange;
+import io.expertlane.kernel.exchange.Payload;
+import io.expertlane.kernel.moe.DispatchLayout;
+import io.expertlane.kernel.moe.MoeShape;
+import io.expertlane.kernel.moe.Routing;
+import io.expertlane.kernel.moe.RoutingSource;
+import io.expertlane.kernel.verbs.PortPolicy;
+import io.expertlane.nic.device.NicCounter;
+import io.expertlane.nic.profile.ClusterProfile;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Locale;
+import org.apache.commons.statistics.descriptive.Median;
+
+/**
+ * One MoE layer of a decode step on a modelled cluster: dispatch and combine by the real exchange under the virtual clock, payload left
+ * out, every peer but the rank itself reached through the NIC; and from it the time of a whole step. All of it is simulated.
+ *
+ * @param cluster         hardware
+ * @param model           what is decoded
+ * @param ranks           EP
+ * @param tokensPerRank   T, the batch of a rank
+ * @param routing         the gate; brings experts and top-k of its own where it is a record of a real one
+ * @param dispatchType    format of dispatched rows
+ * @param ports           how queue pairs come by ports
+ * @param contextTokens   positions before each token, for attention
+ * @param seed            what routing is drawn depends on
+ */
+public record LowLatencySimulation(
+    ClusterProfile cluster, ModelProfile model, int ranks, int tokensPerRank, RoutingSource routing, DispatchType dispatchType, PortPolicy ports,
+    int contextTokens, long seed) {
+
+    private static final int SEND_QUEUE_DEPTH = 32;
+    private static final double BYTES_PER_MICRO_PER_GBPS = 1e3;
+    private static final double NANOS_PER_MILLI = 1e6;
+
+    /** What {@link #run} gives; see the command's help for the meaning of the fields. */
+    public record Result(
+        boolean simulated, String cluster, String model, String mode, String path, String dispatchType, String portPolicy, long seed,
+        MoeShape shape, int tokensPerRank, Phase dispatch, Phase combine, List<NicPorts> ports, PortRatio portRatio, double tpotMicros, int layers,
+        int moeLayers, LayerMicros layerMicros, long wqes, long events, String eventStreamHash, double wallMillis) {
+    }
+
+    /**
+     * One collective call.
+     *
+     * @param latencyMicros  over the ranks, from the common start
+     * @param algorithmicGBps message bytes of all selections, local ones included, a rank on average, over the median latency
+     * @param nicGBps        of these, what goes through the NIC
+     */
+    public record Phase(Distribution latencyMicros, double algorithmicGBps, double nicGBps) {
+    }
+
+    /** Wire bytes that the ports of one NIC sent. */
+    public record NicPorts(int rank, List<Long> bytes) {
+    }
+
+    /** Larger over smaller port of a NIC, over the NICs; null where a port carried nothing. */
+    public record PortRatio(Double median, Double max) {
+        static PortRatio of(final List<NicPorts> ports) {
+            final double[] ratios = ports.stream()
+                .mapToDouble(nic -> (double) nic.bytes().stream().mapToLong(Long::longValue).max().orElseThrow()
+                    / nic.bytes().stream().mapToLong(Long::longValue).min().orElseThrow())
+                .toArray();
+            // Bytes on no port at all leave 0 / 0: nothing to balance.
+            final double[] known = Arrays.stream(ratios).filter(ratio -> !Double.isNaN(ratio)).toArray();
+            return known.length == 0 ? new PortRatio(null, null)
+                : new PortRatio(finite(Median.withDefaults().evaluate(known)), finite(Arrays.stream(known).max().orElseThrow()));
+        }
+
+        private static Double finite(final double ratio) {
+            return Double.isFinite(ratio) ? ratio : null;
+        }
+    }
+
+    /** The parts of an MoE layer and of a dense one, each on its slowest rank. */
+    public record LayerMicros(double attention, double sharedExpert, double dispatch, double routedExperts, double combine, double denseFeedForward) {
+    }
+
+    /**
+     * Runs it.
+     *
+     * @throws IllegalArgumentException if sizes do not fit
+     */
+    public Result run() {
+        final long start = System.nanoTime();
+        try (Arena arena = Arena.ofConfined()) {
+            final MoeShape shape = shape();
+            final Routing[] routings = routing.routings(shape, tokensPerRank, seed, arena);
+            final LowLatencyConfig config = LowLatencyConfig.of(shape).withDispatchType(dispatchType).withPayload(Payload.OMITTED)
+                .withSendQueueDepth(SEND_QUEUE_DEPTH);
+            final MemorySegment[] nothing = new MemorySegment[ranks];
+            Arrays.fill(nothing, MemorySegment.NULL);
+            try (SimulatedRound round = new SimulatedRound(config, cluster, ports, ExpertStep.IDENTITY)) {
+                final double[] dispatchMicros = round.dispatch(nothing, routings);
+                final double[] combineMicros = round.combine(nothing);
+                return result(config, routings, round, Distribution.of(dispatchMicros), Distribution.of(combineMicros), start);
+            }
+        }
+    }
+
+    private MoeShape shape() {
+        final int experts = routing.experts() == RoutingSource.ANY ? model.experts() : routing.experts();
+        final int topK = routing.topK() == RoutingSource.ANY ? model.topK() : routing.topK();
+        return new MoeShape(ranks, Math.min(ranks, cluster.ranksPerNode()), experts, topK, model.hidden(), tokensPerRank);
+    }
+
+    private Result result(final LowLatencyConfig config, final Routing[] routings, final SimulatedRound round, final Distribution dispatch,
+                          final Distribution combine, final long startNanos) {
+        final MoeShape shape = config.shape();
+        final List<NicPorts> nics = new ArrayList<>();
+        for (int rank = 0; rank < ranks; rank++) {
+            final List<Long> bytes = new ArrayList<>();
+            for (int port = 0; port < cluster.nic().ports(); port++) {
+                bytes.add(round.portBytes(rank, port));
+            }
+            nics.add(new NicPorts(rank, bytes));
+        }
+        final LayerMicros layer = layerMicros(shape, routings, dispatch.max(), combine.max());
+        final double moeLayerMicros = layer.attention() + layer.sharedExpert() + layer.dispatch() + layer.routedExperts() + layer.combine();
+        final double tpotMicros = model.moeLayers() * moeLayerMicros
+            + (model.layers() - model.moeLayers()) * (layer.attention() + layer.denseFeedForward());
+        return new Result(true, cluster.name(), model.name(), "ll", "zero", dispatchType.name().toLowerCase(Locale.ROOT), ports.toString(),
+            seed, shape, tokensPerRank, phase(dispatch, routings, LowLatencyExchange.messageBytes(config)), phase(combine, routings, shape.rowBytes()),
+            nics, PortRatio.of(nics), tpotMicros, model.layers(), model.moeLayers(), layer, round.total(NicCounter.SENT_ELEMENTS), round.events(),
+            Long.toHexString(round.eventStreamHash()), (System.nanoTime() - startNanos) / NANOS_PER_MILLI);
+    }
+
+    private Phase phase(final Distribution latency, final Routing[] routings, final int messageBytes) {
+        final MoeShape shape = shape();
+        long all = 0;
+        long remote = 0;
+        for (int rank = 0; rank < ranks; rank++) {
+            for (int token = 0; token < routings[rank].tokens(); token++) {
+                for (int k = 0; k < shape.topK(); k++) {
+                    final int expert = routings[rank].expert(token, k);
+                    if (expert != Routing.NONE) {
+                        all++;
+                        remote += shape.rankOf(expert) == rank ? 0 : 1;
+                    }
+                }
+            }
+        }
+        final double scale = messageBytes / (ranks * latency.p50() * BYTES_PER_MICRO_PER_GBPS);
+        return new Phase(latency, all * scale, remote * scale);
+    }
+
+    private LayerMicros layerMicros(final MoeShape shape, final Routing[] routings, final double dispatchMicros, final double combineMicros) {
+        final int[] rows = new int[shape.experts()];
+        for (final Routing each : routings) {
+            final DispatchLayout layout = new DispatchLayout(shape, each);
+            for (int expert = 0; expert < rows.length; expert++) {
+                rows[expert] += layout.tokensPerExpert(expert);
+            }
+        }
+        final DecodeCost cost = new DecodeCost(model, cluster);
+        double routed = 0;
+        for (int rank = 0; rank < ranks; rank++) {
+            final int[] local = Arrays.copyOfRange(rows, rank * shape.localExperts(), (rank + 1) * shape.localExperts());
+            routed = Math.max(routed, cost.routedExpertMicros(Arrays.stream(local).sum(), (int) Arrays.stream(local).filter(n -> n > 0).count()));
+        }
+        final boolean dense = model.layers() > model.moeLayers();
+        return new LayerMicros(cost.attentionMicros(tokensPerRank, contextTokens), cost.sharedExpertMicros(tokensPerRank), dispatchMicros, routed,
+            combineMicros, dense ? cost.denseMicros(tokensPerRank) : 0);
+    }
+}

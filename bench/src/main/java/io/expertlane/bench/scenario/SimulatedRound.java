@@ -1,0 +1,158 @@
+package io.expertlane.bench.scenario;
+
+import io.expertlane.kernel.exchange.LowLatencyConfig;
+import io.expertlane.kernel.exchange.LowLatencyExchange;
+import io.expertlane.kernel.memory.SymmetricHeap;
+import io.expertlane.kernel.moe.Routing;
+import io.expertlane.kernel.verbs.PortPolicy;
+import io.expertlane.nic.device.NicCounter;
+import io.expertlane.nic.device.SimulatedTransport;
+import io.expertlane.nic.host.AgentScheduler;
+import io.expertlane.nic.profile.ClusterProfile;
+import java.lang.foreign.MemorySegment;
+import org.agrona.concurrent.Agent;
+
+/**
+ * One dispatch and one combine of all ranks under the virtual clock, the exchange being the one that runs for real, its payload left out
+ * or not as its configuration says. All ranks begin dispatch at time 0; all begin combine at the moment the last of them has received.
+ */
+public final class SimulatedRound implements AutoCloseable {
+    private static final int COMPLETION_QUEUE_DEPTH = 4096;
+    private static final double PICOS_PER_MICRO = 1e6;
+
+    private final LowLatencyConfig config;
+    private final SymmetricHeap heap;
+    private final SimulatedTransport transport;
+    private final AgentScheduler scheduler;
+    private final RankAgent[] agents;
+    private int finished;
+
+    /** Builds the cluster and connects all ranks. */
+    public SimulatedRound(final LowLatencyConfig config, final ClusterProfile cluster, final PortPolicy ports, final ExpertStep expertStep) {
+        this.config = config;
+        heap = new SymmetricHeap(config.shape().ranks(), LowLatencyExchange.heapBytes(config));
+        transport = new SimulatedTransport(heap, cluster, ports, COMPLETION_QUEUE_DEPTH);
+        scheduler = new AgentScheduler(transport);
+        agents = new RankAgent[config.shape().ranks()];
+        for (int rank = 0; rank < agents.length; rank++) {
+            final LowLatencyExchange exchange = new LowLatencyExchange(config, transport, rank, scheduler.meter(), scheduler.nanoClock());
+            agents[rank] = new RankAgent(new LowLatencyRound(exchange, expertStep));
+            scheduler.add(rank, agents[rank]);
+        }
+    }
+
+    /** What a rank does next: nothing, or what its owner told it to when it is called for the first time since. */
+    private final class RankAgent implements Agent {
+        private final LowLatencyRound round;
+        private MemorySegment tokens;
+        private Routing routing;
+        private MemorySegment combined;
+        private boolean begin;
+        private boolean combine;
+        private boolean running;
+        private long endPicos;
+
+        RankAgent(final LowLatencyRound round) {
+            this.round = round;
+        }
+
+        @Override
+        public int doWork() {
+            if (begin) {
+                begin = false;
+                round.begin(tokens, routing);
+                return 1;
+            }
+            if (combine) {
+                combine = false;
+                round.runExperts();
+                round.combine(combined);
+                return 1;
+            }
+            final int work = round.doWork();
+            if (running && (round.isReceived() || round.isOver())) {
+                running = false;
+                endPicos = scheduler.nowPicos();
+                finished++;
+            }
+            return work;
+        }
+
+        @Override
+        public String roleName() {
+            return "rank " + round.exchange().rank();
+        }
+    }
+
+    /** Dispatches on all ranks; gives each rank's time from the common start to its last row, in microseconds. */
+    public double[] dispatch(final MemorySegment[] tokens, final Routing[] routings) {
+        for (int rank = 0; rank < agents.length; rank++) {
+            agents[rank].tokens = tokens[rank];
+            agents[rank].routing = routings[rank];
+            agents[rank].begin = true;
+        }
+        return run();
+    }
+
+    /** Combines on all ranks; gives each rank's time from the common start to its last sum, in microseconds. */
+    public double[] combine(final MemorySegment[] targets) {
+        for (int rank = 0; rank < agents.length; rank++) {
+            agents[rank].combined = targets[rank];
+            agents[rank].combine = true;
+        }
+        return run();
+    }
+
+    private double[] run() {
+        final long startPicos = transport.simulation().nowPicos();
+        finished = 0;
+        for (int rank = 0; rank < agents.length; rank++) {
+            agents[rank].running = true;
+            scheduler.wake(rank);
+        }
+        scheduler.runUntil(() -> finished == agents.length);
+        final double[] micros = new double[agents.length];
+        for (int rank = 0; rank < agents.length; rank++) {
+            micros[rank] = (agents[rank].endPicos - startPicos) / PICOS_PER_MICRO;
+        }
+        // What is still under way, such as acknowledgements, belongs to this phase and not to the next.
+        scheduler.runUntilIdle();
+        return micros;
+    }
+
+    /** The round of {@code rank}. */
+    public LowLatencyRound round(final int rank) {
+        return agents[rank].round;
+    }
+
+    /** Wire bytes that a NIC's port has sent. */
+    public long portBytes(final int rank, final int port) {
+        return transport.portBytes(rank, port);
+    }
+
+    /** A counter summed over all NICs. */
+    public long total(final NicCounter counter) {
+        return transport.total(counter);
+    }
+
+    /** Events processed so far. */
+    public long events() {
+        return transport.simulation().eventCount();
+    }
+
+    /** Hash of all events so far. */
+    public long eventStreamHash() {
+        return transport.simulation().streamHash();
+    }
+
+    /** What all ranks agreed on. */
+    public LowLatencyConfig config() {
+        return config;
+    }
+
+    @Override
+    public void close() {
+        transport.close();
+        heap.close();
+    }
+}
