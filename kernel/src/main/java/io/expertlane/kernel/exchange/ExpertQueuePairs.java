@@ -13,7 +13,9 @@ import java.lang.invoke.VarHandle;
 /**
  * A rank's ways to its peers' experts: queue pairs for each (peer, local expert), or plain stores where the peer's memory is mapped.
  *
- * <p>Peers are connected in rotated order, starting behind the rank itself, so that not all ranks' first queue pairs lead to rank 0.
+ * <p>Peers are connected in rotated order, starting behind the rank itself, so that not all ranks' first queue pairs lead to rank 0. The
+ * queue pairs of an expert lie on different ports as far as there are ports (source paper, L1), and each peer's begin one port after
+ * the peer's before it, so that experts of the same local index do not all share a port.
  *
  * <p>Posting is resumable: where a queue is full, it rings what is unpublished, polls once, and if there still is no room says how far it
  * got; the caller goes on from there later.
@@ -62,13 +64,14 @@ final class ExpertQueuePairs {
         keys[peer] = heap.key(peer);
         if (!transport.isMapped(rank, peer)) {
             final int lanes = localExperts * perExpert;
+            final int first = Math.floorMod(peer - rank, keys.length);
             for (int lane = 0; lane < lanes; lane++) {
                 final QueuePair old = queuePairs[peer * lanes + lane];
                 if (old != null) {
                     // What it still holds completes in error and so gives its room in the completion queue back.
                     old.ringDoorbell();
                 }
-                queuePairs[peer * lanes + lane] = transport.connect(rank, peer, config.sendQueueDepth(), lane % perExpert);
+                queuePairs[peer * lanes + lane] = transport.connect(rank, peer, config.sendQueueDepth(), first + lane);
             }
         }
     }

@@ -137,7 +137,8 @@ public final class QueuePair {
     }
 
     private void requireInside(final String name, final long offset, final int lengthBytes) {
-        if (offset < 0 || offset > regionBytes - lengthBytes) {
+        // Nothing is touched where no byte is resident, as in the later parts of a message whose payload is left out.
+        if (offset < 0 || lengthBytes > 0 && offset > regionBytes - lengthBytes) {
             throw new IndexOutOfBoundsException(name + "=" + offset + " length=" + lengthBytes + ": region has " + regionBytes + " bytes");
         }
     }
@@ -209,7 +210,7 @@ public final class QueuePair {
         return peerRank;
     }
 
-    /** Which of an end point's parallel queue pairs this is. */
+    /** Its place in the plan that spreads queue pairs over ports (see {@link Transport#connect}). */
     public int lane() {
         return lane;
     }

@@ -25,7 +25,8 @@ public interface Transport {
      * @param rank     the rank that will post to it
      * @param peerRank the rank whose memory it writes to
      * @param depth    elements its send queue holds, a power of two
-     * @param lane     which of an end point's parallel queue pairs it is, counted from 0: lane l is to use port l where the port is bound explicitly
+     * @param lane     the queue pair's place, from 0, in the plan by which the caller spreads its queue pairs over ports in turn: where ports
+     *                 are bound explicitly or source ports are pre-allocated, it goes out of port lane modulo ports
      */
     QueuePair connect(int rank, int peerRank, int depth, int lane);
 

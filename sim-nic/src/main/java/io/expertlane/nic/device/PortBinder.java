@@ -16,23 +16,20 @@ import org.agrona.collections.Long2LongHashMap;
  * the queue pair's place in the order of its rank's connections. The counterpart of the k-th queue pair from a to b is the k-th from b to a;
  * where there is none, a queue pair is taken as its own counterpart.
  *
- * <p>Creation index for {@link PortPolicy#PREALLOCATED}: the place among the queue pairs of the same two ranks, plus the place of the first
- * of them on its rank, so that odd numbers of queue pairs a peer do not all begin on port 0. Explicit port: the lane modulo ports
- * where a peer has several lanes, else the place on the rank modulo ports.
+ * <p>Explicit and pre-allocated port: the lane of the queue pair modulo ports.
  */
 final class PortBinder {
     /** The first QP number a NIC gives; those below are reserved, as on a ConnectX. */
     static final int FIRST_QP_NUMBER = 0x100;
 
     private static final int PAIR_QUEUE_PAIRS = -1;
-    private static final int PAIR_LANES = -2;
     private static final long NO_NUMBER = -1;
 
     private final PortPolicy policy;
     private final int ports;
     private final int ranksPerNode;
     private final PortAssigner assigner;
-    /** By ranks and ordinal: number on its rank. By ranks and one of the negative keys: how many queue pairs or lanes the two ranks have. */
+    /** By ranks and ordinal: number on its rank. By ranks and the negative key: how many queue pairs the two ranks have. */
     private final Long2LongHashMap pairs = new Long2LongHashMap(NO_NUMBER);
 
     PortBinder(final PortPolicy policy, final ClusterProfile profile) {
@@ -48,7 +45,6 @@ final class PortBinder {
         final int peerRank = queuePair.peerRank();
         final int ordinal = (int) Math.max(0, pairs.get(key(rank, peerRank, PAIR_QUEUE_PAIRS)));
         pairs.put(key(rank, peerRank, PAIR_QUEUE_PAIRS), ordinal + 1);
-        pairs.put(key(rank, peerRank, PAIR_LANES), Math.max(pairs.get(key(rank, peerRank, PAIR_LANES)), queuePair.lane() + 1));
         pairs.put(key(rank, peerRank, ordinal), queuePair.number());
         return ordinal;
     }
@@ -57,7 +53,8 @@ final class PortBinder {
         final int rank = queuePair.rank();
         final int peerRank = queuePair.peerRank();
         final FlowTuple flow = FlowTuple.roce(address(rank), address(peerRank));
-        return assigner.assign(flow, number(queuePair), peerNumber(queuePair, ordinal), creationIndex(queuePair, ordinal), explicitPort(queuePair));
+        final int creationIndex = policy == PortPolicy.PREALLOCATED ? queuePair.lane() : queuePair.number();
+        return assigner.assign(flow, number(queuePair), peerNumber(queuePair, ordinal), creationIndex, queuePair.lane() % ports);
     }
 
     /** QP number as in packets. */
@@ -74,19 +71,6 @@ final class PortBinder {
     /** IPv4 address of a rank's NIC. */
     int address(final int rank) {
         return 10 << 24 | rank / ranksPerNode << 8 | rank % ranksPerNode + 1;
-    }
-
-    private int creationIndex(final QueuePair queuePair, final int ordinal) {
-        if (policy != PortPolicy.PREALLOCATED) {
-            return queuePair.number();
-        }
-        final long firstOfPair = pairs.get(key(queuePair.rank(), queuePair.peerRank(), 0));
-        return ordinal + (int) (firstOfPair % ports);
-    }
-
-    private int explicitPort(final QueuePair queuePair) {
-        final long lanes = pairs.get(key(queuePair.rank(), queuePair.peerRank(), PAIR_LANES));
-        return (lanes > 1 ? queuePair.lane() : queuePair.number()) % ports;
     }
 
     private static long key(final int rank, final int peerRank, final int ordinal) {
