@@ -137,8 +137,7 @@ public class LowLatencyBenchmark {
         for (int k = 0; k < topK; k++) {
             final float factor = 1f + (float) routings[rank].expert(token, k) / experts;
             final short output = Bfloat16.fromFloat(Bfloat16.toFloat(seen) * factor);
-            final float product = routings[rank].weight(token, k) * Bfloat16.toFloat(output);
-            sum += product;
+            sum = Math.fma(routings[rank].weight(token, k), Bfloat16.toFloat(output), sum);
         }
         final short actual = combined[rank].getAtIndex(JAVA_SHORT, (long) token * hidden + channel);
         if (actual != Bfloat16.fromFloat(sum)) {

@@ -127,8 +127,7 @@ public final class ExchangeCase {
             if (expert != Routing.NONE && !leftOut.test(shape.rankOf(expert))) {
                 expertStep(expert, seen, 0, output, 0);
                 for (int i = 0; i < sum.length; i++) {
-                    final float product = routings[rank].weight(token, k) * Bfloat16.toFloat(output.getAtIndex(JAVA_SHORT, i));
-                    sum[i] += product;
+                    sum[i] = Math.fma(routings[rank].weight(token, k), Bfloat16.toFloat(output.getAtIndex(JAVA_SHORT, i)), sum[i]);
                 }
             }
         }
