@@ -2,6 +2,7 @@ package io.expertlane.bench.jmh;
 
 import io.expertlane.kernel.codec.Bfloat16;
 import io.expertlane.kernel.codec.Float8E4M3;
+import io.expertlane.kernel.codec.LogFmt10;
 import io.expertlane.kernel.codec.RowCodec;
 import io.expertlane.kernel.codec.RowTable;
 import java.lang.foreign.Arena;
@@ -53,6 +54,7 @@ public class CodecBenchmark {
     private MemorySegment floats;
     private MemorySegment fp8;
     private MemorySegment scales;
+    private MemorySegment logFmt10;
     private MemorySegment out;
     private MemorySegment outScales;
 
@@ -65,6 +67,7 @@ public class CodecBenchmark {
         floats = arena.allocate((long) hidden * Float.BYTES, 64);
         fp8 = arena.allocate(hidden, 64);
         scales = arena.allocate(Float8E4M3.scalesBytes(hidden), 64);
+        logFmt10 = arena.allocate(LogFmt10.rowBytes(hidden), 64);
         out = arena.allocate((long) hidden * Float.BYTES, 64);
         outScales = arena.allocate(Float8E4M3.scalesBytes(hidden), 64);
         final SplittableRandom random = new SplittableRandom(7168);
@@ -75,6 +78,7 @@ public class CodecBenchmark {
             floats.setAtIndex(ValueLayout.JAVA_FLOAT, c, (float) random.nextGaussian());
         }
         RowCodec.scalar().quantizeFp8(bfloat16Rows, 0, fp8, 0, scales, 0, hidden, false);
+        RowCodec.scalar().encodeLogFmt10(bfloat16Rows, 0, logFmt10, 0, hidden);
         for (int k = 0; k < TOP_K; k++) {
             rows.add(bfloat16Rows, k * rowBytes, 0.05f + 0.02f * k);
         }
@@ -100,6 +104,8 @@ public class CodecBenchmark {
         verify("quantizeFp8RoundScale", this::quantizeFp8RoundScale,
                 () -> scalar.quantizeFp8(bfloat16Rows, 0, out, 0, outScales, 0, hidden, true));
         verify("dequantizeFp8", this::dequantizeFp8, () -> scalar.dequantizeFp8(fp8, 0, scales, 0, out, 0, hidden));
+        verify("encodeLogFmt10", this::encodeLogFmt10, () -> scalar.encodeLogFmt10(bfloat16Rows, 0, out, 0, hidden));
+        verify("decodeLogFmt10", this::decodeLogFmt10, () -> scalar.decodeLogFmt10(logFmt10, 0, out, 0, hidden));
         verify("reduce8", this::reduce8, () -> scalar.reduce(rows, out, 0, hidden));
         arena.close();
     }
@@ -161,6 +167,18 @@ public class CodecBenchmark {
     @Benchmark
     public void dequantizeFp8() {
         operations.dequantizeFp8(fp8, 0, scales, 0, out, 0, hidden);
+    }
+
+    /** BF16 row to LogFMT-10. */
+    @Benchmark
+    public void encodeLogFmt10() {
+        operations.encodeLogFmt10(bfloat16Rows, 0, out, 0, hidden);
+    }
+
+    /** LogFMT-10 row to BF16. */
+    @Benchmark
+    public void decodeLogFmt10() {
+        operations.decodeLogFmt10(logFmt10, 0, out, 0, hidden);
     }
 
     /** Weighted sum of 8 BF16 rows. */

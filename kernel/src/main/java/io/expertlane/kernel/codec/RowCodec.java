@@ -3,14 +3,14 @@ package io.expertlane.kernel.codec;
 import java.lang.foreign.MemorySegment;
 
 /**
- * Operations on token rows: BF16 and FP8 conversions, scaling, and the reduction over rows.
+ * Operations on token rows: conversions between BF16, fp32, FP8 and LogFMT-10, scaling, and the reduction over rows.
  *
  * <p>{@link #best()} is what to use. It is vectorised where the module {@code jdk.incubator.vector} is present, else it is {@link #scalar()},
  * and one warning names the missing flag. The two give the same bits for every input, NaNs and subnormals included; the scalar form is the
  * reference. Keep the instance in a {@code static final} field, or call {@code RowCodec.best()} each time: both are constants to the JIT.
  *
  * <p>Layout: a row is {@code hidden} consecutive elements, little endian, at a byte offset of a segment; no alignment is needed. BF16 rows
- * may have any {@code hidden} of at least 1; rows with FP8 need a multiple of {@value Float8E4M3#CHANNELS_PER_SCALE}.
+ * may have any {@code hidden} of at least 1; rows with FP8 or LogFMT-10 need a multiple of {@value Float8E4M3#CHANNELS_PER_SCALE}.
  * Where element sizes are equal, source and destination may be the same row; they must not overlap otherwise.
  *
  * <p>Threading: stateless, safe for use by several threads on different destinations. A {@link RowTable} belongs to one thread at a time.
@@ -108,6 +108,28 @@ public abstract sealed class RowCodec permits ScalarRowCodec, VectorRowCodec {
         checkRow("dstOffset", dst, dstOffset, rowBytes);
         doReduce(rows, dst, dstOffset, hidden);
     }
+
+    /** Encodes a BF16 row as {@link LogFmt10} says; {@code dst} has {@link LogFmt10#rowBytes}. The rows must not overlap. */
+    public final void encodeLogFmt10(
+            final MemorySegment src, final long srcOffset, final MemorySegment dst, final long dstOffset, final int hidden) {
+        checkHidden(hidden, LogFmt10.CHANNELS_PER_GROUP);
+        checkRow("srcOffset", src, srcOffset, (long) hidden * Bfloat16.BYTES);
+        checkRow("dstOffset", dst, dstOffset, LogFmt10.rowBytes(hidden));
+        doEncodeLogFmt10(src, srcOffset, dst, dstOffset, hidden);
+    }
+
+    /** Decodes what {@link #encodeLogFmt10} wrote to a BF16 row. The rows must not overlap. */
+    public final void decodeLogFmt10(
+            final MemorySegment src, final long srcOffset, final MemorySegment dst, final long dstOffset, final int hidden) {
+        checkHidden(hidden, LogFmt10.CHANNELS_PER_GROUP);
+        checkRow("srcOffset", src, srcOffset, LogFmt10.rowBytes(hidden));
+        checkRow("dstOffset", dst, dstOffset, (long) hidden * Bfloat16.BYTES);
+        doDecodeLogFmt10(src, srcOffset, dst, dstOffset, hidden);
+    }
+
+    abstract void doEncodeLogFmt10(MemorySegment src, long srcOffset, MemorySegment dst, long dstOffset, int hidden);
+
+    abstract void doDecodeLogFmt10(MemorySegment src, long srcOffset, MemorySegment dst, long dstOffset, int hidden);
 
     abstract void doFloatToBfloat16(MemorySegment src, long srcOffset, MemorySegment dst, long dstOffset, int hidden);
 

@@ -91,6 +91,67 @@ final class ScalarRowCodec extends RowCodec {
     }
 
     @Override
+    void doEncodeLogFmt10(final MemorySegment src, final long srcOffset, final MemorySegment dst, final long dstOffset, final int hidden) {
+        final int groups = hidden / GROUP;
+        for (int g = 0; g < groups; g++) {
+            encodeLogFmt10Group(
+                    src, srcOffset + (long) g * GROUP * Bfloat16.BYTES,
+                    dst, dstOffset + LogFmt10.metadataOffset(g), dstOffset + LogFmt10.codesOffset(g, groups));
+        }
+    }
+
+    static void encodeLogFmt10Group(
+            final MemorySegment src, final long srcOffset, final MemorySegment dst, final long metadataOffset, final long codesOffset) {
+        short amax = 0;
+        short amin = 0x7fff;
+        for (int c = 0; c < GROUP; c++) {
+            final short magnitude = (short) (src.get(BF16, srcOffset + 2L * c) & 0x7fff);
+            if (magnitude >= LogFmt10.MIN_NORMAL_BITS && magnitude < Bfloat16.INFINITY_BITS) {
+                amax = (short) Math.max(amax, magnitude);
+                amin = (short) Math.min(amin, magnitude);
+            }
+        }
+        clearGroup(dst, codesOffset);
+        dst.set(BF16, metadataOffset, amax);
+        dst.set(BF16, metadataOffset + 2, amax == 0 ? 0 : amin);
+        final float lowest = amax == 0 ? 0f : LogFmt10.lowest(amax, amin);
+        final float step = amax == 0 ? 0f : LogFmt10.step(amax, lowest);
+        final float inverseStep = LogFmt10.inverseStep(step);
+        final float levelOffset = LogFmt10.levelOffset(step);
+        for (int c = 0; c < GROUP; c++) {
+            final int code = LogFmt10.encode(src.get(BF16, srcOffset + 2L * c), lowest, inverseStep, levelOffset);
+            dst.set(ValueLayout.JAVA_BYTE, codesOffset + c, (byte) code);
+            final long highOffset = codesOffset + LogFmt10.HIGH_BITS_OFFSET + c % LogFmt10.HIGH_BITS_BYTES;
+            final int high = code >>> 8 << c / LogFmt10.HIGH_BITS_BYTES * 2;
+            dst.set(ValueLayout.JAVA_BYTE, highOffset, (byte) (dst.get(ValueLayout.JAVA_BYTE, highOffset) | high));
+        }
+    }
+
+    static void clearGroup(final MemorySegment dst, final long codesOffset) {
+        for (int i = 0; i < LogFmt10.GROUP_BYTES; i += Long.BYTES) {
+            dst.set(ValueLayout.JAVA_LONG_UNALIGNED, codesOffset + i, 0L);
+        }
+    }
+
+    @Override
+    void doDecodeLogFmt10(final MemorySegment src, final long srcOffset, final MemorySegment dst, final long dstOffset, final int hidden) {
+        final int groups = hidden / GROUP;
+        for (int g = 0; g < groups; g++) {
+            final short amax = src.get(BF16, srcOffset + LogFmt10.metadataOffset(g));
+            final short amin = src.get(BF16, srcOffset + LogFmt10.metadataOffset(g) + 2);
+            final float lowest = LogFmt10.lowest(amax, amin);
+            final float step = LogFmt10.step(amax, lowest);
+            final long codesOffset = srcOffset + LogFmt10.codesOffset(g, groups);
+            for (int c = 0; c < GROUP; c++) {
+                final int low = src.get(ValueLayout.JAVA_BYTE, codesOffset + c) & 0xff;
+                final int highs = src.get(ValueLayout.JAVA_BYTE, codesOffset + LogFmt10.HIGH_BITS_OFFSET + c % LogFmt10.HIGH_BITS_BYTES);
+                final int code = low | (highs >>> c / LogFmt10.HIGH_BITS_BYTES * 2 & 3) << 8;
+                dst.set(BF16, dstOffset + ((long) g * GROUP + c) * Bfloat16.BYTES, LogFmt10.decode(code, lowest, step));
+            }
+        }
+    }
+
+    @Override
     void doReduce(final RowTable rows, final MemorySegment dst, final long dstOffset, final int hidden) {
         reduce(rows, dst, dstOffset, 0, hidden);
     }

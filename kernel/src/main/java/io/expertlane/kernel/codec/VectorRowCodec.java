@@ -3,6 +3,7 @@ package io.expertlane.kernel.codec;
 import static jdk.incubator.vector.VectorOperators.LSHL;
 import static jdk.incubator.vector.VectorOperators.LSHR;
 import static jdk.incubator.vector.VectorOperators.MAX;
+import static jdk.incubator.vector.VectorOperators.MIN;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -60,6 +61,29 @@ final class VectorRowCodec extends RowCodec {
     private static final IntVector FP8_FLOAT_MAGNITUDE = ints(0x7f << FP8_SHIFT);
     private static final IntVector FP8_FIRST_NORMAL = ints(8 << FP8_SHIFT);
     private static final IntVector FP8_BIAS_DIFFERENCE = ints(Float8E4M3.BIAS_DIFFERENCE << FP8_SHIFT);
+    private static final ShortVector SHORT_MIN_NORMAL = ShortVector.broadcast(SHORTS, (short) LogFmt10.MIN_NORMAL_BITS);
+    private static final IntVector MIN_NORMAL = ints(LogFmt10.MIN_NORMAL_BITS << 16);
+    private static final IntVector MANTISSA = ints(0x007f_ffff);
+    private static final IntVector ONE_BITS = ints(0x3f80_0000);
+    private static final IntVector EXPONENT_BIAS = ints(127);
+    private static final IntVector LOW_BYTE = ints(0xff);
+    private static final IntVector LOW_TWO_BITS = ints(3);
+    private static final IntVector LOGFMT_SIGN = ints(LogFmt10.SIGN);
+    private static final IntVector MAX_LEVEL = ints(LogFmt10.MAX_LEVEL);
+    private static final IntVector INTEGER_ROUNDER_BITS = ints(LogFmt10.INTEGER_ROUNDER_BITS);
+    private static final FloatVector INTEGER_ROUNDER = floats(LogFmt10.INTEGER_ROUNDER);
+    private static final FloatVector MIN_EXPONENT = floats(LogFmt10.MIN_EXPONENT);
+    private static final FloatVector ONE_FLOAT = floats(1f);
+    private static final FloatVector L0 = floats(LogFmt10.L0);
+    private static final FloatVector L1 = floats(LogFmt10.L1);
+    private static final FloatVector L2 = floats(LogFmt10.L2);
+    private static final FloatVector L3 = floats(LogFmt10.L3);
+    private static final FloatVector L4 = floats(LogFmt10.L4);
+    private static final FloatVector L5 = floats(LogFmt10.L5);
+    private static final FloatVector E0 = floats(LogFmt10.E0);
+    private static final FloatVector E1 = floats(LogFmt10.E1);
+    private static final FloatVector E2 = floats(LogFmt10.E2);
+    private static final FloatVector E3 = floats(LogFmt10.E3);
 
     private VectorRowCodec() {
     }
@@ -70,6 +94,10 @@ final class VectorRowCodec extends RowCodec {
 
     private static IntVector ints(final int value) {
         return IntVector.broadcast(INTS, value);
+    }
+
+    private static FloatVector floats(final float value) {
+        return FloatVector.broadcast(FLOATS, value);
     }
 
     static boolean isSupported() {
@@ -90,9 +118,7 @@ final class VectorRowCodec extends RowCodec {
     void doBfloat16ToFloat(final MemorySegment src, final long srcOffset, final MemorySegment dst, final long dstOffset, final int hidden) {
         final int end = hidden - hidden % LANES;
         for (int c = 0; c < end; c += LANES) {
-            widen(ShortVector.fromMemorySegment(HALF_SHORTS, src, srcOffset + 2L * c, ORDER))
-                    .lanewise(LSHL, 16)
-                    .intoMemorySegment(dst, dstOffset + 4L * c, ORDER);
+            loadShorts(src, srcOffset + 2L * c).lanewise(LSHL, 16).intoMemorySegment(dst, dstOffset + 4L * c, ORDER);
         }
         ScalarRowCodec.bfloat16ToFloat(src, srcOffset, dst, dstOffset, end, hidden);
     }
@@ -184,7 +210,7 @@ final class VectorRowCodec extends RowCodec {
             final MemorySegment values, final long valuesOffset, final float scale, final MemorySegment dst, final long dstOffset) {
         final FloatVector factors = FloatVector.broadcast(FLOATS, scale);
         for (int c = 0; c < GROUP; c += CHANNELS) {
-            final IntVector codes = widen(ShortVector.fromMemorySegment(HALF_SHORTS, values, valuesOffset + c, ORDER));
+            final IntVector codes = loadShorts(values, valuesOffset + c);
             final FloatVector even = decodeFp8(codes.lanewise(LSHL, 24)).mul(factors);
             final FloatVector odd = decodeFp8(codes.lanewise(LSHL, 16)).mul(factors);
             pack(even, odd).intoMemorySegment(dst, dstOffset + 2L * c, ORDER);
@@ -202,6 +228,144 @@ final class VectorRowCodec extends RowCodec {
                 .blend(NAN_BITS, magnitude.eq(FP8_FLOAT_MAGNITUDE))
                 .or(sign)
                 .reinterpretAsFloats();
+    }
+
+    @Override
+    void doEncodeLogFmt10(final MemorySegment src, final long srcOffset, final MemorySegment dst, final long dstOffset, final int hidden) {
+        final int groups = hidden / GROUP;
+        for (int g = 0; g < groups; g++) {
+            encodeLogFmt10Group(
+                    src, srcOffset + (long) g * GROUP * Bfloat16.BYTES,
+                    dst, dstOffset + LogFmt10.metadataOffset(g), dstOffset + LogFmt10.codesOffset(g, groups));
+        }
+    }
+
+    private static void encodeLogFmt10Group(
+            final MemorySegment src, final long srcOffset, final MemorySegment dst, final long metadataOffset, final long codesOffset) {
+        final int amax = amaxBits(src, srcOffset);
+        if (amax >= Bfloat16.INFINITY_BITS || amax < LogFmt10.MIN_NORMAL_BITS) {
+            ScalarRowCodec.encodeLogFmt10Group(src, srcOffset, dst, metadataOffset, codesOffset);
+            return;
+        }
+        final short amin = (short) aminBits(src, srcOffset);
+        dst.set(ScalarRowCodec.BF16, metadataOffset, (short) amax);
+        dst.set(ScalarRowCodec.BF16, metadataOffset + 2, amin);
+        final float lowest = LogFmt10.lowest((short) amax, amin);
+        final float step = LogFmt10.step((short) amax, lowest);
+        ScalarRowCodec.clearGroup(dst, codesOffset);
+        encodeHalfGroup(src, srcOffset, dst, codesOffset, lowest, step, 16, 0);
+        encodeHalfGroup(src, srcOffset, dst, codesOffset, lowest, step, 0, 8);
+    }
+
+    /** BF16 bits of the smallest normal magnitude of a finite group that has one. */
+    private static int aminBits(final MemorySegment src, final long srcOffset) {
+        ShortVector min = ShortVector.broadcast(SHORTS, Short.MAX_VALUE);
+        for (int c = 0; c < GROUP; c += CHANNELS) {
+            final ShortVector magnitude = ShortVector.fromMemorySegment(SHORTS, src, srcOffset + 2L * c, ORDER).and(SHORT_ABS_MASK);
+            min = min.min(magnitude.blend(SHORT_ABS_MASK, magnitude.lt(SHORT_MIN_NORMAL)));
+        }
+        final IntVector pairs = min.reinterpretAsInts();
+        return pairs.and(LOW_HALF).min(pairs.lanewise(LSHR, 16)).reduceLanes(MIN);
+    }
+
+    /** Adds the even ({@code inShift=16, outShift=0}) or odd (0, 8) channels' codes to a cleared group. */
+    private static void encodeHalfGroup(
+            final MemorySegment src, final long srcOffset, final MemorySegment dst, final long codesOffset,
+            final float lowest, final float step, final int inShift, final int outShift) {
+        final FloatVector origin = FloatVector.broadcast(FLOATS, lowest);
+        final FloatVector inverse = FloatVector.broadcast(FLOATS, LogFmt10.inverseStep(step));
+        final FloatVector offset = FloatVector.broadcast(FLOATS, LogFmt10.levelOffset(step));
+        for (int j = 0; j < LogFmt10.HIGH_BITS_BYTES; j += CHANNELS) {
+            IntVector highs = IntVector.zero(INTS);
+            for (int quarter = 0; quarter < 4; quarter++) {
+                final int c = quarter * LogFmt10.HIGH_BITS_BYTES + j;
+                final IntVector x = load(src, srcOffset + 2L * c).lanewise(LSHL, inShift).and(HIGH_HALF);
+                final IntVector codes = encodeLogFmt10(x, origin, inverse, offset);
+                highs = highs.or(codes.lanewise(LSHR, 8).lanewise(LSHL, 2 * quarter));
+                orShorts(codes.and(LOW_BYTE).lanewise(LSHL, outShift), dst, codesOffset + c);
+            }
+            orShorts(highs.lanewise(LSHL, outShift), dst, codesOffset + LogFmt10.HIGH_BITS_OFFSET + j);
+        }
+    }
+
+    private static void orShorts(final IntVector lanes, final MemorySegment dst, final long offset) {
+        narrow(lanes).or(ShortVector.fromMemorySegment(HALF_SHORTS, dst, offset, ORDER)).intoMemorySegment(dst, offset, ORDER);
+    }
+
+    /** {@link LogFmt10#encode} of finite BF16 values in the high half of each lane. */
+    private static IntVector encodeLogFmt10(
+            final IntVector x, final FloatVector lowest, final FloatVector inverseStep, final FloatVector levelOffset) {
+        final IntVector magnitude = x.and(ABS_MASK);
+        final FloatVector u = magnitude.and(MANTISSA).or(ONE_BITS).reinterpretAsFloats().sub(ONE_FLOAT);
+        final FloatVector q = L5.fma(u, L4).fma(u, L3).fma(u, L2).fma(u, L1).fma(u, L0);
+        final FloatVector exponent = (FloatVector) magnitude.lanewise(LSHR, 23).sub(EXPONENT_BIAS).convert(VectorOperators.I2F, 0);
+        final FloatVector position = q.fma(u, exponent).sub(lowest).fma(inverseStep, levelOffset);
+        final IntVector level = position.add(INTEGER_ROUNDER).reinterpretAsInts().sub(INTEGER_ROUNDER_BITS).max(ONE).min(MAX_LEVEL);
+        final IntVector code = level.or(x.lanewise(LSHR, 22).and(LOGFMT_SIGN));
+        return code.blend(0, magnitude.lt(MIN_NORMAL));
+    }
+
+    @Override
+    void doDecodeLogFmt10(final MemorySegment src, final long srcOffset, final MemorySegment dst, final long dstOffset, final int hidden) {
+        final int groups = hidden / GROUP;
+        for (int g = 0; g < groups; g++) {
+            final short amax = src.get(ScalarRowCodec.BF16, srcOffset + LogFmt10.metadataOffset(g));
+            final short amin = src.get(ScalarRowCodec.BF16, srcOffset + LogFmt10.metadataOffset(g) + 2);
+            final float lowest = LogFmt10.lowest(amax, amin);
+            final float step = LogFmt10.step(amax, lowest);
+            final long codesOffset = srcOffset + LogFmt10.codesOffset(g, groups);
+            final long rowOffset = dstOffset + (long) g * GROUP * Bfloat16.BYTES;
+            decodeEvenChannels(src, codesOffset, dst, rowOffset, lowest, step);
+            decodeOddChannels(src, codesOffset, dst, rowOffset, lowest, step);
+        }
+    }
+
+    private static void decodeEvenChannels(
+            final MemorySegment src, final long codesOffset, final MemorySegment dst, final long dstOffset,
+            final float lowest, final float step) {
+        final FloatVector origin = FloatVector.broadcast(FLOATS, lowest);
+        final FloatVector steps = FloatVector.broadcast(FLOATS, step);
+        for (int j = 0; j < LogFmt10.HIGH_BITS_BYTES; j += CHANNELS) {
+            final IntVector highs = loadShorts(src, codesOffset + LogFmt10.HIGH_BITS_OFFSET + j).and(LOW_BYTE);
+            for (int quarter = 0; quarter < 4; quarter++) {
+                final int c = quarter * LogFmt10.HIGH_BITS_BYTES + j;
+                final IntVector low = loadShorts(src, codesOffset + c).and(LOW_BYTE);
+                final IntVector codes = highs.lanewise(LSHR, 2 * quarter).and(LOW_TWO_BITS).lanewise(LSHL, 8).or(low);
+                decodeLogFmt10(codes, origin, steps).lanewise(LSHR, 16).intoMemorySegment(dst, dstOffset + 2L * c, ORDER);
+            }
+        }
+    }
+
+    /** Completes what {@link #decodeEvenChannels} left: the high halves of the lanes, which it cleared. */
+    private static void decodeOddChannels(
+            final MemorySegment src, final long codesOffset, final MemorySegment dst, final long dstOffset,
+            final float lowest, final float step) {
+        final FloatVector origin = FloatVector.broadcast(FLOATS, lowest);
+        final FloatVector steps = FloatVector.broadcast(FLOATS, step);
+        for (int j = 0; j < LogFmt10.HIGH_BITS_BYTES; j += CHANNELS) {
+            final IntVector highs = loadShorts(src, codesOffset + LogFmt10.HIGH_BITS_OFFSET + j).lanewise(LSHR, 8);
+            for (int quarter = 0; quarter < 4; quarter++) {
+                final int c = quarter * LogFmt10.HIGH_BITS_BYTES + j;
+                final IntVector low = loadShorts(src, codesOffset + c).lanewise(LSHR, 8);
+                final IntVector codes = highs.lanewise(LSHR, 2 * quarter).and(LOW_TWO_BITS).lanewise(LSHL, 8).or(low);
+                final IntVector even = load(dst, dstOffset + 2L * c);
+                decodeLogFmt10(codes, origin, steps).and(HIGH_HALF).or(even).intoMemorySegment(dst, dstOffset + 2L * c, ORDER);
+            }
+        }
+    }
+
+    /** {@link LogFmt10#decode} in the high half of each lane; the low half is undefined. */
+    private static IntVector decodeLogFmt10(final IntVector codes, final FloatVector lowest, final FloatVector step) {
+        final IntVector level = codes.and(MAX_LEVEL);
+        final FloatVector y = ((FloatVector) level.sub(ONE).convert(VectorOperators.I2F, 0)).fma(step, lowest).max(MIN_EXPONENT);
+        final FloatVector rounded = y.add(INTEGER_ROUNDER);
+        final FloatVector r = y.sub(rounded.sub(INTEGER_ROUNDER));
+        final FloatVector p = E3.fma(r, E2).fma(r, E1).fma(r, E0).fma(r, ONE_FLOAT);
+        final IntVector bits = rounded.reinterpretAsInts().sub(INTEGER_ROUNDER_BITS).lanewise(LSHL, 23).add(p.reinterpretAsInts());
+        return bits.add(bits.lanewise(LSHR, 16).and(ONE)).add(HALF_ULP_BELOW)
+                .or(codes.lanewise(LSHR, 9).lanewise(LSHL, 31))
+                .blend(0, level.eq(0))
+                .blend(NAN_BITS, codes.eq(LOGFMT_SIGN));
     }
 
     @Override
@@ -323,6 +487,10 @@ final class VectorRowCodec extends RowCodec {
 
     private static IntVector load(final MemorySegment segment, final long offset) {
         return IntVector.fromMemorySegment(INTS, segment, offset, ORDER);
+    }
+
+    private static IntVector loadShorts(final MemorySegment segment, final long offset) {
+        return widen(ShortVector.fromMemorySegment(HALF_SHORTS, segment, offset, ORDER));
     }
 
     private static FloatVector even(final IntVector pairs) {

@@ -39,7 +39,7 @@ final class TwinComparison {
             final TwinComparison comparison = new TwinComparison(arena, 11);
             comparison.everyBfloat16();
             comparison.everyFloat8();
-            comparison.randomShapes(300_000);
+            comparison.randomShapes(150_000);
         }
         System.out.println("equal");
     }
@@ -61,6 +61,7 @@ final class TwinComparison {
             }
             quantize(0, 0, hidden, false);
             quantize(0, 0, hidden, true);
+            logFmt10(0, 0, hidden);
         }
     }
 
@@ -91,6 +92,7 @@ final class TwinComparison {
             fill(extra, 4L * hidden);
             quantize(srcOffset, dstOffset, groupsHidden, random.nextBoolean());
             dequantize(srcOffset, dstOffset, groupsHidden);
+            logFmt10(srcOffset, dstOffset, groupsHidden);
             reduce(random.nextInt(MAX_ROWS), dstOffset, 1 + random.nextInt(random.nextInt(8) == 0 ? MAX_HIDDEN : 1_000));
             elements += hidden;
         }
@@ -103,6 +105,7 @@ final class TwinComparison {
             floatToBfloat16(0, 0, MAX_HIDDEN);
             quantize(0, 0, MAX_HIDDEN, (done & 1L << 14) == 0);
             scale(0, 0, MAX_HIDDEN, 1.1f);
+            logFmt10(0, 0, MAX_HIDDEN);
         }
     }
 
@@ -134,6 +137,17 @@ final class TwinComparison {
         scalar.dequantizeFp8(source, srcOffset, extra, 0, expected, dstOffset, hidden);
         vector.dequantizeFp8(source, srcOffset, extra, 0, actual, dstOffset, hidden);
         compare("dequantizeFp8", dstOffset, hidden, 2L * hidden);
+    }
+
+    /** Encodes, compares, decodes what was encoded, compares. */
+    private void logFmt10(final long srcOffset, final long dstOffset, final int hidden) {
+        scalar.encodeLogFmt10(source, srcOffset, expected, dstOffset, hidden);
+        vector.encodeLogFmt10(source, srcOffset, actual, dstOffset, hidden);
+        compare("encodeLogFmt10", dstOffset, hidden, LogFmt10.rowBytes(hidden));
+        MemorySegment.copy(expected, dstOffset, extra, 0, LogFmt10.rowBytes(hidden));
+        scalar.decodeLogFmt10(extra, 0, expected, dstOffset, hidden);
+        vector.decodeLogFmt10(extra, 0, actual, dstOffset, hidden);
+        compare("decodeLogFmt10", dstOffset, hidden, 2L * hidden);
     }
 
     private void reduce(final int count, final long dstOffset, final int hidden) {
