@@ -112,7 +112,7 @@ public final class ExchangeCase {
         }
     }
 
-    /** The row that combine must give for a token, as BF16 bits, summed in fp32 in top-k order. */
+    /** The row that combine must give for a token, as BF16 bits, summed in fp32 in top-k order, fused, as the codec does. */
     public short[] expected(final int rank, final int token) {
         return expected(rank, token, expertRank -> false);
     }
