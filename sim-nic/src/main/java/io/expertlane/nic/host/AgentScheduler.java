@@ -61,6 +61,7 @@ public final class AgentScheduler {
 
     private int running = NOBODY;
     private long wakeCount;
+    private WorkTracer tracer;
 
     /** Makes a scheduler and puts it in charge of the transport's doorbells. */
     public AgentScheduler(final SimulatedTransport transport) {
@@ -176,6 +177,11 @@ public final class AgentScheduler {
         return stagePicos[agent * STAGES + stage.ordinal()];
     }
 
+    /** Lets {@code watcher} watch from now on, in place of the one before; null for none. */
+    public void trace(final WorkTracer watcher) {
+        tracer = watcher;
+    }
+
     /** Calls of agents so far. */
     public long wakeCount() {
         return wakeCount;
@@ -187,8 +193,12 @@ public final class AgentScheduler {
     }
 
     private void spend(final Stage stage, final long picos) {
-        clockPicos[running] += picos;
+        final long start = clockPicos[running];
+        clockPicos[running] = start + picos;
         stagePicos[running * STAGES + stage.ordinal()] += picos;
+        if (tracer != null) {
+            tracer.worked(start, start + picos, ranks[running], running, stage);
+        }
     }
 
     private void checkRunning() {
