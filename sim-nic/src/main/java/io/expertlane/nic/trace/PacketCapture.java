@@ -22,9 +22,10 @@ import java.util.PriorityQueue;
  * Writes what is on the wires of a simulated run as a packet capture: libpcap format, nanosecond time stamps, Ethernet frames with RoCEv2 packets
  * (see {@code RoceFrame}). Each packet appears once, in order of the time at which its sender begins to send it.
  *
- * <p>Payload: the bytes of the sender's heap at the time of sending as far as they are resident, zeros behind. Virtual addresses are heap offsets. Packet
- * sequence numbers begin at 0 and count MTU packets; the last packet of each message asks for an acknowledgement. The answer to an atomic is an
- * atomic acknowledgement, 8 bytes longer than the model's acknowledgements. A message that is simulated as one is cut into packets here.
+ * <p>Payload: the bytes of the sender's heap at the time of sending as far as they are resident, zeros behind. Virtual addresses are heap
+ * offsets; remote keys are the peer's rank plus 1, because the heap's own differ from run to run. Packet sequence numbers begin at 0 and count MTU
+ * packets; the last packet of each message asks for an acknowledgement. The answer to an atomic is an atomic acknowledgement, 8 bytes longer
+ * than the model's acknowledgements. A message that is simulated as one is cut into packets here.
  *
  * <p>Elements posted before the capture was attached do not appear.
  *
@@ -160,7 +161,7 @@ public final class PacketCapture implements NicTracer, AutoCloseable {
         frame.begin(transport.address(binding.rank()), transport.address(binding.peerRank()), binding.sourcePort(), type, binding.peerNumber(),
             connection.firstPsn(index) + offset / mtuBytes, last);
         final long remoteOffset = WorkQueueElement.remoteOffset(queue, at);
-        final int remoteKey = WorkQueueElement.remoteKey(queue, at);
+        final int remoteKey = binding.peerRank() + 1;
         if (opcode == WorkQueueElement.ATOMIC_ADD) {
             frame.atomicHeader(remoteOffset, remoteKey, WorkQueueElement.operand(queue, at));
         } else {

@@ -165,7 +165,7 @@ class PacketCaptureTest {
         assertThat(packets).extracting(Packet::opcode).containsExactlyInAnyOrder(0x06, 0x08, 0x14, 0x11, 0x12);
         final byte[] first = packets.get(0).frame;
         final byte[] last = packets.get(1).frame;
-        assertThat(HexFormat.of().formatHex(first, 54, 70)).isEqualTo("0000000000000009" + String.format("%08x", 1) + "000007d0");
+        assertThat(HexFormat.of().formatHex(first, 54, 70)).isEqualTo("0000000000000009" + String.format("%08x", 2) + "000007d0");
         for (int i = 0; i < 2000; i++) {
             final byte expected = i < 1100 ? (byte) (i + 7 | 1) : 0;
             assertThat(i < MTU ? first[70 + i] : last[54 + i - MTU]).as("byte %s", i).isEqualTo(expected);
