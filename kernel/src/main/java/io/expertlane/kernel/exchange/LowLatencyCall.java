@@ -20,7 +20,8 @@ import java.util.function.LongSupplier;
  * <li>{@link LowLatencyExchange#dispatch} begins sending; {@link #isSent()} tells that the tokens have been read.
  * <li>{@link #receive()} begins receiving; {@link #isReceived()} tells that all rows are there.
  * <li>The caller reads received rows and writes output rows, where {@link #rowOffset} and {@link #outputOffset} say.
- * <li>{@link #combine()} begins sending outputs back; they must not change until the call is over everywhere.
+ * <li>{@link #combine()} begins sending outputs back; they must not change until the call is over everywhere. With LogFMT-10 the received
+ * rows are overwritten from here on.
  * <li>{@link #reduce} begins the weighted sum of what comes back; {@link #isOver()} tells that it is complete.
  * </ol>
  * {@link #release()} takes the place of the last two where nothing is to be combined. Between the halves nothing needs to be driven,
@@ -73,6 +74,8 @@ public final class LowLatencyCall {
     private final int perExpert;
     private final int rowBytes;
     private final int messageBytes;
+    private final int returnBytes;
+    private final boolean isEncoded;
     private final MessageSplit dispatchSplit;
     private final MessageSplit combineSplit;
 
@@ -105,6 +108,7 @@ public final class LowLatencyCall {
     private int slot;
     private int signal;
     private int element;
+    private boolean encoded;
 
     LowLatencyCall(final LowLatencyExchange exchange, final int buffer, final SymmetricHeap heap, final ExpertQueuePairs queuePairs, final PeerWatch watch,
                    final StageTimes stageTimes, final WorkMeter meter, final LongSupplier nanoClock) {
@@ -129,7 +133,9 @@ public final class LowLatencyCall {
         this.messageBytes = LowLatencyExchange.messageBytes(config);
         this.dispatchSplit = new MessageSplit(
             messageBytes, isMoved() ? messageBytes : LowLatencyBuffers.HEADER_BYTES, perExpert, config.segmentBytes());
-        this.combineSplit = new MessageSplit(rowBytes, isMoved() ? rowBytes : 0, perExpert, config.segmentBytes());
+        this.returnBytes = config.combineType().rowBytes(shape.hidden());
+        this.isEncoded = config.combineType() == CombineType.LOGFMT10;
+        this.combineSplit = new MessageSplit(returnBytes, isMoved() ? returnBytes : 0, perExpert, config.segmentBytes());
         this.sentCounts = new int[shape.experts()];
         this.slots = new int[shape.maxTokensPerRank() * topK];
         this.receivedCounts = new int[localExperts * ranks];
@@ -233,6 +239,7 @@ public final class LowLatencyCall {
         slot = 0;
         signal = 0;
         element = 0;
+        encoded = false;
         stuck = false;
         state = State.RETURNING;
     }
@@ -577,8 +584,30 @@ public final class LowLatencyCall {
 
     private boolean sendRow(final int localExpert, final int source) {
         final int expert = rank * localExperts + localExpert;
+        final long output = outputOffset(localExpert, source, slot);
         final long target = buffers.combine(buffer, expert, sourceToken(localExpert, source, slot));
-        return sendMessage(source, localExpert, combineSplit, outputOffset(localExpert, source, slot), target);
+        if (!isEncoded || leftOut[source]) {
+            return sendMessage(source, localExpert, combineSplit, output, target);
+        }
+        if (queuePairs.isMapped(source)) {
+            encode(output, heap.region(source), target);
+            return true;
+        }
+        final long staged = rowOffset(localExpert, source, slot);
+        if (!encoded) {
+            encode(output, region, staged);
+            encoded = true;
+        }
+        final boolean sent = sendMessage(source, localExpert, combineSplit, staged, target);
+        encoded = !sent;
+        return sent;
+    }
+
+    private void encode(final long output, final MemorySegment target, final long targetOffset) {
+        if (isMoved()) {
+            CODEC.encodeLogFmt10(region, output, target, targetOffset, shape.hidden());
+        }
+        meter.charge(Stage.PACK, rowBytes + returnBytes);
     }
 
     private boolean sendFlag(final int localExpert, final int source) {
@@ -632,7 +661,7 @@ public final class LowLatencyCall {
             if (isMoved()) {
                 CODEC.reduce(rows, combined, (long) token * rowBytes, shape.hidden());
             }
-            meter.charge(Stage.REDUCE, (rows.count() + 1L) * rowBytes);
+            meter.charge(Stage.REDUCE, (rows.count() + 1L) * rowBytes + (isEncoded ? rows.count() * (rowBytes + returnBytes) : 0L));
         }
         if (token == count) {
             state = State.OVER;
@@ -643,7 +672,13 @@ public final class LowLatencyCall {
 
     private void addRow(final int expert, final int k) {
         final float weight = routing.weight(token, k);
-        if (config.combine() == CombineMethod.PUSH) {
+        if (isEncoded) {
+            final long decoded = buffers.decoded(rows.count());
+            if (isMoved()) {
+                CODEC.decodeLogFmt10(region, buffers.combine(buffer, expert, token), region, decoded, shape.hidden());
+            }
+            rows.add(region, decoded, weight);
+        } else if (config.combine() == CombineMethod.PUSH) {
             rows.add(region, buffers.combine(buffer, expert, token), weight);
         } else {
             final int peer = expert / localExperts;

@@ -1,6 +1,7 @@
 package io.expertlane.kernel.exchange;
 
 import io.expertlane.kernel.codec.Float8E4M3;
+import io.expertlane.kernel.codec.LogFmt10;
 import io.expertlane.kernel.moe.MoeShape;
 
 /**
@@ -18,13 +19,15 @@ import io.expertlane.kernel.moe.MoeShape;
  * @param combine             push or pull
  * @param payload             whether rows exist
  * @param rowsPerDutyCycle    token rows one {@code doWork()} handles at most, 1 or more
+ * @param combineType         format of output rows on their way back; LogFMT-10 needs {@code hidden} to be a multiple of 128, and push
  * @param timeoutNanos        after how long without an answer or a sign of life a peer is masked (see {@link LowLatencyExchange}), on the
  *                            exchange's clock; 1,000 (1 us) to 3.6e12 (one hour); 1e11 (100 s) by default, as in DeepEP. Must exceed the
  *                            longest time between two {@code doWork()} of a healthy rank, expert step included.
  */
 public record LowLatencyConfig(
     MoeShape shape, DispatchType dispatchType, boolean roundScales, int queuePairsPerExpert, int segmentBytes, int sendQueueDepth,
-    int doorbellBatch, CombineMethod combine, Payload payload, int rowsPerDutyCycle, long timeoutNanos) {
+    int doorbellBatch, CombineMethod combine, Payload payload, int rowsPerDutyCycle, CombineType combineType,
+    long timeoutNanos) {
 
     /** No message is cut. */
     public static final int NO_SEGMENTATION = Integer.MAX_VALUE;
@@ -44,6 +47,12 @@ public record LowLatencyConfig(
     public LowLatencyConfig {
         if (dispatchType == DispatchType.FP8 && shape.hidden() % Float8E4M3.CHANNELS_PER_SCALE != 0) {
             throw new IllegalArgumentException("hidden=" + shape.hidden() + ": a multiple of " + Float8E4M3.CHANNELS_PER_SCALE + " with FP8 dispatch");
+        }
+        if (combineType == CombineType.LOGFMT10 && shape.hidden() % LogFmt10.CHANNELS_PER_GROUP != 0) {
+            throw new IllegalArgumentException("hidden=" + shape.hidden() + ": a multiple of " + LogFmt10.CHANNELS_PER_GROUP + " with LogFMT-10 combine");
+        }
+        if (combineType == CombineType.LOGFMT10 && combine != CombineMethod.PUSH) {
+            throw new IllegalArgumentException("combine=" + combine + ": PUSH with LogFMT-10 combine");
         }
         requireRange("queuePairsPerExpert", queuePairsPerExpert, 1, MAX_QUEUE_PAIRS_PER_EXPERT);
         requireRange("segmentBytes", segmentBytes, MIN_SEGMENT_BYTES, NO_SEGMENTATION);
@@ -130,6 +139,13 @@ public record LowLatencyConfig(
         return values.config();
     }
 
+    /** This with another format of combine. */
+    public LowLatencyConfig withCombineType(final CombineType value) {
+        final Values values = new Values(this);
+        values.combineType = value;
+        return values.config();
+    }
+
     /** This with another time-out. */
     public LowLatencyConfig withTimeoutNanos(final long value) {
         final Values values = new Values(this);
@@ -149,6 +165,7 @@ public record LowLatencyConfig(
         private CombineMethod combine = CombineMethod.PUSH;
         private Payload payload = Payload.MOVED;
         private int rowsPerDutyCycle = 8;
+        private CombineType combineType = CombineType.BF16;
         private long timeoutNanos = DEFAULT_TIMEOUT_NANOS;
 
         Values(final MoeShape shape) {
@@ -166,12 +183,13 @@ public record LowLatencyConfig(
             combine = from.combine;
             payload = from.payload;
             rowsPerDutyCycle = from.rowsPerDutyCycle;
+            combineType = from.combineType;
             timeoutNanos = from.timeoutNanos;
         }
 
         LowLatencyConfig config() {
             return new LowLatencyConfig(shape, dispatchType, roundScales, queuePairsPerExpert, segmentBytes, sendQueueDepth, doorbellBatch, combine,
-                payload, rowsPerDutyCycle, timeoutNanos);
+                payload, rowsPerDutyCycle, combineType, timeoutNanos);
         }
     }
 }

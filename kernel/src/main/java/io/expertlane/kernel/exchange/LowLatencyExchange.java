@@ -112,9 +112,12 @@ public final class LowLatencyExchange implements AutoCloseable {
     }
 
     private static LowLatencyBuffers buffers(final LowLatencyConfig config) {
+        final MoeShape shape = config.shape();
         final boolean moved = config.payload() == Payload.MOVED;
-        return new LowLatencyBuffers(config.shape(), config.queuePairsPerExpert(), moved ? messageBytes(config) : LowLatencyBuffers.HEADER_BYTES,
-            moved ? config.shape().rowBytes() : 0, config.combine() == CombineMethod.PUSH);
+        final boolean encoded = config.combineType() != CombineType.BF16;
+        return new LowLatencyBuffers(shape, config.queuePairsPerExpert(), moved ? messageBytes(config) : LowLatencyBuffers.HEADER_BYTES,
+            moved ? shape.rowBytes() : 0, moved ? config.combineType().rowBytes(shape.hidden()) : 0, moved && encoded ? shape.topK() : 0,
+            config.combine() == CombineMethod.PUSH);
     }
 
     /** Bytes of one dispatch message on the wire: header, row, scales. */

@@ -5,7 +5,7 @@ import io.expertlane.kernel.memory.SymmetricHeap;
 import io.expertlane.kernel.moe.MoeShape;
 
 /**
- * Where everything of a low-latency exchange lies in every rank's heap region. All of it but the last two exists twice, for calls with
+ * Where everything of a low-latency exchange lies in every rank's heap region. All of it but the last three exists twice, for calls with
  * even and odd numbers.
  *
  * <pre>
@@ -13,14 +13,16 @@ import io.expertlane.kernel.moe.MoeShape;
  *  send            M            slot stride       the rank itself       [token]
  *  receive         L x R x M    slot stride       each source rank      [local expert][source rank][slot]
  *  output          L x R x M    row stride        the rank's experts    as receive
- *  combine         E x M        row stride        each expert's rank    [expert][token]            (push only)
+ *  combine         E x M        returned stride   each expert's rank    [expert][token]            (push only)
  *  counts          L x R x Q    8                 each source rank      [local expert][source rank][queue pair]
  *  flags           E x Q        8                 each expert's rank    [expert][queue pair]
  *  signs of life   R            8                 each peer             [peer]
  *  welcomes        R            8                 each peer             [peer]
+ *  decoded         D            row stride        the rank itself       [row]
  * </pre>
  *
- * <p>A slot holds a message: {@link #HEADER_BYTES} of header, then the row. Slots are a multiple of 64 bytes apart and begin 16 bytes
+ * <p>A slot holds a message: {@link #HEADER_BYTES} of header, then the row; in receive slots an encoded output row takes its place when the
+ * row is done with. Slots are a multiple of 64 bytes apart and begin 16 bytes
  * before a cache line, so that rows are aligned to cache lines.
  *
  * <p>Counts and flags are longs: the call number in the high half, the value in the low half. They need no clearing, and one that
@@ -38,7 +40,9 @@ public final class LowLatencyBuffers {
     private final int slotsPerSource;
     private final int queuePairs;
     private final long slotStride;
+    private final long receiveStride;
     private final long rowStride;
+    private final long returnStride;
     private final long[] send = new long[2];
     private final long[] receive = new long[2];
     private final long[] output = new long[2];
@@ -47,6 +51,7 @@ public final class LowLatencyBuffers {
     private final long[] flags = new long[2];
     private final long signsOfLife;
     private final long welcomes;
+    private final long decoded;
     private final long bytes;
 
     /**
@@ -55,26 +60,32 @@ public final class LowLatencyBuffers {
      * @param queuePairs   Q, queue pairs per expert
      * @param messageBytes bytes of a dispatch message that exist in memory, header included
      * @param rowBytes     bytes of an output row that exist in memory
+     * @param returnBytes  bytes of an output row as it is sent back that exist in memory
+     * @param decodedRows  D, rows decoded at a time, or 0 where output rows are sent as they are
      * @param push         whether outputs are pushed, which needs the combine buffer
      */
-    public LowLatencyBuffers(final MoeShape shape, final int queuePairs, final int messageBytes, final int rowBytes, final boolean push) {
+    public LowLatencyBuffers(final MoeShape shape, final int queuePairs, final int messageBytes, final int rowBytes,
+                             final int returnBytes, final int decodedRows, final boolean push) {
         this.ranks = shape.ranks();
         this.slotsPerSource = shape.maxTokensPerRank();
         this.queuePairs = queuePairs;
         this.slotStride = messageBytes == HEADER_BYTES ? HEADER_BYTES : roundUp(messageBytes);
+        this.receiveStride = decodedRows == 0 ? slotStride : Math.max(slotStride, roundUp(HEADER_BYTES + returnBytes));
         this.rowStride = roundUp(rowBytes);
+        this.returnStride = roundUp(returnBytes);
         final long rows = (long) shape.localExperts() * ranks * slotsPerSource;
         final HeapPlan plan = new HeapPlan();
         for (int buffer = 0; buffer < 2; buffer++) {
             send[buffer] = plan.reserve("send slots", LEAD_BYTES, slotsPerSource, slotStride);
-            receive[buffer] = plan.reserve("receive slots", LEAD_BYTES, rows, slotStride);
+            receive[buffer] = plan.reserve("receive slots", LEAD_BYTES, rows, receiveStride);
             output[buffer] = plan.reserve("output rows", 0, rows, rowStride);
-            combine[buffer] = plan.reserve("combine rows", 0, push ? (long) shape.experts() * slotsPerSource : 0, rowStride);
+            combine[buffer] = plan.reserve("combine rows", 0, push ? (long) shape.experts() * slotsPerSource : 0, returnStride);
             counts[buffer] = plan.reserve("counts", 0, (long) shape.localExperts() * ranks * queuePairs, Long.BYTES);
             flags[buffer] = plan.reserve("flags", 0, (long) shape.experts() * queuePairs, Long.BYTES);
         }
         signsOfLife = plan.reserve("signs of life", 0, ranks, Long.BYTES);
         welcomes = plan.reserve("welcomes", 0, ranks, Long.BYTES);
+        decoded = plan.reserve("decoded rows", 0, decodedRows, rowStride);
         this.bytes = plan.bytes();
     }
 
@@ -94,7 +105,7 @@ public final class LowLatencyBuffers {
 
     /** Offset of message {@code slot} from {@code sourceRank} for {@code localExpert}. */
     public long receive(final int buffer, final int localExpert, final int sourceRank, final int slot) {
-        return receive[buffer] + rowIndex(localExpert, sourceRank, slot) * slotStride;
+        return receive[buffer] + rowIndex(localExpert, sourceRank, slot) * receiveStride;
     }
 
     /** Offset of the expert's output row for that message. */
@@ -104,7 +115,7 @@ public final class LowLatencyBuffers {
 
     /** Offset at the token's rank of the row that {@code expert} gives for {@code token}. */
     public long combine(final int buffer, final int expert, final int token) {
-        return combine[buffer] + ((long) expert * slotsPerSource + token) * rowStride;
+        return combine[buffer] + ((long) expert * slotsPerSource + token) * returnStride;
     }
 
     /** Offset of the count of messages from {@code sourceRank} for {@code localExpert}, as told on one queue pair. */
@@ -125,6 +136,11 @@ public final class LowLatencyBuffers {
     /** Offset of the word by which {@code peer} lets this rank in again. */
     public long welcome(final int peer) {
         return welcomes + (long) peer * Long.BYTES;
+    }
+
+    /** Offset of a row decoded for a sum. */
+    public long decoded(final int row) {
+        return decoded + row * rowStride;
     }
 
     private long rowIndex(final int localExpert, final int sourceRank, final int slot) {

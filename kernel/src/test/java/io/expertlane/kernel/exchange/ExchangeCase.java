@@ -53,7 +53,8 @@ public final class ExchangeCase {
             .withDoorbellBatch(1 + random.nextInt(4))
             .withCombine(mapped && random.nextBoolean() ? CombineMethod.PULL : CombineMethod.PUSH)
             .withRowsPerDutyCycle(1 + random.nextInt(5));
-        return new ExchangeCase(seed, config, arena).fill(random);
+        final boolean encoded = hidden % 128 == 0 && config.combine() == CombineMethod.PUSH && random.nextBoolean();
+        return new ExchangeCase(seed, config.withCombineType(encoded ? CombineType.LOGFMT10 : CombineType.BF16), arena).fill(random);
     }
 
     /** Other tokens and routings of the same configuration. */
@@ -126,6 +127,11 @@ public final class ExchangeCase {
             final int expert = routings[rank].expert(token, k);
             if (expert != Routing.NONE && !leftOut.test(shape.rankOf(expert))) {
                 expertStep(expert, seen, 0, output, 0);
+                if (config.combineType() == CombineType.LOGFMT10) {
+                    final MemorySegment encoded = arena.allocate(config.combineType().rowBytes(sum.length));
+                    RowCodec.scalar().encodeLogFmt10(output, 0, encoded, 0, sum.length);
+                    RowCodec.scalar().decodeLogFmt10(encoded, 0, output, 0, sum.length);
+                }
                 for (int i = 0; i < sum.length; i++) {
                     sum[i] = Math.fma(routings[rank].weight(token, k), Bfloat16.toFloat(output.getAtIndex(JAVA_SHORT, i)), sum[i]);
                 }

@@ -201,6 +201,10 @@ class LowLatencyExchangeTest {
         assertThatThrownBy(() -> config.withDoorbellBatch(65)).isInstanceOf(IllegalArgumentException.class).hasMessage("doorbellBatch=65: 1 to 64");
         assertThatThrownBy(() -> config.withRowsPerDutyCycle(0)).isInstanceOf(IllegalArgumentException.class).hasMessageStartingWith("rowsPerDutyCycle=0: 1 to");
         assertThatThrownBy(() -> config.withTimeoutNanos(999)).isInstanceOf(IllegalArgumentException.class).hasMessage("timeoutNanos=999: 1000 to 3600000000000");
+        assertThatThrownBy(() -> config.withCombine(CombineMethod.PULL).withCombineType(CombineType.LOGFMT10)).isInstanceOf(IllegalArgumentException.class)
+            .hasMessage("combine=PULL: PUSH with LogFMT-10 combine");
+        assertThatThrownBy(() -> LowLatencyConfig.of(new MoeShape(1, 1, 2, 1, 136, 1)).withCombineType(CombineType.LOGFMT10))
+            .isInstanceOf(IllegalArgumentException.class).hasMessage("hidden=136: a multiple of 128 with LogFMT-10 combine");
         assertThatThrownBy(() -> config.withTimeoutNanos(3_600_000_000_001L)).isInstanceOf(IllegalArgumentException.class);
     }
 

@@ -35,7 +35,8 @@ class PlacementTest {
         final ExpertPlacement placement = ExpertPlacement.of(logical.experts(), table);
         final LowLatencyConfig config = LowLatencyConfig.of(new MoeShape(logical.ranks(), logical.ranksPerNode(), table.length, logical.topK(),
                 logical.hidden(), logical.maxTokensPerRank()))
-            .withDispatchType(input.config.dispatchType()).withRoundScales(input.config.roundScales()).withCombine(input.config.combine());
+            .withDispatchType(input.config.dispatchType()).withRoundScales(input.config.roundScales()).withCombine(input.config.combine())
+            .withCombineType(input.config.combineType());
         final LowLatencyCall[] calls = new LowLatencyCall[logical.ranks()];
         try (LowLatencyGroup group = new LowLatencyGroup(config, Mapping.ALL, System::nanoTime)) {
             for (int rank = 0; rank < calls.length; rank++) {
