@@ -123,6 +123,17 @@ public final class SymmetricHeap implements AutoCloseable {
         return offset;
     }
 
+    /** Takes over contents and keys of a heap of the same size: for transports that copy themselves. Commits all pages of both. */
+    public void copyFrom(final SymmetricHeap other) {
+        if (other.ranks() != ranks() || other.bytesPerRank != bytesPerRank) {
+            throw new IllegalArgumentException("ranks=" + other.ranks() + " bytesPerRank=" + other.bytesPerRank + ": " + ranks() + " and " + bytesPerRank);
+        }
+        for (int rank = 0; rank < regions.length; rank++) {
+            regions[rank].copyFrom(other.regions[rank]);
+            KEYS.setRelease(keys, rank, other.key(rank));
+        }
+    }
+
     @Override
     public void close() {
         arena.close();

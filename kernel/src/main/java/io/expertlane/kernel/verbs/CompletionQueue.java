@@ -129,6 +129,18 @@ public final class CompletionQueue {
         return depth;
     }
 
+    /** Takes over entries and positions of a queue of the same depth: for transports that copy themselves. */
+    public void copyFrom(final CompletionQueue other) {
+        if (other.depth != depth) {
+            throw new IllegalArgumentException("completionQueueDepth=" + other.depth + ": " + depth);
+        }
+        memory.asSlice(0, (long) depth * ENTRY_BYTES).copyFrom(other.memory.asSlice(0, (long) depth * ENTRY_BYTES));
+        reserved = other.reserved;
+        polled = other.polled;
+        produced = other.produced;
+        failures = other.failures;
+    }
+
     private long entryOffset(final long position) {
         return (position & (depth - 1)) * ENTRY_BYTES;
     }

@@ -220,6 +220,17 @@ public final class QueuePair {
         return depth;
     }
 
+    /** Takes over elements and positions of a queue pair of the same depth: for transports that copy themselves. */
+    public void copyFrom(final QueuePair other) {
+        if (other.depth != depth) {
+            throw new IllegalArgumentException("depth=" + other.depth + ": " + depth);
+        }
+        memory.asSlice(0, memoryBytes(depth)).copyFrom(other.memory.asSlice(0, memoryBytes(depth)));
+        posted = other.posted;
+        rung = other.rung;
+        retired = other.retired;
+    }
+
     void retireThrough(final int index) {
         retired += (index + 1) - (int) retired;
     }

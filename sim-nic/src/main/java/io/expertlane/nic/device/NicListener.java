@@ -1,19 +1,25 @@
 package io.expertlane.nic.device;
 
-import io.expertlane.kernel.verbs.QueuePair;
-
 /**
- * Told what the NICs do, at the virtual time at which they do it.
+ * Told what the NICs do to memory, at the virtual time at which they do it. Queue pairs are ids: see {@link SimulatedTransport#queuePair}.
  *
- * <p>Threading: called on the thread that runs the simulation, from inside an event. May ring doorbells and schedule events; must not
+ * <p>Threading: called on the thread that runs the simulation, from inside an event. May post, ring doorbells and schedule events; must not
  * run the simulation.
  */
 public interface NicListener {
-    /** The element {@code index} of {@code queuePair} has taken effect in the peer's memory. */
-    default void delivered(final long timePicos, final QueuePair queuePair, final int index) {
+    /**
+     * An element has taken effect in the peer's memory.
+     *
+     * @param opcode what it was, as in {@link io.expertlane.kernel.verbs.WorkQueueElement}
+     */
+    default void delivered(final long timePicos, final int queuePair, final int index, final int opcode, final int rank, final int peerRank) {
     }
 
-    /** A completion entry for {@code index} of {@code queuePair} has been written to its rank's completion queue. */
-    default void completed(final long timePicos, final QueuePair queuePair, final int index, final int status) {
+    /**
+     * A completion entry has been written to the completion queue of {@code rank}.
+     *
+     * @param status 0 or the reason of the failure
+     */
+    default void completed(final long timePicos, final int queuePair, final int index, final int status, final int rank) {
     }
 }

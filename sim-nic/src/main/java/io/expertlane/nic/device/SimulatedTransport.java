@@ -6,9 +6,9 @@ import io.expertlane.kernel.verbs.PortBinding;
 import io.expertlane.kernel.verbs.PortPolicy;
 import io.expertlane.kernel.verbs.QueuePair;
 import io.expertlane.kernel.verbs.Transport;
-import io.expertlane.kernel.verbs.WorkQueueElement;
 import io.expertlane.nic.fabric.Fabric;
 import io.expertlane.nic.profile.ClusterProfile;
+import io.expertlane.nic.profile.FaultProfile;
 import io.expertlane.nic.time.Simulation;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -22,13 +22,17 @@ import java.util.Arrays;
  *
  * <p>Threading: one thread at a time. No static state, no wall clock: transports live side by side and do not influence each other.
  *
+ * <p>For other simulators: {@link #connect}, post and ring, {@code simulation().nextEventTimePicos()}, {@code simulation().runUntil(t)},
+ * {@link #addListener} for what happens, {@link #counters()}, {@link #fork} to try something out, and
+ * {@code simulation().streamHash()} to compare runs.
+ *
  * <p>Ordering: that of a reliable connection; between queue pairs, whatever arbitration, port and path make of it.
  *
  * <p>A queue pair is bound to its port when it rings for the first time: by then its counterpart is to be connected, because the source
  * port may depend on both QP numbers (see {@link PortPolicy}).
  */
 public final class SimulatedTransport implements Transport, AutoCloseable {
-    private static final long SLAB_BYTES = 1 << 20;
+    private static final long SLAB_BYTES = 1 << 22;
 
     private final Arena arena = Arena.ofShared();
     private final SymmetricHeap heap;
@@ -38,30 +42,50 @@ public final class SimulatedTransport implements Transport, AutoCloseable {
     private final Nics nics;
     private final Fabric fabric;
     private final PortBinder binder;
+    private final PortPolicy ports;
+    private final int completionQueueDepth;
+    private final FaultProfile faults;
     /** By rank and QP number: id in the table of the NICs. */
     private final int[][] ids;
     private final int[] connected;
     /** By id. */
     private int[] ordinals = new int[64];
-    private DoorbellClock doorbellClock = (queuePair, elements, nowPicos) -> nowPicos;
+    private int[] sourcePorts = new int[64];
+    private Issuer issuer = this::issueNow;
 
     private MemorySegment slab = MemorySegment.NULL;
+    private MemorySegment tableSlab;
+    private int tableSlabId;
     private long slabUsed;
 
     /**
-     * Makes NICs for all ranks of a heap.
+     * Makes NICs for all ranks of a heap, on a network that loses nothing.
      *
      * @param ports                how queue pairs come by their ports
      * @param completionQueueDepth entries of each rank's completion queue, a power of two
      */
     public SimulatedTransport(final SymmetricHeap heap, final ClusterProfile profile, final PortPolicy ports, final int completionQueueDepth) {
+        this(heap, profile, ports, completionQueueDepth, null);
+    }
+
+    /**
+     * Makes NICs for all ranks of a heap.
+     *
+     * @param faults what goes wrong on the network; null for a lossless one, on which no packet is kept for sending again
+     * @throws IllegalArgumentException if there are to be faults and the profile moves whole messages
+     */
+    public SimulatedTransport(final SymmetricHeap heap, final ClusterProfile profile, final PortPolicy ports, final int completionQueueDepth,
+                              final FaultProfile faults) {
         this.heap = heap;
         this.profile = profile;
+        this.ports = ports;
+        this.completionQueueDepth = completionQueueDepth;
+        this.faults = faults;
         this.completionQueues = new CompletionQueue[heap.ranks()];
         for (int rank = 0; rank < completionQueues.length; rank++) {
             completionQueues[rank] = new CompletionQueue(completionQueueDepth, allocate((long) completionQueueDepth * CompletionQueue.ENTRY_BYTES));
         }
-        this.nics = new Nics(simulation, heap, completionQueues, profile.nic());
+        this.nics = new Nics(simulation, heap, completionQueues, profile.nic(), faults);
         this.fabric = new Fabric(profile.fabric(), profile.ranksPerNode());
         this.binder = new PortBinder(ports, profile);
         this.ids = new int[heap.ranks()][16];
@@ -81,8 +105,16 @@ public final class SimulatedTransport implements Transport, AutoCloseable {
     @Override
     public QueuePair connect(final int rank, final int peerRank, final int depth, final int lane) {
         final int number = connected[rank];
-        final QueuePair queuePair = new QueuePair(this, number, rank, peerRank, depth, lane, allocate(QueuePair.memoryBytes(depth)));
-        final int id = nics.table().add(queuePair);
+        final MemorySegment memory = allocate(QueuePair.memoryBytes(depth));
+        final QueuePair queuePair = new QueuePair(this, number, rank, peerRank, depth, lane, memory);
+        if (slab != tableSlab) {
+            tableSlab = slab;
+            tableSlabId = nics.table.addSlab(slab);
+        }
+        final int id = nics.table.add(queuePair, tableSlabId, memory.address() - slab.address());
+        if (nics.recovery != null) {
+            nics.recovery.add(id);
+        }
         connected[rank]++;
         if (number == ids[rank].length) {
             ids[rank] = Arrays.copyOf(ids[rank], 2 * number);
@@ -90,6 +122,7 @@ public final class SimulatedTransport implements Transport, AutoCloseable {
         ids[rank][number] = id;
         if (id == ordinals.length) {
             ordinals = Arrays.copyOf(ordinals, 2 * id);
+            sourcePorts = Arrays.copyOf(sourcePorts, 2 * id);
         }
         ordinals[id] = binder.add(queuePair);
         return queuePair;
@@ -103,44 +136,204 @@ public final class SimulatedTransport implements Transport, AutoCloseable {
 
     @Override
     public void doorbell(final QueuePair queuePair, final long first, final long end) {
-        final int id = ids[queuePair.rank()][queuePair.number()];
-        if (nics.table().ints[id * QueuePairTable.INTS + QueuePairTable.LOCAL_PORT] == QueuePairTable.NONE) {
+        final int id = id(queuePair);
+        if (nics.table.ints[id * QueuePairTable.INTS + QueuePairTable.LOCAL_PORT] == QueuePairTable.NONE) {
             bind(queuePair, id);
         }
-        final long nowPicos = simulation.nowPicos();
-        if (nics.tracer() == null) {
-            nics.ring(id, (int) end, doorbellClock.ringPicos(queuePair, (int) (end - first), nowPicos));
-        } else {
-            final long postedPicos = doorbellClock.hostPicos(nowPicos);
-            final long rungPicos = doorbellClock.ringPicos(queuePair, (int) (end - first), nowPicos);
-            tracePosted(postedPicos, rungPicos, id, queuePair, first, end);
-            nics.ring(id, (int) end, rungPicos);
+        for (long index = first; index < end; index++) {
+            nics.table.summarise(id, queuePair, (int) index, end - first == 1);
         }
-    }
-
-    private void tracePosted(final long postedPicos, final long rungPicos, final int id, final QueuePair queuePair, final long first, final long end) {
-        for (int index = (int) first; index != (int) end; index++) {
-            final long at = queuePair.elementOffset(index);
-            nics.tracer().posted(postedPicos, rungPicos, id, index, WorkQueueElement.opcode(queuePair.memory(), at),
-                WorkQueueElement.lengthBytes(queuePair.memory(), at));
-        }
+        issuer.rung(queuePair, id, (int) first, (int) end);
     }
 
     private void bind(final QueuePair queuePair, final int id) {
         final PortBinding binding = binder.bind(queuePair, ordinals[id]);
-        final int ports = profile.nic().ports();
-        final int rank = queuePair.rank();
-        final int peerRank = queuePair.peerRank();
-        nics.bind(id, rank * ports + binding.port(), peerRank * ports + binding.port(), binding.sourcePort(), fabric.latencyPicos(rank, peerRank));
-        if (nics.tracer() != null) {
-            nics.tracer().bound(simulation.nowPicos(), id, binding(id));
+        final int portsPerNic = profile.nic().ports();
+        final int[] ints = nics.table.ints;
+        ints[id * QueuePairTable.INTS + QueuePairTable.LOCAL_PORT] = queuePair.rank() * portsPerNic + binding.port();
+        ints[id * QueuePairTable.INTS + QueuePairTable.PEER_PORT] = queuePair.peerRank() * portsPerNic + binding.port();
+        nics.table.longs[id * QueuePairTable.LONGS + QueuePairTable.LATENCY] = fabric.latencyPicos(queuePair.rank(), queuePair.peerRank());
+        sourcePorts[id] = binding.sourcePort();
+        traceBound(id);
+    }
+
+    private void issueNow(final QueuePair queuePair, final int id, final int first, final int end) {
+        ring(id, first, end, simulation.nowPicos(), simulation.nowPicos());
+    }
+
+    /** Replaces the rule that doorbells leave the host at once. */
+    public void issuer(final Issuer replacement) {
+        issuer = replacement;
+    }
+
+    /**
+     * Called by an {@link Issuer}: the host posts the elements {@code first} (inclusive) to {@code end} (exclusive) and rings.
+     *
+     * @param postedPicos when it begins to post
+     * @param rungPicos   when the doorbell's store is done; not before the simulation's time
+     */
+    public void ring(final int id, final int first, final int end, final long postedPicos, final long rungPicos) {
+        if (nics.tracer != null) {
+            for (int index = first; index != end; index++) {
+                final int summary = nics.table.summary(id, index);
+                nics.tracer.posted(postedPicos, rungPicos, id, index, (byte) QueuePairTable.opcode(summary), QueuePairTable.lengthBytes(summary));
+            }
+        }
+        nics.sender.ring(id, end, rungPicos);
+    }
+
+    /** The dense id of a queue pair: 0, 1, 2 and so on in the order in which all ranks' queue pairs were connected. */
+    public int id(final QueuePair queuePair) {
+        return ids[queuePair.rank()][queuePair.number()];
+    }
+
+    /** The queue pair of an id. */
+    public QueuePair queuePair(final int id) {
+        if (id < 0 || id >= nics.table.count()) {
+            throw new IndexOutOfBoundsException("queue pair id=" + id + ": 0 to " + (nics.table.count() - 1));
+        }
+        return nics.table.queuePairs[id];
+    }
+
+    /** IPv4 address of a rank's NIC. */
+    public int address(final int rank) {
+        return binder.address(rank);
+    }
+
+    /** Number of queue pairs. */
+    public int queuePairCount() {
+        return nics.table.count();
+    }
+
+    /** Replaces the arbiter of the profile, before anything is rung. */
+    public void arbiter(final Arbiter arbiter) {
+        nics.sender.arbiter(arbiter);
+    }
+
+    /**
+     * Sets a queue pair's share of its port.
+     *
+     * @param weight   1 to 255, for {@code WEIGHTED}; 1 unless set
+     * @param priority 0 (first) to 7, for {@code STRICT_PRIORITY}; 0 unless set
+     */
+    public void share(final QueuePair queuePair, final int weight, final int priority) {
+        if (weight < 1 || weight > 255) {
+            throw new IllegalArgumentException("weight=" + weight + ": 1 to 255");
+        }
+        if (priority < 0 || priority >= RingArbiter.LEVELS) {
+            throw new IllegalArgumentException("priority=" + priority + ": 0 to " + (RingArbiter.LEVELS - 1));
+        }
+        nics.table.share(id(queuePair), weight, priority);
+    }
+
+    /**
+     * From now on a queue pair that is rung while none of its elements is under way goes to the port of its NIC with the fewest bytes to
+     * send, whatever the port policy said.
+     */
+    public void chooseLeastLoadedPorts() {
+        nics.sender.chooseLeastLoaded();
+    }
+
+    /** Lets {@code tracer} watch from now on, in place of the one before; null for none. It is told at once of all queue pairs that have a port. */
+    public void trace(final NicTracer tracer) {
+        nics.tracer = tracer;
+        for (int id = 0; id < nics.table.count(); id++) {
+            traceBound(id);
         }
     }
 
-    private QueuePairBinding binding(final int id) {
-        final QueuePair queuePair = nics.table().queuePairs[id];
-        return new QueuePairBinding(queuePair.rank(), queuePair.peerRank(), binder.number(queuePair), binder.peerNumber(queuePair, ordinals[id]),
-            queuePair.lane(), port(queuePair), (int) nics.table().longs[id * QueuePairTable.LONGS + QueuePairTable.SOURCE_PORT]);
+    private void traceBound(final int id) {
+        if (nics.tracer != null && nics.table.ints[id * QueuePairTable.INTS + QueuePairTable.LOCAL_PORT] != QueuePairTable.NONE) {
+            final QueuePair queuePair = nics.table.queuePairs[id];
+            nics.tracer.bound(simulation.nowPicos(), id, new QueuePairBinding(queuePair.rank(), queuePair.peerRank(), binder.number(queuePair),
+                binder.peerNumber(queuePair, ordinals[id]), queuePair.lane(), port(queuePair), sourcePorts[id]));
+        }
+    }
+
+    /**
+     * A port goes down: what it has to send waits, what is on the way to it is lost.
+     *
+     * @throws IllegalStateException on a network without faults, where nothing lost is sent again
+     */
+    public void portDown(final int rank, final int port) {
+        recovery();
+        nics.ports.down[portId(rank, port)] = true;
+    }
+
+    /** A port comes up again. */
+    public void portUp(final int rank, final int port) {
+        final int id = portId(rank, port);
+        nics.ports.down[id] = false;
+        nics.sender.kick(id, simulation.nowPicos());
+    }
+
+    /** All queue pairs that leave or reach {@code rank} through one of its ports use another from now on, at both ends. */
+    public void moveQueuePairs(final int rank, final int fromPort, final int toPort) {
+        final int from = portId(rank, fromPort);
+        portId(rank, toPort);
+        final int[] ints = nics.table.ints;
+        for (int id = 0; id < nics.table.count(); id++) {
+            final int row = id * QueuePairTable.INTS;
+            if (ints[row + QueuePairTable.LOCAL_PORT] == from || ints[row + QueuePairTable.PEER_PORT] == from) {
+                ints[row + QueuePairTable.LOCAL_PORT] += toPort - fromPort;
+                ints[row + QueuePairTable.PEER_PORT] += toPort - fromPort;
+                traceBound(id);
+            }
+        }
+        nics.sender.redistribute(from, simulation.nowPicos());
+    }
+
+    /** Whether a queue pair has run out of retries. */
+    public boolean isInError(final QueuePair queuePair) {
+        return nics.table.has(id(queuePair), QueuePairTable.ERROR);
+    }
+
+    /**
+     * Brings a queue pair in error back to work.
+     *
+     * @throws IllegalStateException if it is not in error
+     */
+    public void recover(final QueuePair queuePair) {
+        if (!isInError(queuePair)) {
+            throw new IllegalStateException("queuePair=" + id(queuePair) + " is not in error");
+        }
+        recovery().recover(id(queuePair));
+    }
+
+    private Recovery recovery() {
+        if (nics.recovery == null) {
+            throw new IllegalStateException("faults=null: the network loses nothing");
+        }
+        return nics.recovery;
+    }
+
+    private int portId(final int rank, final int port) {
+        if (port < 0 || port >= profile.nic().ports()) {
+            throw new IllegalArgumentException("port=" + port + ": 0 to " + (profile.nic().ports() - 1));
+        }
+        return rank * profile.nic().ports() + port;
+    }
+
+    /**
+     * Makes an independent copy of this transport in its present state, pending events included. Issuers, listeners and traces are not
+     * copied, nor handlers that others registered with the simulation: there must be none.
+     *
+     * @param copy a heap of the same size, which is overwritten with the present contents and keys
+     */
+    public SimulatedTransport fork(final SymmetricHeap copy) {
+        copy.copyFrom(heap);
+        final SimulatedTransport fork = new SimulatedTransport(copy, profile, ports, completionQueueDepth, faults);
+        for (int id = 0; id < nics.table.count(); id++) {
+            final QueuePair original = queuePair(id);
+            fork.connect(original.rank(), original.peerRank(), original.depth(), original.lane()).copyFrom(original);
+            fork.sourcePorts[id] = sourcePorts[id];
+        }
+        for (int rank = 0; rank < heap.ranks(); rank++) {
+            fork.completionQueues[rank].copyFrom(completionQueues[rank]);
+        }
+        fork.nics.copyFrom(nics);
+        fork.simulation.copyFrom(simulation);
+        return fork;
     }
 
     /** The clock that this transport's events run on; others may register their own handlers there. */
@@ -153,51 +346,28 @@ public final class SimulatedTransport implements Transport, AutoCloseable {
         return profile;
     }
 
-    /** Replaces the rule that doorbells leave the host at once. */
-    public void doorbellClock(final DoorbellClock clock) {
-        doorbellClock = clock;
-    }
-
     /** Adds one that is told of deliveries and completions; in the order in which they were added. */
     public void addListener(final NicListener listener) {
         nics.addListener(listener);
     }
 
-    /** Lets {@code tracer} watch from now on, in place of the one before; null for none. It is told at once of all queue pairs that have a port. */
-    public void trace(final NicTracer tracer) {
-        nics.tracer(tracer);
-        for (int id = 0; tracer != null && id < nics.table().count(); id++) {
-            if (nics.table().ints[id * QueuePairTable.INTS + QueuePairTable.LOCAL_PORT] != QueuePairTable.NONE) {
-                tracer.bound(simulation.nowPicos(), id, binding(id));
-            }
-        }
-    }
-
-    /** The queue pair of an id: they count up from 0 in the order of connection. */
-    public QueuePair queuePair(final int id) {
-        if (id < 0 || id >= nics.table().count()) {
-            throw new IndexOutOfBoundsException("queue pair id=" + id + ": 0 to " + (nics.table().count() - 1));
-        }
-        return nics.table().queuePairs[id];
-    }
-
-    /** IPv4 address of a rank's NIC. */
-    public int address(final int rank) {
-        return binder.address(rank);
-    }
-
     /** What a port of a rank's NIC has counted so far. */
     public long counter(final int rank, final int port, final NicCounter counter) {
-        return nics.counter(rank * profile.nic().ports() + port, counter);
+        return nics.ports.counter(portId(rank, port), counter);
     }
 
     /** What all NICs together have counted so far. */
     public long total(final NicCounter counter) {
         long total = 0;
-        for (int port = 0; port < heap.ranks() * profile.nic().ports(); port++) {
-            total += nics.counter(port, counter);
+        for (int port = 0; port < nics.ports.count(); port++) {
+            total += nics.ports.counter(port, counter);
         }
         return total;
+    }
+
+    /** All counters of all ports at this moment, by {@code rank * ports + port} and then by ordinal of {@link NicCounter}. */
+    public long[] counters() {
+        return nics.ports.snapshot();
     }
 
     /** Payload bytes that a port of a rank's NIC has sent so far. */
@@ -207,8 +377,7 @@ public final class SimulatedTransport implements Transport, AutoCloseable {
 
     /** The port that a queue pair is bound to, or -1 before its first doorbell. */
     public int port(final QueuePair queuePair) {
-        final int id = ids[queuePair.rank()][queuePair.number()];
-        final int port = nics.table().ints[id * QueuePairTable.INTS + QueuePairTable.LOCAL_PORT];
+        final int port = nics.table.ints[id(queuePair) * QueuePairTable.INTS + QueuePairTable.LOCAL_PORT];
         return port == QueuePairTable.NONE ? QueuePairTable.NONE : port % profile.nic().ports();
     }
 

@@ -4,7 +4,6 @@ import io.expertlane.kernel.exchange.Stage;
 import io.expertlane.kernel.exchange.WorkMeter;
 import io.expertlane.kernel.verbs.QueuePair;
 import io.expertlane.kernel.verbs.WorkQueueElement;
-import io.expertlane.nic.device.DoorbellClock;
 import io.expertlane.nic.device.NicListener;
 import io.expertlane.nic.device.SimulatedTransport;
 import io.expertlane.nic.profile.HostProfile;
@@ -76,7 +75,7 @@ public final class AgentScheduler {
         this.pollPicos = Math.round(host.pollNanos() * PICOS_PER_NANO);
         this.firstOfRank = new int[transport.heap().ranks()];
         Arrays.fill(firstOfRank, NOBODY);
-        transport.doorbellClock(new Doorbells());
+        transport.issuer(this::rung);
         transport.addListener(new Waker());
     }
 
@@ -207,6 +206,16 @@ public final class AgentScheduler {
         }
     }
 
+    private void rung(final QueuePair queuePair, final int id, final int first, final int end) {
+        if (running == NOBODY) {
+            transport.ring(id, first, end, simulation.nowPicos(), simulation.nowPicos());
+        } else {
+            final long postedPicos = clockPicos[running];
+            spend(Stage.SEND, (end - first) * postPicos + doorbellPicos);
+            transport.ring(id, first, end, postedPicos, clockPicos[running] + fencePicos);
+        }
+    }
+
     private void onWake(final long now, final long payload) {
         final int id = (int) payload;
         awake[id] = false;
@@ -245,7 +254,8 @@ public final class AgentScheduler {
     }
 
     private String describe() {
-        final StringBuilder text = new StringBuilder("deadlock at ").append(simulation.nowPicos() / 1000).append(" ns: no event is pending, and the run is not done");
+        final StringBuilder text = new StringBuilder("deadlock at ").append(simulation.nowPicos() / 1000)
+            .append(" ns: no event is pending, and the run is not done");
         for (int id = 0; id < agentCount; id++) {
             text.append(System.lineSeparator()).append("  rank ").append(ranks[id]).append(' ').append(agents[id].roleName())
                 .append(" sleeps since ").append(clockPicos[id] / 1000).append(" ns");
@@ -253,35 +263,18 @@ public final class AgentScheduler {
         return text.toString();
     }
 
-    /** Charges posting and doorbells to the running agent. */
-    private final class Doorbells implements DoorbellClock {
-        @Override
-        public long ringPicos(final QueuePair queuePair, final int elements, final long nowPicos) {
-            if (running == NOBODY) {
-                return nowPicos;
-            }
-            spend(Stage.SEND, elements * postPicos + doorbellPicos);
-            return clockPicos[running] + fencePicos;
-        }
-
-        @Override
-        public long hostPicos(final long nowPicos) {
-            return AgentScheduler.this.nowPicos();
-        }
-    }
-
     /** Wakes a rank's agents for what they may poll. */
     private final class Waker implements NicListener {
         @Override
-        public void delivered(final long timePicos, final QueuePair queuePair, final int index) {
-            if (WorkQueueElement.opcode(queuePair.memory(), queuePair.elementOffset(index)) != WorkQueueElement.WRITE) {
-                wake(queuePair.peerRank(), timePicos + pollPicos);
+        public void delivered(final long timePicos, final int queuePair, final int index, final int opcode, final int rank, final int peerRank) {
+            if (opcode != WorkQueueElement.WRITE) {
+                wake(peerRank, timePicos + pollPicos);
             }
         }
 
         @Override
-        public void completed(final long timePicos, final QueuePair queuePair, final int index, final int status) {
-            wake(queuePair.rank(), timePicos + pollPicos);
+        public void completed(final long timePicos, final int queuePair, final int index, final int status, final int rank) {
+            wake(rank, timePicos + pollPicos);
         }
     }
 }

@@ -29,8 +29,16 @@ import io.expertlane.kernel.verbs.FlowHashAlgorithm;
  *                                12.7 M/s with a 1 us fetch; other simulators use 8]
  * @param quantumBytes            payload a QP may send before the arbiter turns to the next, 1 to 2^28; at least one packet is sent, so that 1
  *                                means one; 4096 [assumed: one packet, as HPCC's and SimAI's ns-3]
+ * @param arbiter                 which queue pair is next on a port; ROUND_ROBIN [source paper 3.2.1]
+ * @param granularity             what the model moves in one event; PACKET
+ * @param blueFlame               whether a doorbell for a single element carries the element, which is then not fetched
  * @param receiveNanos            latency from last byte received to payload visible in memory, 0 to 10000; 500 [0.5 to 0.6 us a NIC, CX-6]
  * @param completionNanos         latency from acknowledgement received to completion entry visible, 0 to 10000; 250 [64 B one way over PCIe]
+ * @param atomicNanos             time an atomic occupies the receiving NIC's atomic unit, 0 to 10000; 100 [assumed; an atomic costs about three
+ *                                sends, Harmonic NSDI'24]
+ * @param pcie                    the link to the host
+ * @param contextCache            queue-pair contexts held in the NIC
+ * @param recovery                what is done about lost packets
  * @param portHash                flow hash that chooses a port; MURMUR3 [SimAI's NIC model; what a ConnectX uses is not public]
  */
 public record NicProfile(
@@ -48,17 +56,40 @@ public record NicProfile(
     double nicIntervalNanos,
     int prefetchDepth,
     int quantumBytes,
+    Arbitration arbiter,
+    Granularity granularity,
+    boolean blueFlame,
     double receiveNanos,
     double completionNanos,
+    double atomicNanos,
+    PcieProfile pcie,
+    ContextCacheProfile contextCache,
+    RecoveryProfile recovery,
     FlowHashAlgorithm portHash) {
+
+    /** Which queue pair of a port is served next. */
+    public enum Arbitration {
+        /** Each in turn, one quantum. */
+        ROUND_ROBIN,
+        /** Each in turn, its weight times the quantum. */
+        WEIGHTED,
+        /** Those of the highest priority in turn, one quantum; others only when none of them has anything to send. */
+        STRICT_PRIORITY
+    }
+
+    /** What the model moves in one event. */
+    public enum Granularity {
+        /** Every packet: messages of several queue pairs interleave on ports as the arbiter says. */
+        PACKET,
+        /** Whole messages, with the wire bytes of their packets: faster; a message holds its port until its end, and the quantum does nothing. */
+        MESSAGE
+    }
 
     /** Checks every field. */
     public NicProfile {
         Range.check("nic.ports", ports, 1, 8);
         Range.check("nic.portRateGbps", portRateGbps, 1, 3200);
-        if (mtuBytes < 256 || mtuBytes > 4096 || Integer.bitCount(mtuBytes) != 1) {
-            throw new IllegalArgumentException("nic.mtuBytes=" + mtuBytes + ": 256, 512, 1024, 2048 or 4096");
-        }
+        Range.checkPowerOfTwo("nic.mtuBytes", mtuBytes, 256, 4096);
         Range.check("nic.packetOverheadBytes", packetOverheadBytes, 0, 512);
         Range.check("nic.writeHeaderBytes", writeHeaderBytes, 0, 512);
         Range.check("nic.atomicHeaderBytes", atomicHeaderBytes, 0, 512);
@@ -72,6 +103,12 @@ public record NicProfile(
         Range.check("nic.quantumBytes", quantumBytes, 1, 1 << 28);
         Range.check("nic.receiveNanos", receiveNanos, 0, 10_000);
         Range.check("nic.completionNanos", completionNanos, 0, 10_000);
+        Range.check("nic.atomicNanos", atomicNanos, 0, 10_000);
+        Range.checkPresent("nic.arbiter", arbiter);
+        Range.checkPresent("nic.granularity", granularity);
+        Range.checkPresent("nic.pcie", pcie);
+        Range.checkPresent("nic.contextCache", contextCache);
+        Range.checkPresent("nic.recovery", recovery);
         Range.checkPresent("nic.portHash", portHash);
     }
 }

@@ -11,6 +11,12 @@ final class Range {
         }
     }
 
+    static void checkPowerOfTwo(final String field, final int value, final int min, final int max) {
+        if (value < min || value > max || Integer.bitCount(value) != 1) {
+            throw new IllegalArgumentException(field + "=" + value + ": a power of two, " + min + " to " + max);
+        }
+    }
+
     static <T> T checkPresent(final String field, final T value) {
         if (value == null) {
             throw new IllegalArgumentException(field + " is missing");

@@ -57,9 +57,8 @@ class SimulatedTransportTest {
             delivered = new int[queuePairs.size()];
             transport.addListener(new NicListener() {
                 @Override
-                public void delivered(final long timePicos, final QueuePair queuePair, final int index) {
-                    final int qp = queuePairs.indexOf(queuePair);
-                    if (index != delivered[qp]++) {
+                public void delivered(final long timePicos, final int queuePair, final int index, final int opcode, final int rank, final int peer) {
+                    if (index != delivered[queuePair]++) {
                         disorders++;
                     }
                 }

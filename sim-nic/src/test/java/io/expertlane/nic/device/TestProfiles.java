@@ -2,9 +2,11 @@ package io.expertlane.nic.device;
 
 import io.expertlane.kernel.verbs.FlowHashAlgorithm;
 import io.expertlane.nic.profile.ClusterProfile;
+import io.expertlane.nic.profile.ContextCacheProfile;
 import io.expertlane.nic.profile.FabricProfile;
-import io.expertlane.nic.profile.HostProfile;
 import io.expertlane.nic.profile.NicProfile;
+import io.expertlane.nic.profile.PcieProfile;
+import io.expertlane.nic.profile.RecoveryProfile;
 
 /** The default NIC with some fields changed: a mutable copy of the record. */
 public final class TestProfiles {
@@ -22,16 +24,24 @@ public final class TestProfiles {
     public int ranksPerLeaf = 256;
     public FabricProfile.Topology topology = FabricProfile.Topology.SINGLE_RAIL;
 
+    public NicProfile.Arbitration arbiter = BASE.nic().arbiter();
+    public NicProfile.Granularity granularity = BASE.nic().granularity();
+    public boolean blueFlame;
+    public double atomicNanos = BASE.nic().atomicNanos();
+    public PcieProfile pcie = BASE.nic().pcie();
+    public ContextCacheProfile contextCache = BASE.nic().contextCache();
+    public RecoveryProfile recovery = BASE.nic().recovery();
+
     public NicProfile nic() {
         final NicProfile base = BASE.nic();
         return new NicProfile(ports, portRateGbps, mtuBytes, base.packetOverheadBytes(), base.writeHeaderBytes(), base.atomicHeaderBytes(),
             base.ackBytes(), base.doorbellNanos(), fetchNanos, payloadReadNanos, queuePairIntervalNanos, nicIntervalNanos, prefetchDepth,
-            quantumBytes, base.receiveNanos(), base.completionNanos(), FlowHashAlgorithm.MURMUR3);
+            quantumBytes, arbiter, granularity, blueFlame, base.receiveNanos(), base.completionNanos(), atomicNanos, pcie, contextCache, recovery,
+            FlowHashAlgorithm.MURMUR3);
     }
 
     public ClusterProfile cluster() {
-        final HostProfile host = BASE.host();
-        return new ClusterProfile("test", 8, nic(), host, new FabricProfile(topology, ranksPerLeaf, BASE.fabric().switchNanos(), BASE.fabric().linkNanos()),
-            BASE.gpu());
+        return new ClusterProfile("test", 8, nic(), BASE.host(),
+            new FabricProfile(topology, ranksPerLeaf, BASE.fabric().switchNanos(), BASE.fabric().linkNanos()), BASE.gpu());
     }
 }

@@ -15,7 +15,8 @@ class ProfileTest {
     @Test
     void everyFieldIsChecked() throws ReflectiveOperationException {
         final ClusterProfile cluster = ClusterProfile.ofName("h20-cx7-dual");
-        for (final Record record : List.of(cluster.nic(), cluster.host(), cluster.fabric())) {
+        for (final Record record : List.of(cluster.nic(), cluster.nic().pcie(), cluster.nic().contextCache(), cluster.nic().recovery(),
+            cluster.host(), cluster.fabric())) {
             final RecordComponent[] components = record.getClass().getRecordComponents();
             final Object[] values = new Object[components.length];
             for (int i = 0; i < values.length; i++) {
@@ -40,7 +41,7 @@ class ProfileTest {
         if (type == double.class) {
             return List.of(-1.0, Double.NaN, Double.POSITIVE_INFINITY);
         }
-        return Arrays.asList((Object) null);
+        return type == boolean.class ? List.of() : Arrays.asList((Object) null);
     }
 
     private static void construct(final Class<?> type, final RecordComponent[] components, final Object[] values) throws Throwable {

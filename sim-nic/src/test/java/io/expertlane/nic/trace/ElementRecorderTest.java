@@ -22,13 +22,13 @@ class ElementRecorderTest {
             final Map<String, Long> completions = new HashMap<>();
             run.transport.addListener(new NicListener() {
                 @Override
-                public void delivered(final long timePicos, final QueuePair queuePair, final int index) {
-                    deliveries.put(name(queuePair, index), timePicos);
+                public void delivered(final long timePicos, final int queuePair, final int index, final int opcode, final int rank, final int peer) {
+                    deliveries.put(name(run.transport.queuePair(queuePair), index), timePicos);
                 }
 
                 @Override
-                public void completed(final long timePicos, final QueuePair queuePair, final int index, final int status) {
-                    completions.put(name(queuePair, index), timePicos);
+                public void completed(final long timePicos, final int queuePair, final int index, final int status, final int rank) {
+                    completions.put(name(run.transport.queuePair(queuePair), index), timePicos);
                 }
             });
             final NicProfile nic = run.transport.profile().nic();
