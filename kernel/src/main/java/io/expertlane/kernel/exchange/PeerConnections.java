@@ -29,7 +29,7 @@ final class PeerConnections {
         this.queuePairs = new QueuePairSet(transport, rank, config.sendQueueDepth(), config.doorbellBatch());
         this.control = new QueuePair[ranks];
         this.data = new QueuePair[ranks][config.channels()][];
-        for (int step = 1; step <= ranks; step++) {
+        for (int step = 1; step < ranks; step++) {
             final int peer = (rank + step) % ranks;
             final boolean direct = peer / rails.perNode() == rails.node() || peer % rails.perNode() == rails.local();
             if (direct && !transport.isMapped(rank, peer)) {

@@ -23,6 +23,8 @@ final class HighThroughputCase {
     final MemorySegment[] tokens;
     final MemorySegment[] biases;
     final Routing[] routings;
+    private final float[][][] seen;
+    private final float[][][][] outputs;
     private final Arena arena;
 
     HighThroughputCase(final long seed, final HighThroughputConfig config, final Mapping mapping, final Arena arena) {
@@ -34,6 +36,8 @@ final class HighThroughputCase {
         this.tokens = new MemorySegment[shape.ranks()];
         this.biases = new MemorySegment[shape.ranks()];
         this.routings = new Routing[shape.ranks()];
+        this.seen = new float[shape.ranks()][][];
+        this.outputs = new float[shape.ranks()][][][];
     }
 
     static HighThroughputCase random(final long seed, final Arena arena) {
@@ -45,8 +49,8 @@ final class HighThroughputCase {
         final int topK = 1 + random.nextInt(Math.min(16, ranks * localExperts + 2));
         final boolean fp8 = random.nextBoolean();
         final boolean wide = random.nextInt(40) == 0 && ranks <= 4;
-        final int hidden = wide ? 7168 : fp8 ? 128 * (1 + random.nextInt(3)) : 8 * (1 + random.nextInt(40));
-        final int maxTokens = 1 + random.nextInt(ranks > 16 ? 6 : ranks > 8 ? 12 : 40);
+        final int hidden = wide ? 7168 : fp8 ? 128 * (1 + random.nextInt(2)) : 8 * (1 + random.nextInt(24));
+        final int maxTokens = 1 + random.nextInt(ranks > 16 ? 5 : ranks > 8 ? 10 : 30);
         final Mapping[] mappings = Mapping.values();
         final Mapping mapping = mappings[random.nextInt(mappings.length)];
         final boolean nodeMapped = mapping == Mapping.ALL || mapping == Mapping.NODE && ranksPerNode > 1 || ranks == 1;
@@ -94,6 +98,14 @@ final class HighThroughputCase {
             weights.setAtIndex(JAVA_FLOAT, i, (float) random.nextDouble());
         }
         routings[rank] = new Routing(count, topK, shape.experts(), idx, weights);
+        seen[rank] = new float[count][];
+        outputs[rank] = new float[count][shape.ranks()][];
+        for (int token = 0; token < count; token++) {
+            seen[rank][token] = see(rank, token);
+            for (int target = 0; target < shape.ranks(); target++) {
+                outputs[rank][token][target] = goesTo(rank, token, target) ? runExperts(rank, token, target) : null;
+            }
+        }
     }
 
     private MemorySegment rows(final SplittableRandom random, final int count) {
@@ -116,6 +128,10 @@ final class HighThroughputCase {
 
     /** What an expert sees of a token: the row itself, or what FP8 leaves of it, by the scalar codec. */
     float[] seen(final int rank, final int token) {
+        return seen[rank][token];
+    }
+
+    private float[] see(final int rank, final int token) {
         final int hidden = shape.hidden();
         final long offset = (long) token * shape.rowBytes();
         MemorySegment row = tokens[rank].asSlice(offset, shape.rowBytes());
@@ -138,6 +154,10 @@ final class HighThroughputCase {
 
     /** The expert step of the cases at one rank: bf16 of the sum, over the selections of the rank, of weight x bf16(x * (1 + e / E)). */
     float[] output(final int rank, final int token, final int target) {
+        return outputs[rank][token][target];
+    }
+
+    private float[] runExperts(final int rank, final int token, final int target) {
         final float[] x = seen(rank, token);
         final float[] y = new float[x.length];
         for (int k = 0; k < shape.topK(); k++) {

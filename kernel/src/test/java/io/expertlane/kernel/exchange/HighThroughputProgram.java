@@ -31,6 +31,8 @@ final class HighThroughputProgram {
     private long rowHash;
     private int begun;
     private int ended;
+    private double products;
+    private double squares;
 
     HighThroughputProgram(final HighThroughputCase input, final HighThroughputExchange exchange, final int calls, final Arena arena) {
         this.input = input;
@@ -48,6 +50,11 @@ final class HighThroughputProgram {
 
     boolean isDone() {
         return ended == calls;
+    }
+
+    /** How far all combined rows are from sums that are cast once: 1 - 2 * sum(x y) / sum(x^2 + y^2), both plus 1. */
+    double difference() {
+        return 1 - 2 * products / squares;
     }
 
     int doWork() {
@@ -137,22 +144,21 @@ final class HighThroughputProgram {
     }
 
     private void checkHeader(final HighThroughputCall call, final int row, final int source, final int token, final int[] expertCounts) {
-        assertThat(call.sourceRank(row)).as("source rank of row %s, %s", row, input).isEqualTo(source);
-        assertThat(call.sourceToken(row)).as("source token of row %s, %s", row, input).isEqualTo(token);
+        boolean right = call.sourceRank(row) == source && call.sourceToken(row) == token;
         for (int k = 0; k < shape.topK(); k++) {
             final int expert = input.routings[source].expert(token, k);
             final boolean here = expert != Routing.NONE && shape.rankOf(expert) == rank;
-            assertThat(call.recvTopkIdx(row, k)).as("index, %s", input).isEqualTo(here ? expert - rank * shape.localExperts() : -1);
-            assertThat(call.recvTopkWeight(row, k)).as("weight, %s", input).isEqualTo(here ? input.routings[source].weight(token, k) : 0f);
+            right &= call.recvTopkIdx(row, k) == (here ? expert - rank * shape.localExperts() : -1);
+            right &= call.recvTopkWeight(row, k) == (here ? input.routings[source].weight(token, k) : 0f);
             if (here) {
                 expertCounts[expert - rank * shape.localExperts()]++;
             }
         }
+        assertThat(right).as("row %s is token %s of rank %s with its selections, %s", row, token, source, input).isTrue();
     }
 
     private void checkRow(final HighThroughputCall call, final int row, final int source, final int token, final MemorySegment read) {
-        assertThat(call.rowOffset(row) % 64).isZero();
-        assertThat(call.outputOffset(row) % 64).isZero();
+        assertThat(call.rowOffset(row) % 64 | call.outputOffset(row) % 64).isZero();
         exchange.readRow(call.rowOffset(row), read, 0);
         final float[] seen = input.seen(source, token);
         for (int i = 0; i < seen.length; i++) {
@@ -168,8 +174,6 @@ final class HighThroughputProgram {
     }
 
     private void checkCombined(final MemorySegment rows, final MemorySegment sums, final int biasCount) {
-        double products = 0;
-        double squares = 0;
         for (int token = 0; token < input.routings[rank].tokens(); token++) {
             final float[] expected = input.combined(rank, token, biasCount, true);
             final float[] plain = input.combined(rank, token, biasCount, false);
@@ -182,9 +186,6 @@ final class HighThroughputProgram {
                 squares += (actual + 1.0) * (actual + 1.0) + (plain[i] + 1.0) * (plain[i] + 1.0);
             }
             checkWeights(token, sums);
-        }
-        if (squares > 0) {
-            assertThat(1 - 2 * products / squares).as("difference from a plain sum, %s", input).isLessThan(5e-6);
         }
     }
 
