@@ -1,0 +1,305 @@
+package io.expertlane.bench.jmh;
+
+import static java.lang.foreign.ValueLayout.JAVA_SHORT;
+
+import io.expertlane.bench.scenario.ExpertStep;
+import io.expertlane.bench.scenario.HighThroughputTeam;
+import io.expertlane.bench.scenario.LowLatencyTeam;
+import io.expertlane.kernel.codec.Bfloat16;
+import io.expertlane.kernel.codec.RowCodec;
+import io.expertlane.kernel.codec.RowTable;
+import io.expertlane.kernel.exchange.CombineMethod;
+import io.expertlane.kernel.exchange.DispatchType;
+import io.expertlane.kernel.exchange.HighThroughputConfig;
+import io.expertlane.kernel.exchange.TransferPath;
+import io.expertlane.kernel.moe.DispatchLayout;
+import io.expertlane.kernel.moe.DrawnRouting;
+import io.expertlane.kernel.moe.MoeShape;
+import io.expertlane.kernel.moe.Routing;
+import io.expertlane.kernel.verbs.DirectTransport.Mapping;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.concurrent.TimeUnit;
+import java.util.function.IntConsumer;
+import org.openjdk.jmh.annotations.Benchmark;
+import org.openjdk.jmh.annotations.BenchmarkMode;
+import org.openjdk.jmh.annotations.Fork;
+import org.openjdk.jmh.annotations.Level;
+import org.openjdk.jmh.annotations.Measurement;
+import org.openjdk.jmh.annotations.Mode;
+import org.openjdk.jmh.annotations.OutputTimeUnit;
+import org.openjdk.jmh.annotations.Param;
+import org.openjdk.jmh.annotations.Scope;
+import org.openjdk.jmh.annotations.Setup;
+import org.openjdk.jmh.annotations.State;
+import org.openjdk.jmh.annotations.TearDown;
+import org.openjdk.jmh.annotations.Warmup;
+
+/**
+ * High-throughput dispatch and combine over either path, all ranks of one exchange in this process and in one node, each rank on its own
+ * thread, their memory mapped. A score is the time of one collective call: from the moment all ranks begin it until it is complete on the
+ * last.
+ *
+ * <p>What it is held against, with the same threads and rows: {@link #copyRows}, every rank copying each of its BF16 token rows from memory
+ * to memory once for every rank that it goes to, in token order; and {@link #sumRows}, every rank summing those copies token by token. What
+ * it does not measure: a network, and an expert's computation.
+ *
+ * <p>One round is checked against sums made by the scalar codec after each trial.
+ */
+@BenchmarkMode(Mode.AverageTime)
+@OutputTimeUnit(TimeUnit.MICROSECONDS)
+@State(Scope.Benchmark)
+@Warmup(iterations = 3, time = 2)
+@Measurement(iterations = 5, time = 2)
+@Fork(3)
+public class HighThroughputBenchmark {
+    private static final long SEED = 61;
+
+    /** Ranks, each on a thread of its own. */
+    @Param("2")
+    public int ranks;
+
+    /** Tokens a rank sends in a call. */
+    @Param("4096")
+    public int tokens;
+
+    /** Channels of a row. */
+    @Param("7168")
+    public int hidden;
+
+    /** Selections a token. */
+    @Param("8")
+    public int topK;
+
+    /** Experts in all. */
+    @Param("256")
+    public int experts;
+
+    /** Runs of a rank's tokens that go side by side. */
+    @Param("2")
+    public int channels;
+
+    /** Tokens sent and told of together; a ring holds two chunks. */
+    @Param("8")
+    public int chunkTokens;
+
+    /** ZERO or RING. */
+    @Param({"ZERO", "RING"})
+    public String path;
+
+    /** Format of dispatched rows: BF16 or FP8. */
+    @Param({"BF16", "FP8"})
+    public String dispatchType;
+
+    /** How outputs come back: PUSH or PULL. */
+    @Param("PUSH")
+    public String combine;
+
+    private final Arena arena = Arena.ofShared();
+    private HighThroughputTeam team;
+    private MemorySegment[] rows;
+    private MemorySegment[] combined;
+    private Routing[] routings;
+    private RowCopies copies;
+
+    /** Connects the ranks and draws tokens and routings. */
+    @Setup
+    public void setUp() {
+        final MoeShape shape = new MoeShape(ranks, ranks, experts, topK, hidden, tokens);
+        final HighThroughputConfig config = HighThroughputConfig.of(shape).withPath(TransferPath.valueOf(path))
+            .withDispatchType(DispatchType.valueOf(dispatchType)).withCombine(CombineMethod.valueOf(combine))
+            .withChannels(channels).withChunkTokens(chunkTokens, 2 * chunkTokens).withRowsPerTurn(chunkTokens);
+        team = new HighThroughputTeam(config, Mapping.NODE, ExpertStep.SCALE, ranks);
+        routings = DrawnRouting.uniform().routings(shape, tokens, SEED, arena);
+        rows = LowLatencyTeam.normalRows(ranks, tokens, hidden, SEED, arena);
+        combined = new MemorySegment[ranks];
+        for (int rank = 0; rank < ranks; rank++) {
+            combined[rank] = arena.allocate((long) tokens * shape.rowBytes(), 64);
+        }
+        copies = new RowCopies(shape, rows, combined, routings, arena);
+    }
+
+    /** Checks one whole round, and frees everything. */
+    @TearDown
+    public void tearDown() {
+        team.dispatch(rows, routings);
+        team.runExperts();
+        team.combine(combined);
+        final RoundCheck check = new RoundCheck();
+        for (int token = 0; token < tokens; token += Math.max(1, tokens / 16)) {
+            for (int rank = 0; rank < ranks; rank++) {
+                check.token(rank, token);
+            }
+        }
+        team.close();
+        arena.close();
+    }
+
+    /** What a token must come to: for each rank bf16 of its experts' weighted outputs, and bf16 of the sum of these. */
+    private final class RoundCheck {
+        private final MemorySegment seen = arena.allocate((long) hidden * Short.BYTES);
+        private final MemorySegment packed = arena.allocate(DispatchType.FP8.rowBytes(hidden));
+
+        void token(final int rank, final int token) {
+            MemorySegment.copy(rows[rank], (long) token * hidden * Short.BYTES, seen, 0, seen.byteSize());
+            if (dispatchType.equals("FP8")) {
+                RowCodec.scalar().quantizeFp8(seen, 0, packed, 0, packed, hidden, hidden, false);
+                RowCodec.scalar().dequantizeFp8(packed, 0, packed, hidden, seen, 0, hidden);
+            }
+            for (int channel = 0; channel < hidden; channel++) {
+                final short expected = expected(rank, token, Bfloat16.toFloat(seen.getAtIndex(JAVA_SHORT, channel)));
+                final short actual = combined[rank].getAtIndex(JAVA_SHORT, (long) token * hidden + channel);
+                if (actual != expected) {
+                    throw new AssertionError("rank " + rank + " token " + token + " channel " + channel + ": combined " + Bfloat16.toFloat(actual)
+                        + ", expected " + Bfloat16.toFloat(expected));
+                }
+            }
+        }
+
+        private short expected(final int rank, final int token, final float x) {
+            float sum = 0;
+            for (int target = 0; target < ranks; target++) {
+                float output = 0;
+                for (int k = 0; k < topK; k++) {
+                    final int expert = routings[rank].expert(token, k);
+                    if (expert / (experts / ranks) == target) {
+                        final float y = Bfloat16.toFloat(Bfloat16.fromFloat(x * (1f + (float) expert / experts)));
+                        output = Math.fma(routings[rank].weight(token, k), y, output);
+                    }
+                }
+                sum += Bfloat16.toFloat(Bfloat16.fromFloat(output));
+            }
+            return Bfloat16.fromFloat(sum);
+        }
+    }
+
+    /** State of {@link #dispatch}: ends each call, outside the measured part. */
+    @State(Scope.Benchmark)
+    public static class Released {
+        private HighThroughputBenchmark benchmark;
+
+        /** Finds the team. */
+        @Setup
+        public void setUp(final HighThroughputBenchmark shared) {
+            benchmark = shared;
+        }
+
+        /** Ends the call. */
+        @TearDown(Level.Invocation)
+        public void release() {
+            benchmark.team.release();
+        }
+    }
+
+    /** State of {@link #combine}: dispatches before each call, outside the measured part; what the outputs hold does not matter to its time. */
+    @State(Scope.Benchmark)
+    public static class Dispatched {
+        private HighThroughputBenchmark benchmark;
+
+        /** Finds the team; runs the experts once, so that outputs are normal numbers. */
+        @Setup
+        public void setUp(final HighThroughputBenchmark shared) {
+            benchmark = shared;
+            dispatch();
+            benchmark.team.runExperts();
+            benchmark.team.release();
+        }
+
+        /** Dispatches. */
+        @Setup(Level.Invocation)
+        public void dispatch() {
+            benchmark.team.dispatch(benchmark.rows, benchmark.routings);
+        }
+    }
+
+    /** Dispatch: from the call to the last row received on the last rank. */
+    @Benchmark
+    public void dispatch(final Released state) {
+        team.dispatch(rows, routings);
+    }
+
+    /** Combine: from the call to the last sum on the last rank. */
+    @Benchmark
+    public void combine(final Dispatched state) {
+        team.combine(combined);
+    }
+
+    /** Ceiling of BF16 dispatch: every rank copies its token rows as often as it sends them. */
+    @Benchmark
+    public void copyRows() {
+        team.threads().run(copies.copyStep());
+    }
+
+    /** Ceiling of pulled combine: every rank sums as many rows as come back to it. */
+    @Benchmark
+    public void sumRows() {
+        team.threads().run(copies.sumStep());
+    }
+
+    /** The ceilings; copies lie one behind another, in token order. */
+    private static final class RowCopies {
+        private final MoeShape shape;
+        private final MemorySegment[] rows;
+        private final MemorySegment[] combined;
+        private final MemorySegment[] memory;
+        private final int[][] copiesOfToken;
+        private final RowTable[] tables;
+        private final IntConsumer copyStep = this::copy;
+        private final IntConsumer sumStep = this::sum;
+
+        RowCopies(final MoeShape shape, final MemorySegment[] rows, final MemorySegment[] combined, final Routing[] routings, final Arena arena) {
+            this.shape = shape;
+            this.rows = rows;
+            this.combined = combined;
+            this.memory = new MemorySegment[shape.ranks()];
+            this.copiesOfToken = new int[shape.ranks()][];
+            this.tables = new RowTable[shape.ranks()];
+            for (int rank = 0; rank < shape.ranks(); rank++) {
+                final DispatchLayout layout = new DispatchLayout(shape, routings[rank]);
+                copiesOfToken[rank] = new int[routings[rank].tokens()];
+                long count = 0;
+                for (int token = 0; token < copiesOfToken[rank].length; token++) {
+                    for (int target = 0; target < shape.ranks(); target++) {
+                        copiesOfToken[rank][token] += layout.isTokenInRank(token, target) ? 1 : 0;
+                    }
+                    count += copiesOfToken[rank][token];
+                }
+                memory[rank] = arena.allocate(count * shape.rowBytes(), 64);
+                tables[rank] = new RowTable(shape.topK());
+                copy(rank);
+            }
+        }
+
+        IntConsumer copyStep() {
+            return copyStep;
+        }
+
+        IntConsumer sumStep() {
+            return sumStep;
+        }
+
+        private void copy(final int rank) {
+            final int rowBytes = shape.rowBytes();
+            long at = 0;
+            for (int token = 0; token < copiesOfToken[rank].length; token++) {
+                for (int copy = 0; copy < copiesOfToken[rank][token]; copy++) {
+                    MemorySegment.copy(rows[rank], (long) token * rowBytes, memory[rank], at, rowBytes);
+                    at += rowBytes;
+                }
+            }
+        }
+
+        private void sum(final int rank) {
+            final int rowBytes = shape.rowBytes();
+            long at = 0;
+            for (int token = 0; token < copiesOfToken[rank].length; token++) {
+                tables[rank].clear();
+                for (int copy = 0; copy < copiesOfToken[rank][token]; copy++) {
+                    tables[rank].add(memory[rank], at);
+                    at += rowBytes;
+                }
+                RowCodec.best().reduce(tables[rank], combined[rank], (long) token * rowBytes, shape.hidden());
+            }
+        }
+    }
+}
