@@ -3,12 +3,18 @@ package io.expertlane.bench.cli;
 import io.expertlane.bench.results.Environment;
 import io.expertlane.bench.results.Json;
 import io.expertlane.bench.results.OutputDirectory;
+import io.expertlane.bench.scenario.LowLatencySimulation;
+import io.expertlane.bench.scenario.ModelProfile;
 import io.expertlane.bench.suite.Preset;
 import io.expertlane.bench.suite.Presets;
 import io.expertlane.bench.suite.SuiteRun;
 import io.expertlane.bench.suite.Summary;
 import io.expertlane.bench.suite.SummaryTable;
 import io.expertlane.bench.suite.Trial;
+import io.expertlane.kernel.exchange.DispatchType;
+import io.expertlane.kernel.moe.DrawnRouting;
+import io.expertlane.kernel.verbs.PortPolicy;
+import io.expertlane.nic.profile.ClusterProfile;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.io.PrintWriter;
@@ -19,6 +25,7 @@ import java.time.ZoneOffset;
 import java.time.format.DateTimeFormatter;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.TreeSet;
 import java.util.concurrent.Callable;
 import java.util.regex.Pattern;
@@ -35,7 +42,8 @@ import picocli.CommandLine.Spec;
     name = "bench",
     description = {
         "Measures dispatch, combine and their parts on this machine with JMH.",
-        "Writes jmh.json (raw), summary.json and environment.json to a new folder under the results folder."
+        "Then simulates one case on a modelled cluster, for comparison.",
+        "Writes jmh.json (raw), summary.json, simulated.json and environment.json to a new folder under the results folder."
     },
     mixinStandardHelpOptions = true,
     footerHeading = "%nColumns:%n",
@@ -98,12 +106,19 @@ final class BenchCommand implements Callable<Integer> {
         try (Interruption interruption = new Interruption()) {
             final SuiteRun run = SuiteRun.of(trials, interruption::stopRequested, err, ExpertlaneCommand.errorStreamIsTerminal());
             final Summary summary = Summary.of(presetName, run);
+            final Optional<LowLatencySimulation.Result> simulated = include == null && !summary.interrupted() ? Optional.of(simulate()) : Optional.empty();
             if (!summary.rows().isEmpty()) {
-                keep(target, run, summary, environment);
+                keep(target, run, summary, simulated, environment);
             }
-            print(summary);
+            print(summary, simulated);
             return exitCode(summary);
         }
+    }
+
+    /** The default case of {@code expertlane simulate}, for comparison. */
+    private static LowLatencySimulation.Result simulate() {
+        return new LowLatencySimulation(ClusterProfile.ofName(ClusterProfile.DEFAULT_NAME), ModelProfile.ofName("deepseek-v3"), 16, 128,
+            DrawnRouting.uniform(), DispatchType.FP8, PortPolicy.PREALLOCATED, 4096, 1).run();
     }
 
     private List<Trial> trials() {
@@ -127,10 +142,14 @@ final class BenchCommand implements Callable<Integer> {
         }
     }
 
-    private void keep(final Path target, final SuiteRun run, final Summary summary, final Environment environment) throws IOException {
+    private void keep(final Path target, final SuiteRun run, final Summary summary,
+                      final Optional<LowLatencySimulation.Result> simulated, final Environment environment) throws IOException {
         try (OutputDirectory directory = OutputDirectory.open("--results", target)) {
             writeRaw(directory.file("jmh.json"), run);
             Json.write(directory.file("summary.json"), summary);
+            if (simulated.isPresent()) {
+                Json.write(directory.file("simulated.json"), simulated.get());
+            }
             Json.write(directory.file("environment.json"), environment);
             directory.commit();
             spec.commandLine().getErr().println("results: " + directory.target());
@@ -146,12 +165,16 @@ final class BenchCommand implements Callable<Integer> {
         }
     }
 
-    private void print(final Summary summary) {
+    private void print(final Summary summary, final Optional<LowLatencySimulation.Result> simulated) {
         final PrintWriter out = spec.commandLine().getOut();
         if (json) {
             out.println(Json.text(summary));
         } else {
             SummaryTable.lines(summary).forEach(out::println);
+            simulated.ifPresent(result -> {
+                out.println();
+                SimulateCommand.print(result, out);
+            });
         }
         out.flush();
     }

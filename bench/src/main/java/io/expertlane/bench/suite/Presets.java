@@ -1,5 +1,7 @@
 package io.expertlane.bench.suite;
 
+import io.expertlane.kernel.exchange.DispatchType;
+import io.expertlane.kernel.zero.LowLatencyBuffers;
 import java.util.List;
 import java.util.Map;
 
@@ -13,11 +15,27 @@ public final class Presets {
     /** A copy of a row in the cache, one thread: the ceiling of row operations on rows in the cache. */
     private static final String CACHE_COPY = "CodecBenchmark.copy";
 
+    /** A decode step: its time is the measured TPOT. */
+    static final String DECODE_STEP = "DecodeStepBenchmark.decodeStep";
+    /** Every rank copying cached rows to memory, on as many threads as dispatch: its ceiling. */
+    private static final String RANKS_COPY = "LowLatencyBenchmark.copyRows";
+    /** Every rank summing rows from memory, on as many threads as combine: its ceiling. */
+    private static final String RANKS_REDUCE = "LowLatencyBenchmark.reduceRows";
+
     /** Vector code runs interpreted, a thousand times slower, until C2 has compiled it: on two busy cores that takes two seconds. */
     private static final Timing QUICK_ROWS = new Timing(1, 6, 5, 500);
 
+    /** For collective calls of a millisecond, each of which also has an unmeasured half. */
+    private static final Timing QUICK_CALLS = new Timing(1, 6, 5, 1000);
+
     /** About three minutes on two cores. */
     private static final Preset QUICK = new Preset("quick", List.of(
+        PresetRow.timed(RANKS_COPY, QUICK_ROWS).param("dispatchType", "BF16").param("combine", "PUSH").moving(Presets::messageBytes),
+        PresetRow.timed(RANKS_REDUCE, QUICK_ROWS).param("dispatchType", "BF16").param("combine", "PUSH").moving(Presets::selectedRowBytes),
+        PresetRow.timed("LowLatencyBenchmark.dispatch", QUICK_CALLS).param("combine", "PUSH").moving(Presets::messageBytes).against(RANKS_COPY),
+        PresetRow.timed("LowLatencyBenchmark.combine", QUICK_CALLS).param("dispatchType", "BF16").moving(Presets::selectedRowBytes)
+            .against(RANKS_REDUCE),
+        PresetRow.timed(DECODE_STEP, QUICK_CALLS).param("combine", "PULL"),
         PresetRow.timed(MEMORY_COPY, QUICK_ROWS).moving(Presets::rowBytes),
         PresetRow.timed("RowMemoryBenchmark.copyCacheToMemory", QUICK_ROWS).moving(Presets::rowBytes).against(MEMORY_COPY),
         PresetRow.timed("RowMemoryBenchmark.readMemory", QUICK_ROWS).moving(Presets::rowBytes).against(MEMORY_COPY),
@@ -33,6 +51,19 @@ public final class Presets {
     /** All presets by name. */
     public static Map<String, Preset> all() {
         return Map.of(QUICK.name(), QUICK);
+    }
+
+    private static long selections(final Map<String, String> params) {
+        return Long.parseLong(params.get("ranks")) * Long.parseLong(params.get("tokens")) * Long.parseLong(params.get("topK"));
+    }
+
+    private static long messageBytes(final Map<String, String> params) {
+        final int hidden = Integer.parseInt(params.get("hidden"));
+        return selections(params) * (LowLatencyBuffers.HEADER_BYTES + DispatchType.valueOf(params.get("dispatchType")).rowBytes(hidden));
+    }
+
+    private static long selectedRowBytes(final Map<String, String> params) {
+        return selections(params) * rowBytes(params);
     }
 
     private static long rowBytes(final Map<String, String> params) {

@@ -31,7 +31,14 @@ public final class SummaryTable {
                 widths[column] = Math.max(widths[column], line.get(column).length());
             }
         }
-        return cells.stream().map(line -> aligned(line, widths)).toList();
+        final List<String> lines = new ArrayList<>(cells.stream().map(line -> aligned(line, widths)).toList());
+        summary.rows().stream().filter(row -> row.benchmark().equals(Presets.DECODE_STEP)).map(SummaryTable::tpot).forEach(lines::add);
+        return lines;
+    }
+
+    private static String tpot(final Summary.Row row) {
+        return format("TPOT, measured: %s for %s MoE layers, %s dispatch, %s ranks x %s tokens; communication and a pass over the rows, no matrix products",
+            time(row.nanosPerOp()), row.params().get("layers"), row.params().get("dispatchType"), row.params().get("ranks"), row.params().get("tokens"));
     }
 
     private static List<String> cells(final Summary.Row row) {
