@@ -51,6 +51,7 @@ public final class CompletionQueue {
     static final int SEQUENCE_OFFSET = 56;
 
     private static final VarHandle LONG = JAVA_LONG.varHandle();
+    private static final CompletionHandler IGNORE = (qpNumber, index, status) -> { };
 
     private final MemorySegment memory;
     private final int depth;
@@ -106,15 +107,24 @@ public final class CompletionQueue {
 
     /** Consumer: takes all entries there are and frees the send-queue slots they stand for; gives their number. */
     public int poll() {
+        return poll(IGNORE);
+    }
+
+    /** Consumer: as {@link #poll()}, and tells {@code handler} of each entry once its slots are free. */
+    public int poll(final CompletionHandler handler) {
         int entries = 0;
         while ((long) LONG.getAcquire(memory, entryOffset(polled) + SEQUENCE_OFFSET) == polled + 1) {
             final long at = entryOffset(polled);
-            if (memory.get(JAVA_INT, at + STATUS_OFFSET) != SUCCESS) {
+            final int qpNumber = memory.get(JAVA_INT, at + QP_NUMBER_OFFSET);
+            final int index = memory.get(JAVA_INT, at + INDEX_OFFSET);
+            final int status = memory.get(JAVA_INT, at + STATUS_OFFSET);
+            if (status != SUCCESS) {
                 failures++;
             }
-            queuePairs[memory.get(JAVA_INT, at + QP_NUMBER_OFFSET)].retireThrough(memory.get(JAVA_INT, at + INDEX_OFFSET));
+            queuePairs[qpNumber].retireThrough(index);
             polled++;
             entries++;
+            handler.completed(qpNumber, index, status);
         }
         return entries;
     }
