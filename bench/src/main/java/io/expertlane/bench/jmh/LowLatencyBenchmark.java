@@ -15,8 +15,10 @@ import io.expertlane.kernel.moe.DrawnRouting;
 import io.expertlane.kernel.moe.MoeShape;
 import io.expertlane.kernel.moe.Routing;
 import io.expertlane.kernel.verbs.DirectTransport.Mapping;
+import io.expertlane.kernel.zero.LowLatencyBuffers;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.SplittableRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.function.IntConsumer;
 import org.openjdk.jmh.annotations.Benchmark;
@@ -37,9 +39,9 @@ import org.openjdk.jmh.annotations.Warmup;
  * Low-latency dispatch and combine over the zero-buffer path, all ranks of one exchange in this process, each rank on its own thread.
  * A score is the time of one collective call: from the moment all ranks begin it until it is complete on the last.
  *
- * <p>What it is held against, with the same threads, number of rows and working set: {@link #copyRows}, every rank copying as many
- * cache-hot rows to memory as it sends; and {@link #reduceRows}, every rank summing as many rows from memory as it combines. What it does
- * not measure: a network, and an expert's computation.
+ * <p>What it is held against, with the same threads and number of rows: {@link #copyRows}, every rank copying as many cache-hot rows to
+ * memory as it sends; and {@link #reduceRows}, every rank summing as many rows from memory as it combines; both at random places of a
+ * region far larger than the caches. What it does not measure: a network, and an expert's computation.
  *
  * <p>Combined rows are compared with sums made by the scalar codec once a trial, outside the measured part.
  */
@@ -207,17 +209,19 @@ public class LowLatencyBenchmark {
         team.threads().run(copies.reduceStep());
     }
 
-    /** The ceilings: rows at random places of a region, two working sets of which are used in turn, as an exchange uses its buffers. */
+    /** The ceilings: rows at random places of regions far larger than the caches, visited in a fixed random order. */
     private static final class RowCopies {
+        private static final long REGION_BYTES = 256L << 20;
+
         private final int tokens;
         private final int topK;
         private final int hidden;
         private final int messageBytes;
         private final MemorySegment[] hot;
         private final MemorySegment[] memory;
-        private final MemorySegment[] sums;
         private final RowTable[] tables;
-        private final int[] turn;
+        private final long[] order;
+        private final int[] position;
         private final IntConsumer copyStep = this::copy;
         private final IntConsumer reduceStep = this::reduce;
 
@@ -228,23 +232,31 @@ public class LowLatencyBenchmark {
             this.messageBytes = messageBytes;
             this.hot = new MemorySegment[ranks];
             this.memory = new MemorySegment[ranks];
-            this.sums = new MemorySegment[ranks];
             this.tables = new RowTable[ranks];
-            this.turn = new int[ranks];
-            final long rowBytes = stride();
+            this.position = new int[ranks];
+            final long stride = (hidden * (long) Short.BYTES + LowLatencyBuffers.HEADER_BYTES + 63) / 64 * 64;
+            final int callRows = tokens * (topK + 1);
+            final int rows = (int) Math.ceilDiv(REGION_BYTES, stride * callRows) * callRows;
+            this.order = shuffledMultiples(rows, stride);
             for (int rank = 0; rank < ranks; rank++) {
                 hot[rank] = LowLatencyTeam.normalRows(1, 1, hidden + 64, rank, arena)[0];
-                memory[rank] = arena.allocate(2 * tokens * topK * rowBytes, 64);
-                for (long at = 0; at < memory[rank].byteSize(); at += rowBytes) {
-                    MemorySegment.copy(hot[rank], 0, memory[rank], at, hidden * 2L);
+                memory[rank] = arena.allocate(rows * stride, 64);
+                for (final long at : order) {
+                    MemorySegment.copy(hot[rank], 0, memory[rank], at, hidden * (long) Short.BYTES);
                 }
-                sums[rank] = arena.allocate(2L * tokens * hidden * Short.BYTES, 64);
                 tables[rank] = new RowTable(topK);
             }
         }
 
-        private long stride() {
-            return (hidden * 2L + 16 + 63) / 64 * 64;
+        private static long[] shuffledMultiples(final int count, final long stride) {
+            final SplittableRandom random = new SplittableRandom(SEED);
+            final long[] multiples = new long[count];
+            for (int i = 0; i < count; i++) {
+                final int j = random.nextInt(i + 1);
+                multiples[i] = multiples[j];
+                multiples[j] = i * stride;
+            }
+            return multiples;
         }
 
         IntConsumer copyStep() {
@@ -255,22 +267,28 @@ public class LowLatencyBenchmark {
             return reduceStep;
         }
 
+        private int next(final int rank) {
+            final int first = position[rank];
+            final int callRows = tokens * (topK + 1);
+            position[rank] = first + callRows == order.length ? 0 : first + callRows;
+            return first;
+        }
+
         private void copy(final int rank) {
-            final long first = (turn[rank]++ & 1) * (long) tokens * topK * stride();
+            final int first = next(rank);
             for (int row = 0; row < tokens * topK; row++) {
-                MemorySegment.copy(hot[rank], 0, memory[rank], first + row * stride(), messageBytes);
+                MemorySegment.copy(hot[rank], 0, memory[rank], order[first + row], messageBytes);
             }
         }
 
         private void reduce(final int rank) {
-            final int set = turn[rank]++ & 1;
-            final long first = set * (long) tokens * topK * stride();
+            int at = next(rank);
             for (int token = 0; token < tokens; token++) {
                 tables[rank].clear();
                 for (int k = 0; k < topK; k++) {
-                    tables[rank].add(memory[rank], first + ((long) token * topK + k) * stride(), 1f / (k + 2));
+                    tables[rank].add(memory[rank], order[at++], 1f / (k + 2));
                 }
-                RowCodec.best().reduce(tables[rank], sums[rank], ((long) set * tokens + token) * hidden * 2, hidden);
+                RowCodec.best().reduce(tables[rank], memory[rank], order[at++], hidden);
             }
         }
     }
