@@ -205,6 +205,11 @@ public final class SimulatedTransport implements Transport, AutoCloseable {
         return nics.table.count();
     }
 
+    /** Number of queue pairs that a rank posts to. */
+    public int queuePairCount(final int rank) {
+        return connected[rank];
+    }
+
     /** Replaces the arbiter of the profile, before anything is rung. */
     public void arbiter(final Arbiter arbiter) {
         nics.sender.arbiter(arbiter);

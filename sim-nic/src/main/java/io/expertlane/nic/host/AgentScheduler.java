@@ -22,8 +22,7 @@ import org.agrona.concurrent.Agent;
  * poll arrives (an inline write or an atomic: the operations with release semantics) or one of its rank's elements completes.
  * Arrivals while it is awake, or while it is being woken, cost no further wake-up.
  *
- * <p>Cost of work: bytes over the profile's copy bandwidth. Cost of posting: elements and doorbells are spread evenly over the issuers;
- * the fence before a doorbell delays that doorbell only.
+ * <p>Cost of work: bytes over the agent's share of the profile's copy bandwidth. Cost of posting: see {@link HostProfile.Issue}.
  *
  * <p>Threading: one thread at a time.
  *
@@ -37,10 +36,8 @@ public final class AgentScheduler {
     private final SimulatedTransport transport;
     private final Simulation simulation;
     private final int wakeHandler;
+    private final Posting posting;
     private final double picosPerByte;
-    private final long postPicos;
-    private final long doorbellPicos;
-    private final long fencePicos;
     private final long pollPicos;
 
     private final WorkMeter meter = this::charge;
@@ -51,6 +48,7 @@ public final class AgentScheduler {
     private int[] ranks = new int[16];
     private int[] nextOfRank = new int[16];
     private long[] clockPicos = new long[16];
+    private double[] shares = new double[16];
     private boolean[] awake = new boolean[16];
     private long[] stagePicos = new long[16 * STAGES];
     private int agentCount;
@@ -69,9 +67,7 @@ public final class AgentScheduler {
         this.simulation = transport.simulation();
         this.wakeHandler = simulation.register(this::onWake);
         this.picosPerByte = PICOS_PER_NANO / host.copyBytesPerNano();
-        this.postPicos = Math.round(host.postNanos() / host.issuers() * PICOS_PER_NANO);
-        this.doorbellPicos = Math.round(host.doorbellNanos() / host.issuers() * PICOS_PER_NANO);
-        this.fencePicos = Math.round(host.fenceNanos() * PICOS_PER_NANO);
+        this.posting = host.issue() == HostProfile.Issue.DIRECT ? new DirectPosting(transport, host) : new ProxyPosting(transport, host);
         this.pollPicos = Math.round(host.pollNanos() * PICOS_PER_NANO);
         this.firstOfRank = new int[transport.heap().ranks()];
         Arrays.fill(firstOfRank, NOBODY);
@@ -79,17 +75,28 @@ public final class AgentScheduler {
         transport.addListener(new Waker());
     }
 
+    /** Adds an agent that has all of its rank's SMs and issuers; see {@link #add(int, Agent, double)}. */
+    public int add(final int rank, final Agent agent) {
+        return add(rank, agent, 1);
+    }
+
     /**
      * Adds an agent, which is called for the first time at the current time.
      *
+     * @param share its share of the rank's copy bandwidth and issuers, more than 0 and at most 1; the shares of agents that work at the same
+     *              time should not exceed 1 together
      * @return its id: 0, 1, 2 and so on in the order in which they were added
      */
-    public int add(final int rank, final Agent agent) {
+    public int add(final int rank, final Agent agent, final double share) {
+        if (!(share > 0 && share <= 1)) {
+            throw new IllegalArgumentException("share=" + share + ": more than 0, at most 1");
+        }
         final int id = agentCount;
         if (id == agents.length) {
             grow();
         }
         agents[id] = agent;
+        shares[id] = share;
         ranks[id] = rank;
         nextOfRank[id] = firstOfRank[rank];
         firstOfRank[rank] = id;
@@ -105,6 +112,7 @@ public final class AgentScheduler {
         ranks = Arrays.copyOf(ranks, length);
         nextOfRank = Arrays.copyOf(nextOfRank, length);
         clockPicos = Arrays.copyOf(clockPicos, length);
+        shares = Arrays.copyOf(shares, length);
         awake = Arrays.copyOf(awake, length);
         stagePicos = Arrays.copyOf(stagePicos, length * STAGES);
     }
@@ -188,7 +196,7 @@ public final class AgentScheduler {
 
     private void charge(final Stage stage, final long bytes) {
         checkRunning();
-        spend(stage, Math.round(bytes * picosPerByte));
+        spend(stage, Math.round(bytes * picosPerByte / shares[running]));
     }
 
     private void spend(final Stage stage, final long picos) {
@@ -210,9 +218,8 @@ public final class AgentScheduler {
         if (running == NOBODY) {
             transport.ring(id, first, end, simulation.nowPicos(), simulation.nowPicos());
         } else {
-            final long postedPicos = clockPicos[running];
-            spend(Stage.SEND, (end - first) * postPicos + doorbellPicos);
-            transport.ring(id, first, end, postedPicos, clockPicos[running] + fencePicos);
+            final long before = clockPicos[running];
+            spend(Stage.SEND, posting.post(queuePair, id, first, end, shares[running], before) - before);
         }
     }
 

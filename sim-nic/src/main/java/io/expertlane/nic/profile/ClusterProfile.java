@@ -53,6 +53,6 @@ public record ClusterProfile(String name, int ranksPerNode, NicProfile nic, Host
     }
 
     private static HostProfile h20() {
-        return new HostProfile(4000, 0.8, 24, 80, 16, 79, 30, 580, 500);
+        return new HostProfile(4000, 0.8, 24, 80, HostProfile.Issue.DIRECT, 16, 79, 30, 580, 0.1, 1, 2000, 400, 500);
     }
 }

@@ -8,11 +8,17 @@ package io.expertlane.nic.profile;
  * @param communicationSms   streaming multiprocessors that communication kernels may use, 1 to 1024; 24 [DeepEP's HT kernels]
  * @param smCopyGBps         bytes read plus written a second by one SM, 0.1 to 10000 GB/s; 80 [assumed: about twice an even share of an H20's
  *                           memory bandwidth over its 78 SMs]
+ * @param issue              who posts
  * @param issuers            warps or CTAs that post work queue elements side by side, 1 to 65536; 16 [rate still grows with issuers up to 16 on
  *                           a CX-7]
  * @param postNanos          time an issuer spends on one element, 0 to 100000; 79 [12.7 M elements/s an issuer, CX-7]
  * @param doorbellNanos      further time an issuer spends on a doorbell, 0 to 100000; 30 [a posted store]
  * @param fenceNanos         latency from the last element written to the doorbell's store, 0 to 100000; 580 [{@code __threadfence_system}]
+ * @param contention         how much longer posting takes for each further issuer on the same queue pair, as a share of {@code postNanos}, 0 to 10;
+ *                           0.1 [1 MB put: 45 us with one CTA, 610 us with 128 CTAs on one queue pair]
+ * @param proxyThreads       CPU threads that post for one rank, 1 to 64; 1 [NVSHMEM IBRC; UCCL-EP has 4]
+ * @param proxyHandoffNanos  latency from an issuer's descriptor to the proxy thread that sees it, 0 to 100000; 2000 [measured hand-off about 2 us]
+ * @param proxyPostNanos     time a proxy thread spends on one element, doorbell included, 0 to 100000; 400 [2.5 to 3.2 M elements/s]
  * @param pollNanos          latency from a word's arrival in memory to the agent that polls it acting on it, 0 to 100000; 500 [assumed: about
  *                           one pass over the flags]
  */
@@ -21,11 +27,24 @@ public record HostProfile(
     double memoryEfficiency,
     int communicationSms,
     double smCopyGBps,
+    Issue issue,
     int issuers,
     double postNanos,
     double doorbellNanos,
     double fenceNanos,
+    double contention,
+    int proxyThreads,
+    double proxyHandoffNanos,
+    double proxyPostNanos,
     double pollNanos) {
+
+    /** Who builds work queue elements and rings doorbells. */
+    public enum Issue {
+        /** The device itself (IBGDA): each issuer for its own queue pairs. */
+        DIRECT,
+        /** CPU proxy threads (IBRC), to which the device hands descriptors: serially, one doorbell an element. */
+        PROXY
+    }
 
     /** Checks every field. */
     public HostProfile {
@@ -37,6 +56,11 @@ public record HostProfile(
         Range.check("host.postNanos", postNanos, 0, 100_000);
         Range.check("host.doorbellNanos", doorbellNanos, 0, 100_000);
         Range.check("host.fenceNanos", fenceNanos, 0, 100_000);
+        Range.checkPresent("host.issue", issue);
+        Range.check("host.contention", contention, 0, 10);
+        Range.check("host.proxyThreads", proxyThreads, 1, 64);
+        Range.check("host.proxyHandoffNanos", proxyHandoffNanos, 0, 100_000);
+        Range.check("host.proxyPostNanos", proxyPostNanos, 0, 100_000);
         Range.check("host.pollNanos", pollNanos, 0, 100_000);
     }
 

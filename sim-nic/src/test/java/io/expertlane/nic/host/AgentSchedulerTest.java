@@ -72,7 +72,8 @@ class AgentSchedulerTest {
         scheduler.runUntil(() -> second.played == 100);
         final HostProfile host = profile.host();
         final NicProfile nic = profile.nic();
-        final double way = (host.postNanos() + host.doorbellNanos()) / host.issuers() + host.fenceNanos() + nic.doorbellNanos() + nic.fetchNanos()
+        // All issuers of a player share its one queue pair.
+        final double way = host.postNanos() * (1 + host.contention() * (host.issuers() - 1)) + host.doorbellNanos() + host.fenceNanos() + nic.doorbellNanos() + nic.fetchNanos()
             + (8 + 82 + 16) * 8 / nic.portRateGbps() + profile.fabric().switchNanos() + 2 * profile.fabric().linkNanos() + nic.receiveNanos()
             + host.pollNanos();
         // A completion that wakes a player at the same moment may make it see the ball before its polling time is over.
@@ -130,5 +131,86 @@ class AgentSchedulerTest {
         assertThatThrownBy(() -> scheduler.advance(1)).isInstanceOf(IllegalStateException.class);
         assertThatThrownBy(() -> scheduler.meter().charge(Stage.PACK, 1)).isInstanceOf(IllegalStateException.class);
         assertThatThrownBy(() -> scheduler.advance(-1)).isInstanceOf(IllegalArgumentException.class).hasMessageContaining("nanos=-1.0");
+    }
+
+    /** Elements a second that one rank gets out when it posts as fast as it can, {@code issuers} on as many queue pairs each. */
+    private static double postingRate(final HostProfile.Issue issue, final int issuers, final int queuePairs, final int proxyThreads) {
+        final ClusterProfile base = ClusterProfile.h20Cx7Dual();
+        final HostProfile host = base.host();
+        final ClusterProfile cluster = new ClusterProfile("test", 8, base.nic(), new HostProfile(host.memoryGBps(), host.memoryEfficiency(),
+            host.communicationSms(), host.smCopyGBps(), issue, issuers, host.postNanos(), 0, host.fenceNanos(), host.contention(), proxyThreads,
+            host.proxyHandoffNanos(), host.proxyPostNanos(), host.pollNanos()), base.fabric(), base.gpu());
+        try (SymmetricHeap memory = new SymmetricHeap(2, 1 << 20);
+             SimulatedTransport network = new SimulatedTransport(memory, cluster, PortPolicy.EXPLICIT, 4096)) {
+            final AgentScheduler agents = new AgentScheduler(network);
+            final QueuePair[] all = new QueuePair[queuePairs];
+            for (int i = 0; i < queuePairs; i++) {
+                all[i] = network.connect(0, 1, 1024, i);
+            }
+            agents.add(0, new Agent() {
+                private int done;
+
+                @Override
+                public int doWork() {
+                    for (int i = 0; i < 960 / queuePairs && done == 0; i++) {
+                        for (final QueuePair queuePair : all) {
+                            assertThat(queuePair.postInline(0, 1)).isEqualTo(QueuePair.POSTED);
+                            queuePair.ringDoorbell();
+                        }
+                    }
+                    return done++ == 0 ? 1 : 0;
+                }
+
+                @Override
+                public String roleName() {
+                    return "poster";
+                }
+            });
+            agents.runUntilIdle();
+            return 960e12 / network.simulation().nowPicos();
+        }
+    }
+
+    @Test
+    void directIssuersAddUpAndProxyThreadsPostOneByOne() {
+        final double one = postingRate(HostProfile.Issue.DIRECT, 1, 1, 1);
+        assertThat(one / 1e6).isBetween(11.5, 12.7);
+        assertThat(postingRate(HostProfile.Issue.DIRECT, 4, 4, 1) / one).isBetween(3.3, 4.0);
+        final double proxy = postingRate(HostProfile.Issue.PROXY, 16, 16, 1);
+        assertThat(proxy / 1e6).isBetween(2.4, 2.5);
+        assertThat(postingRate(HostProfile.Issue.PROXY, 1, 1, 1)).isEqualTo(proxy);
+        assertThat(postingRate(HostProfile.Issue.PROXY, 16, 16, 4) / proxy).isBetween(3.7, 4.0);
+    }
+
+    @Test
+    void issuersThatShareAQueuePairSlowEachOtherDown() {
+        final double alone = postingRate(HostProfile.Issue.DIRECT, 1, 1, 1);
+        assertThat(alone / postingRate(HostProfile.Issue.DIRECT, 128, 1, 1)).isBetween(12.0, 15.0);
+    }
+
+    @Test
+    void agentsOfARankShareItsBandwidth() {
+        for (final double share : new double[] {0.5, 1}) {
+            final int id = scheduler.add(0, new Agent() {
+                private int calls;
+
+                @Override
+                public int doWork() {
+                    if (calls++ == 0) {
+                        scheduler.meter().charge(Stage.PACK, 1_920_000);
+                        return 1;
+                    }
+                    return 0;
+                }
+
+                @Override
+                public String roleName() {
+                    return "copier";
+                }
+            }, share);
+            scheduler.runUntilIdle();
+            assertThat(scheduler.stagePicos(id, Stage.PACK)).isEqualTo(Math.round(1_000_000 / share));
+        }
+        assertThatThrownBy(() -> scheduler.add(0, null, 0)).isInstanceOf(IllegalArgumentException.class).hasMessageContaining("share=0.0");
     }
 }

@@ -1,0 +1,43 @@
+package io.expertlane.nic.host;
+
+import io.expertlane.kernel.verbs.QueuePair;
+import io.expertlane.nic.device.SimulatedTransport;
+import io.expertlane.nic.profile.HostProfile;
+
+/**
+ * Posting by CPU proxy threads (IBRC). The agent stores a descriptor an element; after the hand-off latency the thread in charge of the queue
+ * pair, its number modulo the threads, posts one element after the other and rings for each.
+ */
+final class ProxyPosting implements Posting {
+    private final SimulatedTransport transport;
+    private final int threads;
+    private final int issuers;
+    private final double descriptorPicos;
+    private final long handoffPicos;
+    private final long postPicos;
+    /** By rank and thread. */
+    private final long[] free;
+
+    ProxyPosting(final SimulatedTransport transport, final HostProfile host) {
+        this.transport = transport;
+        this.threads = host.proxyThreads();
+        this.issuers = host.issuers();
+        this.descriptorPicos = host.doorbellNanos() * 1e3;
+        this.handoffPicos = Math.round(host.proxyHandoffNanos() * 1e3);
+        this.postPicos = Math.round(host.proxyPostNanos() * 1e3);
+        this.free = new long[transport.heap().ranks() * threads];
+    }
+
+    @Override
+    public long post(final QueuePair queuePair, final int id, final int first, final int end, final double share, final long clockPicos) {
+        final int thread = queuePair.rank() * threads + queuePair.number() % threads;
+        final long done = clockPicos + Math.round((end - first) * descriptorPicos / Math.max(1, issuers * share));
+        long time = Math.max(free[thread], clockPicos + handoffPicos);
+        for (int index = first; index != end; index++) {
+            time += postPicos;
+            transport.ring(id, index, index + 1, clockPicos, time);
+        }
+        free[thread] = time;
+        return done;
+    }
+}
