@@ -286,7 +286,7 @@ public class LowLatencyBenchmark {
             for (int token = 0; token < tokens; token++) {
                 tables[rank].clear();
                 for (int k = 0; k < topK; k++) {
-                    tables[rank].add(memory[rank], order[at++], 1f / (k + 2));
+                    tables[rank].add(memory[rank], order[at++], 1f / topK);
                 }
                 RowCodec.best().reduce(tables[rank], memory[rank], order[at++], hidden);
             }
