@@ -60,7 +60,7 @@ import picocli.CommandLine.Spec;
         "  expertlane bench                          everything in the preset",
         "  expertlane bench --include Codec          what has Codec in its name",
         "  expertlane bench --json > today.json      the summary for a script",
-        "  java -jar bench/target/benchmarks.jar -l  JMH itself, all its options"
+        "  expertlane jmh -l                         JMH itself, all its options"
     })
 final class BenchCommand implements Callable<Integer> {
     private static final DateTimeFormatter RUN_TIME = DateTimeFormatter.ofPattern("uuuu-MM-dd'T'HHmmss").withZone(ZoneOffset.UTC);

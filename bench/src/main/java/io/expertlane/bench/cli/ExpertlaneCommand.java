@@ -14,7 +14,7 @@ import picocli.CommandLine.Spec;
     description = "Dispatch and combine of mixture-of-experts models: measured on this machine, simulated on modelled NICs.",
     mixinStandardHelpOptions = true,
     versionProvider = Version.class,
-    subcommands = {BenchCommand.class, ExchangeCommand.class, SimulateCommand.class},
+    subcommands = {BenchCommand.class, ExchangeCommand.class, SimulateCommand.class, JmhCommand.class},
     synopsisSubcommandLabel = "COMMAND",
     footerHeading = "%nExamples:%n",
     footer = {
