@@ -1,6 +1,7 @@
 package io.expertlane.bench.cli;
 
 import io.expertlane.bench.jmh.BenchmarkMain;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
 import org.openjdk.jmh.runner.RunnerException;
@@ -20,7 +21,7 @@ final class JmhCommand implements Callable<Integer> {
     private static final int EXIT_FAILED = 1;
 
     @Unmatched
-    private List<String> arguments = List.of();
+    private final List<String> arguments = new ArrayList<>();
 
     @Override
     public Integer call() throws Exception {
