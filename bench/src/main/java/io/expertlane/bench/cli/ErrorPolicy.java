@@ -20,7 +20,19 @@ final class ErrorPolicy {
     /** Makes {@code commandLine} and its subcommands follow the policy. */
     static void install(final CommandLine commandLine) {
         commandLine.setParameterExceptionHandler((failure, _) -> badParameter(failure));
+        commandLine.setExecutionStrategy(ErrorPolicy::run);
         commandLine.setExecutionExceptionHandler((failure, command, _) -> failed(failure, command));
+    }
+
+    /** Errors pass picocli by; one of them is a matter of the input's size. */
+    private static int run(final CommandLine.ParseResult parsed) {
+        try {
+            return new CommandLine.RunLast().execute(parsed);
+        } catch (final OutOfMemoryError e) {
+            final CommandLine root = parsed.commandSpec().commandLine();
+            root.getErr().println(PREFIX + "memory=" + Runtime.getRuntime().maxMemory() + ": too little for input of this size (" + oneLine(e) + ")");
+            return CommandLine.ExitCode.USAGE;
+        }
     }
 
     private static int badParameter(final ParameterException failure) {

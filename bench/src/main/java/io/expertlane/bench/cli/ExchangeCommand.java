@@ -8,19 +8,20 @@ import io.expertlane.bench.results.Json;
 import io.expertlane.bench.results.OutputDirectory;
 import io.expertlane.bench.scenario.ExpertStep;
 import io.expertlane.bench.scenario.LowLatencyTeam;
+import io.expertlane.bench.scenario.MachineMemory;
 import io.expertlane.kernel.exchange.DispatchType;
 import io.expertlane.kernel.exchange.LowLatencyCall;
 import io.expertlane.kernel.exchange.LowLatencyConfig;
 import io.expertlane.kernel.exchange.LowLatencyExchange;
 import io.expertlane.kernel.exchange.Stage;
 import io.expertlane.kernel.moe.MoeShape;
+import io.expertlane.kernel.moe.Routing;
 import io.expertlane.kernel.moe.RoutingSource;
 import io.expertlane.kernel.verbs.DirectTransport;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.lang.management.ManagementFactory;
 import java.nio.file.Path;
 import java.util.EnumMap;
 import java.util.LinkedHashMap;
@@ -147,13 +148,15 @@ final class ExchangeCommand implements Callable<Integer> {
         requireAtLeast("--warmup-seconds", warmupSeconds, 0);
         requireAtLeast("--ranks-per-node", ranksPerNode, 1);
         OutputDirectory.check("--out", out);
-        try (Arena arena = Arena.ofShared()) {
-            final ExchangeInput input = input(arena);
+        try (Arena arena = Arena.ofShared();
+            ProgressLine progress = new ProgressLine(spec.commandLine().getErr(), ExpertlaneCommand.errorStreamIsTerminal(), System::nanoTime)) {
+            final ExchangeInput input = input(type, arena, progress);
             final LowLatencyConfig config = LowLatencyConfig.of(input.shape()).withDispatchType(type);
             requireMemory(input, config);
             final int workers = Math.min(input.shape().ranks(), threads != null ? threads : Runtime.getRuntime().availableProcessors());
-            try (LowLatencyTeam team = new LowLatencyTeam(config, DirectTransport.Mapping.SELF, step, workers)) {
-                run(input, config, team, workers, arena);
+            try (LowLatencyTeam team = new LowLatencyTeam(config, DirectTransport.Mapping.SELF, step, workers);
+                OutputDirectory directory = OutputDirectory.open("--out", out)) {
+                run(input, config, team, workers, arena, directory, progress);
             }
         }
         return 0;
@@ -165,7 +168,7 @@ final class ExchangeCommand implements Callable<Integer> {
         }
     }
 
-    private ExchangeInput input(final Arena arena) throws IOException {
+    private ExchangeInput input(final DispatchType type, final Arena arena, final ProgressLine progress) throws IOException {
         final int nodeRanks = ranksPerNode == null ? 0 : ranksPerNode;
         if (routing == null) {
             requireNone("--routing", "--ranks", ranks, "--tokens-per-rank", tokensPerRank, "--hidden", hidden, "--topk", topK, "--seed", seed);
@@ -181,10 +184,12 @@ final class ExchangeCommand implements Callable<Integer> {
         final MoeShape sizes = new MoeShape(rankCount, nodeRanks == 0 ? rankCount : nodeRanks,
             orElse(experts, source.experts() == RoutingSource.ANY ? 256 : source.experts()),
             orElse(topK, source.topK() == RoutingSource.ANY ? 8 : source.topK()), orElse(hidden, 7168), count);
-        requireMemory(4L * rankCount * count * sizes.rowBytes());
+        MachineMemory.require("tokens and rows", 4L * rankCount * count * sizes.rowBytes());
+        MachineMemory.require("queue pairs", MachineMemory.queuePairBytes(LowLatencyConfig.of(sizes).withDispatchType(type)));
         final long drawn = seed == null ? 1 : seed;
-        return ExchangeInput.of(sizes, count, LowLatencyTeam.normalRows(rankCount, count, sizes.hidden(), drawn, arena),
-            source.routings(sizes, count, drawn, arena));
+        final Routing[] routings = source.routings(sizes, count, drawn, arena);
+        progress.stage("generating " + rankCount + " x " + count + " rows of " + sizes.hidden());
+        return ExchangeInput.of(sizes, count, LowLatencyTeam.normalRows(rankCount, count, sizes.hidden(), drawn, arena), routings);
     }
 
     private static int orElse(final Integer value, final int otherwise) {
@@ -204,18 +209,12 @@ final class ExchangeCommand implements Callable<Integer> {
     private static void requireMemory(final ExchangeInput input, final LowLatencyConfig config) {
         final long rowBytes = input.shape().rowBytes();
         final long tokens = (long) input.shape().ranks() * input.tokensPerRank();
-        requireMemory(2 * (tokens * 3 * rowBytes + input.selections() * (LowLatencyExchange.messageBytes(config) + 2 * rowBytes)));
+        MachineMemory.require("tokens, rows and queue pairs", MachineMemory.queuePairBytes(config)
+            + 2 * (tokens * 3 * rowBytes + input.selections() * (LowLatencyExchange.messageBytes(config) + 2 * rowBytes)));
     }
 
-    private static void requireMemory(final long bytes) {
-        final long available = ManagementFactory.getPlatformMXBean(com.sun.management.OperatingSystemMXBean.class).getTotalMemorySize();
-        if (bytes < 0 || bytes > available) {
-            throw new UsageException("bytes of tokens and rows", bytes, "at most " + available + ", the machine's memory");
-        }
-    }
-
-    private void run(final ExchangeInput input, final LowLatencyConfig config, final LowLatencyTeam team, final int workers, final Arena arena)
-        throws IOException {
+    private void run(final ExchangeInput input, final LowLatencyConfig config, final LowLatencyTeam team, final int workers, final Arena arena,
+                     final OutputDirectory directory, final ProgressLine progress) throws IOException {
         final MoeShape shape = input.shape();
         final MemorySegment all = arena.allocate((long) shape.ranks() * input.tokensPerRank() * shape.rowBytes(), 64);
         final MemorySegment[] combined = new MemorySegment[shape.ranks()];
@@ -223,13 +222,14 @@ final class ExchangeCommand implements Callable<Integer> {
             final long bytes = (long) input.tokensPerRank() * shape.rowBytes();
             combined[rank] = all.asSlice(rank * bytes, bytes);
         }
-        spec.commandLine().getErr().println("warming up for " + warmupSeconds + " s");
+        progress.stage("warming up for " + warmupSeconds + " s");
         final long warmUntil = System.nanoTime() + TimeUnit.SECONDS.toNanos(warmupSeconds);
         do {
             team.dispatch(input.tokens(), input.routings());
             team.runExperts();
             team.combine(combined);
         } while (System.nanoTime() - warmUntil < 0);
+        progress.stage("timing one round");
         for (int rank = 0; rank < shape.ranks(); rank++) {
             team.exchange(rank).stageTimes().reset();
         }
@@ -242,12 +242,10 @@ final class ExchangeCommand implements Callable<Integer> {
         final long expertsDone = System.nanoTime();
         team.combine(combined);
         final long over = System.nanoTime();
-        try (OutputDirectory directory = OutputDirectory.open("--out", out)) {
-            NpyWriter.write(directory.file("combined.npy"), NpyType.UINT16, all, shape.ranks(), input.tokensPerRank(), shape.hidden());
-            NpyWriter.write(directory.file("recv_count.npy"), NpyType.INT32, counts, shape.ranks(), shape.localExperts());
-            NpyWriter.write(directory.file("recv_rows.npy"), NpyType.INT32, rows, rows.byteSize() / (4 * Integer.BYTES), 4);
-            directory.commit();
-        }
+        NpyWriter.write(directory.file("combined.npy"), NpyType.UINT16, all, shape.ranks(), input.tokensPerRank(), shape.hidden());
+        NpyWriter.write(directory.file("recv_count.npy"), NpyType.INT32, counts, shape.ranks(), shape.localExperts());
+        NpyWriter.write(directory.file("recv_rows.npy"), NpyType.INT32, rows, rows.byteSize() / (4 * Integer.BYTES), 4);
+        directory.commit();
         final long selections = input.selections();
         print(new Report(mode, path, dispatchType, shape, input.tokensPerRank(), workers,
             Phase.of(dispatched - start, selections * LowLatencyExchange.messageBytes(config)),

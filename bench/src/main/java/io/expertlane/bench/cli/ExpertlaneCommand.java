@@ -1,6 +1,7 @@
 package io.expertlane.bench.cli;
 
 import java.nio.file.Path;
+import java.util.Locale;
 import java.util.Optional;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -30,6 +31,7 @@ public final class ExpertlaneCommand implements Runnable {
 
     /** Runs the command line and exits. */
     public static void main(final String[] args) {
+        Locale.setDefault(Locale.ROOT);
         System.exit(commandLine().execute(args));
     }
 

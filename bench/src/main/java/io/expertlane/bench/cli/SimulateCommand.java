@@ -8,6 +8,7 @@ import io.expertlane.kernel.verbs.PortPolicy;
 import io.expertlane.nic.profile.ClusterProfile;
 import java.io.IOException;
 import java.io.PrintWriter;
+import java.util.Arrays;
 import java.util.Locale;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -39,6 +40,8 @@ import picocli.CommandLine.Spec;
         "  expertlane simulate --cluster mine.json --model qwen3-235b --routing zipf:0.8 --json"
     })
 final class SimulateCommand implements Callable<Integer> {
+    private static final String[] PORT_POLICIES = Arrays.stream(PortPolicy.values()).map(PortPolicy::toString).toArray(String[]::new);
+
     @Spec
     private CommandSpec spec;
 
@@ -94,10 +97,13 @@ final class SimulateCommand implements Callable<Integer> {
             throw new UsageException("--context", contextTokens, "0 or more");
         }
         final LowLatencySimulation simulation = new LowLatencySimulation(
-            ProfileFile.read("--cluster", cluster, ClusterProfile.class, ClusterProfile::ofName),
-            ProfileFile.read("--model", model, ModelProfile.class, ModelProfile::ofName), ranks, tokens, RoutingOption.parse(routing), type,
-            PortPolicy.ofName(ports), contextTokens, seed);
-        final LowLatencySimulation.Result result = simulation.run();
+            ProfileFile.read("--cluster", cluster, ClusterProfile.class, ClusterProfile.names(), ClusterProfile::ofName),
+            ProfileFile.read("--model", model, ModelProfile.class, ModelProfile.names(), ModelProfile::ofName), ranks, tokens,
+            RoutingOption.parse(routing), type, PortPolicy.ofName(Choice.of("--ports", ports, PORT_POLICIES)), contextTokens, seed);
+        final LowLatencySimulation.Result result;
+        try (ProgressLine progress = new ProgressLine(spec.commandLine().getErr(), ExpertlaneCommand.errorStreamIsTerminal(), System::nanoTime)) {
+            result = simulation.run(round -> progress.tick(round::progress));
+        }
         final PrintWriter out = spec.commandLine().getOut();
         if (json) {
             out.println(Json.text(result));

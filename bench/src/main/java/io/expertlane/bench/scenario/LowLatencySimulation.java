@@ -9,6 +9,7 @@ import io.expertlane.kernel.moe.MoeShape;
 import io.expertlane.kernel.moe.Routing;
 import io.expertlane.kernel.moe.RoutingSource;
 import io.expertlane.kernel.verbs.PortPolicy;
+import io.expertlane.kernel.zero.LowLatencyBuffers;
 import io.expertlane.nic.device.NicCounter;
 import io.expertlane.nic.profile.ClusterProfile;
 import java.lang.foreign.Arena;
@@ -17,6 +18,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
+import java.util.function.Consumer;
 import org.apache.commons.statistics.descriptive.Median;
 
 /**
@@ -39,6 +41,8 @@ public record LowLatencySimulation(
 
     private static final int SEND_QUEUE_DEPTH = 32;
     private static final double BYTES_PER_MICRO_PER_GBPS = 1e3;
+    /** Expert id and weight, slot number, and the header that exists even without payload. */
+    private static final int SELECTION_BYTES = Integer.BYTES + Float.BYTES + Integer.BYTES + LowLatencyBuffers.HEADER_BYTES;
     private static final double NANOS_PER_MILLI = 1e6;
 
     /** What {@link #run} gives; see the command's help for the meaning of the fields. */
@@ -84,21 +88,30 @@ public record LowLatencySimulation(
     public record LayerMicros(double attention, double sharedExpert, double dispatch, double routedExperts, double combine, double denseFeedForward) {
     }
 
+    /** Runs it. */
+    public Result run() {
+        return run(_ -> { });
+    }
+
     /**
      * Runs it.
      *
+     * @param watcher looks at the round every few thousand events
      * @throws IllegalArgumentException if sizes do not fit
      */
-    public Result run() {
+    public Result run(final Consumer<SimulatedRound> watcher) {
         final long start = System.nanoTime();
         try (Arena arena = Arena.ofConfined()) {
             final MoeShape shape = shape();
-            final Routing[] routings = routing.routings(shape, tokensPerRank, seed, arena);
             final LowLatencyConfig config = LowLatencyConfig.of(shape).withDispatchType(dispatchType).withPayload(Payload.OMITTED)
                 .withSendQueueDepth(SEND_QUEUE_DEPTH);
+            final long selections = (long) ranks * tokensPerRank * shape.topK();
+            MachineMemory.require("queue pairs and routing", MachineMemory.queuePairBytes(config) + selections * SELECTION_BYTES);
+            final Routing[] routings = routing.routings(shape, tokensPerRank, seed, arena);
             final MemorySegment[] nothing = new MemorySegment[ranks];
             Arrays.fill(nothing, MemorySegment.NULL);
             try (SimulatedRound round = new SimulatedRound(config, cluster, ports, ExpertStep.IDENTITY)) {
+                round.watch(watcher);
                 final double[] dispatchMicros = round.dispatch(nothing, routings);
                 final double[] combineMicros = round.combine(nothing);
                 return result(config, routings, round, Distribution.of(dispatchMicros), Distribution.of(combineMicros), start);

@@ -10,6 +10,7 @@ import io.expertlane.nic.device.SimulatedTransport;
 import io.expertlane.nic.host.AgentScheduler;
 import io.expertlane.nic.profile.ClusterProfile;
 import java.lang.foreign.MemorySegment;
+import java.util.function.Consumer;
 import org.agrona.concurrent.Agent;
 
 /**
@@ -18,6 +19,7 @@ import org.agrona.concurrent.Agent;
  */
 public final class SimulatedRound implements AutoCloseable {
     private static final int COMPLETION_QUEUE_DEPTH = 4096;
+    private static final int CHECKS_BETWEEN_WATCHES = 4096;
     private static final double PICOS_PER_MICRO = 1e6;
 
     private final LowLatencyConfig config;
@@ -25,7 +27,10 @@ public final class SimulatedRound implements AutoCloseable {
     private final SimulatedTransport transport;
     private final AgentScheduler scheduler;
     private final RankAgent[] agents;
+    private Consumer<SimulatedRound> watcher = _ -> { };
+    private String phase = "";
     private int finished;
+    private int checksToWatch = CHECKS_BETWEEN_WATCHES;
 
     /** Builds the cluster and connects all ranks. */
     public SimulatedRound(final LowLatencyConfig config, final ClusterProfile cluster, final PortPolicy ports, final ExpertStep expertStep) {
@@ -91,7 +96,7 @@ public final class SimulatedRound implements AutoCloseable {
             agents[rank].routing = routings[rank];
             agents[rank].begin = true;
         }
-        return run();
+        return run("dispatch");
     }
 
     /** Combines on all ranks; gives each rank's time from the common start to its last sum, in microseconds. */
@@ -100,17 +105,18 @@ public final class SimulatedRound implements AutoCloseable {
             agents[rank].combined = targets[rank];
             agents[rank].combine = true;
         }
-        return run();
+        return run("combine");
     }
 
-    private double[] run() {
+    private double[] run(final String name) {
+        phase = name;
         final long startPicos = transport.simulation().nowPicos();
         finished = 0;
         for (int rank = 0; rank < agents.length; rank++) {
             agents[rank].running = true;
             scheduler.wake(rank);
         }
-        scheduler.runUntil(() -> finished == agents.length);
+        scheduler.runUntil(this::isFinished);
         final double[] micros = new double[agents.length];
         for (int rank = 0; rank < agents.length; rank++) {
             micros[rank] = (agents[rank].endPicos - startPicos) / PICOS_PER_MICRO;
@@ -120,14 +126,32 @@ public final class SimulatedRound implements AutoCloseable {
         return micros;
     }
 
+    private boolean isFinished() {
+        if (--checksToWatch == 0) {
+            checksToWatch = CHECKS_BETWEEN_WATCHES;
+            watcher.accept(this);
+        }
+        return finished == agents.length;
+    }
+
+    /** Lets {@code next} look at the round every few thousand events, in place of the one before. */
+    public void watch(final Consumer<SimulatedRound> next) {
+        watcher = next;
+    }
+
+    /** How far the round is, in words. */
+    public String progress() {
+        return phase + ": " + finished + " of " + agents.length + " ranks are through, " + events() + " events";
+    }
+
     /** The round of {@code rank}. */
     public LowLatencyRound round(final int rank) {
         return agents[rank].round;
     }
 
-    /** Wire bytes that a NIC's port has sent. */
+    /** Wire bytes that a NIC's port has sent, acknowledgements included. */
     public long portBytes(final int rank, final int port) {
-        return transport.portBytes(rank, port);
+        return transport.counter(rank, port, NicCounter.SENT_WIRE_BYTES);
     }
 
     /** A counter summed over all NICs. */

@@ -6,6 +6,7 @@ import static java.lang.foreign.ValueLayout.JAVA_INT;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.nio.charset.CharacterCodingException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -56,7 +57,7 @@ public final class RecordedRouting implements RoutingSource {
         int[] ids = new int[0];
         float[] weights = new float[0];
         for (final Path file : files) {
-            final List<String> lines = Files.readAllLines(file);
+            final List<String> lines = lines(file);
             for (int line = 0; line < lines.size(); line++) {
                 final String[] fields = lines.get(line).split("\t", -1);
                 final int count = fields.length / 2;
@@ -75,6 +76,14 @@ public final class RecordedRouting implements RoutingSource {
             }
         }
         return new RecordedRouting(folder, ids, weights);
+    }
+
+    private static List<String> lines(final Path file) throws IOException {
+        try {
+            return Files.readAllLines(file);
+        } catch (final CharacterCodingException e) {
+            throw new IllegalArgumentException(file.getFileName() + ": expected text in UTF-8", e);
+        }
     }
 
     private static int id(final String place, final int index, final String field) {
