@@ -29,24 +29,24 @@ final class PeerConnections {
         this.queuePairs = new QueuePairSet(transport, rank, config.sendQueueDepth(), config.doorbellBatch());
         this.control = new QueuePair[ranks];
         this.data = new QueuePair[ranks][config.channels()][];
+        int firstLane = 0;
         for (int step = 1; step < ranks; step++) {
             final int peer = (rank + step) % ranks;
             final boolean direct = peer / rails.perNode() == rails.node() || peer % rails.perNode() == rails.local();
             if (direct && !transport.isMapped(rank, peer)) {
-                connect(config, peer);
+                connect(config, peer, firstLane++);
             }
         }
     }
 
-    private void connect(final HighThroughputConfig config, final int peer) {
+    private void connect(final HighThroughputConfig config, final int peer, final int firstLane) {
         for (int channel = 0; channel < config.channels(); channel++) {
             data[peer][channel] = new QueuePair[config.queuePairsPerChannel()];
             for (int lane = 0; lane < config.queuePairsPerChannel(); lane++) {
-                // Lanes go on from channel to channel, so that the ports are even with one queue pair a channel, too.
-                data[peer][channel][lane] = queuePairs.connect(peer, channel * config.queuePairsPerChannel() + lane);
+                data[peer][channel][lane] = queuePairs.connect(peer, firstLane + channel * config.queuePairsPerChannel() + lane);
             }
         }
-        control[peer] = queuePairs.connect(peer, 0);
+        control[peer] = queuePairs.connect(peer, firstLane);
     }
 
     boolean isMapped(final int peer) {

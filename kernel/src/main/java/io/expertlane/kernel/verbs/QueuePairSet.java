@@ -6,6 +6,8 @@ import java.util.Arrays;
  * The queue pairs of one rank with the completion queue they share: posts, and makes room where a queue is full.
  *
  * <p>Threading: one thread at a time. Progress: no method waits; one that answers false has posted nothing and is to be called again.
+ *
+ * <p>Failure: a post to a peer whose memory was revoked since it was connected throws {@link IllegalStateException}.
  */
 public final class QueuePairSet {
     private final Transport transport;
@@ -79,6 +81,9 @@ public final class QueuePairSet {
     }
 
     private boolean makeRoom(final QueuePair queuePair, final int result) {
+        if (result == QueuePair.PEER_REVOKED) {
+            throw new IllegalStateException("peerRank=" + queuePair.peerRank() + ": its memory was revoked since it was connected");
+        }
         if (result == QueuePair.SEND_QUEUE_FULL) {
             queuePair.ringDoorbell();
         } else {

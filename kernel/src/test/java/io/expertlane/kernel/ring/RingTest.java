@@ -1,0 +1,181 @@
+package io.expertlane.kernel.ring;
+
+import static java.lang.foreign.ValueLayout.JAVA_LONG;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.expertlane.kernel.memory.RecordLayout;
+import io.expertlane.kernel.memory.SymmetricHeap;
+import io.expertlane.kernel.verbs.DirectTransport;
+import io.expertlane.kernel.verbs.DirectTransport.Mapping;
+import io.expertlane.kernel.verbs.QueuePair;
+import io.expertlane.kernel.verbs.QueuePairSet;
+import java.util.SplittableRandom;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+@Timeout(value = 60, unit = TimeUnit.SECONDS)
+class RingTest {
+    private static final RecordLayout RECORD = new RecordLayout(16, 100, true);
+
+    @Test
+    void layoutIsAsDrawn() {
+        final RingLayout layout = new RingLayout(RECORD, 8, 4);
+        assertThat(RingLayout.WORD_OFFSET).isZero();
+        assertThat(RingLayout.SLOTS_OFFSET).isEqualTo(64);
+        assertThat(RECORD.leadBytes()).isEqualTo(48);
+        assertThat(RECORD.stride()).isEqualTo(128);
+        assertThat(layout.slotOffset(0)).isEqualTo(64 + 48);
+        assertThat(layout.slotOffset(7)).isEqualTo(64 + 48 + 7 * 128);
+        assertThat(layout.slotOffset(8)).isEqualTo(layout.slotOffset(0));
+        assertThat(layout.slotOffset(1L << 40)).isEqualTo(layout.slotOffset(0));
+        assertThat(layout.bytes()).isEqualTo(64 + 64 + 8 * 128);
+    }
+
+    @Test
+    void ringsThatCouldLockUpAreRefused() {
+        assertThatThrownBy(() -> new RingLayout(RECORD, 7, 4)).hasMessage("capacity=7: at least two chunks of 4, at most 65536");
+        assertThatThrownBy(() -> new RingLayout(RECORD, 10, 4)).hasMessage("capacity=10: a multiple of chunk=4");
+        assertThatThrownBy(() -> new RingLayout(RECORD, 1 << 17, 4)).isInstanceOf(IllegalArgumentException.class);
+        assertThatThrownBy(() -> new RingLayout(RECORD, 8, 0)).hasMessage("chunk=0: at least 1");
+    }
+
+    /** Both ends of a ring from rank 0 to rank 1. */
+    private static final class Pair implements AutoCloseable {
+        final SymmetricHeap heap;
+        final DirectTransport transport;
+        final RingSender sender;
+        final RingReceiver receiver;
+        final QueuePair data;
+        final QueuePair credits;
+
+        Pair(final RingLayout layout, final Mapping mapping, final int depth) {
+            heap = new SymmetricHeap(2, layout.bytes());
+            transport = new DirectTransport(heap, mapping, 64);
+            final QueuePairSet from = new QueuePairSet(transport, 0, depth, 1);
+            final QueuePairSet back = new QueuePairSet(transport, 1, depth, 1);
+            data = mapping == Mapping.SELF ? from.connect(1, 0) : null;
+            credits = mapping == Mapping.SELF ? back.connect(0, 0) : null;
+            sender = new RingSender(layout, heap, 0, 1, 0, 0, from, data);
+            receiver = new RingReceiver(layout, heap, 1, 0, 0, 0, back, credits);
+        }
+
+        boolean send(final long value) {
+            if (!sender.claim()) {
+                return false;
+            }
+            sender.segment().set(JAVA_LONG, sender.offset(), value);
+            sender.segment().set(JAVA_LONG, sender.offset() + 104, ~value);
+            sender.commit();
+            return true;
+        }
+
+        void take(final long expected) {
+            assertThat(receiver.segment().get(JAVA_LONG, receiver.offset())).isEqualTo(expected);
+            assertThat(receiver.segment().get(JAVA_LONG, receiver.offset() + 104)).isEqualTo(~expected);
+            receiver.consume();
+        }
+
+        @Override
+        public void close() {
+            transport.close();
+            heap.close();
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void recordsArriveInOrderWhateverTheInterleaving(final boolean mapped) {
+        for (long seed = 0; seed < 200; seed++) {
+            final SplittableRandom random = new SplittableRandom(seed);
+            final int chunk = 1 + random.nextInt(4);
+            final RingLayout layout = new RingLayout(RECORD, chunk * (2 + random.nextInt(3)), chunk);
+            try (Pair pair = new Pair(layout, mapped ? Mapping.ALL : Mapping.SELF, 2 << random.nextInt(4))) {
+                long sent = 0;
+                long taken = 0;
+                while (taken < 500) {
+                    if (sent < 500 && random.nextBoolean()) {
+                        sent += pair.send(sent) ? 1 : 0;
+                    }
+                    if (sent == 500 || random.nextInt(5) == 0) {
+                        pair.sender.flush();
+                    }
+                    if (random.nextBoolean() && pair.receiver.available() > 0) {
+                        pair.take(taken++);
+                    }
+                    assertThat(sent - taken).as("records under way, seed=%s", seed).isBetween(0L, (long) layout.capacity());
+                }
+                assertThat(pair.receiver.available()).isZero();
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void creditsReturnByTheChunkAndStallsAreCounted(final boolean mapped) {
+        try (Pair pair = new Pair(new RingLayout(RECORD, 8, 4), mapped ? Mapping.ALL : Mapping.SELF, 16)) {
+            for (int i = 0; i < 8; i++) {
+                assertThat(pair.send(i)).isTrue();
+            }
+            assertThat(pair.send(8)).isFalse();
+            assertThat(pair.send(8)).isFalse();
+            assertThat(pair.sender.stalls()).isEqualTo(1);
+            for (int i = 0; i < 3; i++) {
+                assertThat(pair.receiver.available()).isPositive();
+                pair.take(i);
+            }
+            assertThat(pair.send(8)).as("no credit before a chunk is free").isFalse();
+            pair.take(3);
+            for (int i = 8; i < 12; i++) {
+                assertThat(pair.send(i)).isTrue();
+            }
+            assertThat(pair.send(12)).isFalse();
+            assertThat(pair.sender.stalls()).isEqualTo(2);
+        }
+    }
+
+    @Test
+    void aChunkIsOneWriteAndOneAtomicAndCreditsTakeAnotherQueuePair() {
+        try (Pair pair = new Pair(new RingLayout(RECORD, 8, 4), Mapping.SELF, 16)) {
+            for (int i = 0; i < 8; i++) {
+                pair.send(i);
+            }
+            assertThat(pair.data.published()).isEqualTo(4);
+            for (int i = 0; i < 8; i++) {
+                assertThat(pair.receiver.available()).isPositive();
+                pair.take(i);
+            }
+            assertThat(pair.credits.published()).isEqualTo(2);
+            assertThat(pair.data.published()).isEqualTo(4);
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void theEndsMayLiveOnDifferentThreads(final boolean mapped) throws InterruptedException {
+        try (Pair pair = new Pair(new RingLayout(RECORD, 12, 3), mapped ? Mapping.ALL : Mapping.SELF, 4)) {
+            final int count = 20_000;
+            final Thread producer = Thread.ofPlatform().start(() -> {
+                for (long i = 0; i < count; i++) {
+                    while (!pair.send(i)) {
+                        Thread.onSpinWait();
+                    }
+                }
+                while (!pair.sender.flush()) {
+                    Thread.onSpinWait();
+                }
+            });
+            for (long i = 0; i < count; i++) {
+                while (pair.receiver.available() == 0) {
+                    Thread.onSpinWait();
+                }
+                pair.take(i);
+            }
+            producer.join();
+            assertThat(pair.receiver.available()).isZero();
+        }
+    }
+}
