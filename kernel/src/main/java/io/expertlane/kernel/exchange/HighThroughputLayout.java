@@ -30,8 +30,11 @@ final class HighThroughputLayout {
     private final int[] lists;
     private final long[] nodeMasks;
     private final long[] localMasks;
+    private final int[] rankOfExpert;
+    private final int[] nodeOfRank;
     private final int[] lastTokenOfRank;
     private final int[] sentCounts;
+    private final int[] sentExperts;
 
     private final int[] receivedCounts;
     private final int[] receivedStarts;
@@ -54,8 +57,13 @@ final class HighThroughputLayout {
         this.lists = new int[Math.multiplyExact(tokens, Math.min(shape.topK(), destinations))];
         this.nodeMasks = new long[Math.multiplyExact(tokens, nodeWords)];
         this.localMasks = new long[Math.multiplyExact(Math.multiplyExact(rails.nodes() * channels, run), localWords)];
+        this.rankOfExpert = new int[shape.experts()];
+        Arrays.setAll(rankOfExpert, shape::rankOf);
+        this.nodeOfRank = new int[shape.ranks()];
+        Arrays.setAll(nodeOfRank, each -> each / rails.perNode());
         this.lastTokenOfRank = new int[shape.ranks()];
-        this.sentCounts = new int[rails.nodes() * nodeCountsInts()];
+        this.sentCounts = new int[rails.nodes() * channels * (rails.perNode() + 1)];
+        this.sentExperts = new int[shape.experts()];
         this.receivedCounts = new int[shape.ranks() * channels];
         this.receivedStarts = new int[shape.ranks() * channels];
         this.streamLengths = new int[rails.nodes() * channels];
@@ -71,7 +79,6 @@ final class HighThroughputLayout {
         receivedRows = other.receivedRows;
         copy(other.listStarts, listStarts);
         copy(other.lists, lists);
-        copy(other.sentCounts, sentCounts);
         copy(other.receivedCounts, receivedCounts);
         copy(other.receivedStarts, receivedStarts);
         copy(other.streamLengths, streamLengths);
@@ -85,23 +92,21 @@ final class HighThroughputLayout {
         System.arraycopy(from, 0, to, 0, to.length);
     }
 
-    private int nodeCountsInts() {
-        return channels * (rails.perNode() + 1) + rails.perNode() * shape.localExperts();
-    }
-
     /** Sorts the tokens of {@code choice} by channel and destination. */
     void fill(final Routing choice) {
         routing = choice;
         final int tokens = choice.tokens();
         channelTokens = (tokens + channels - 1) / channels;
         Arrays.fill(sentCounts, 0);
+        Arrays.fill(sentExperts, 0);
         Arrays.fill(nodeMasks, 0, tokens * nodeWords, 0);
         Arrays.fill(lastTokenOfRank, -1);
         Arrays.fill(listStarts, 0);
         for (int channel = 0; channel < channels; channel++) {
-            for (int token = firstToken(channel); token < endToken(channel); token++) {
-                Arrays.fill(localMasks, localMask(rails.node(), channel, token - firstToken(channel)),
-                    localMask(rails.node(), channel, token - firstToken(channel) + 1), 0);
+            final int first = firstToken(channel);
+            final int end = endToken(channel);
+            Arrays.fill(localMasks, localMask(rails.node(), channel, 0), localMask(rails.node(), channel, end - first), 0);
+            for (int token = first; token < end; token++) {
                 count(channel, token);
             }
         }
@@ -109,27 +114,33 @@ final class HighThroughputLayout {
     }
 
     private void count(final int channel, final int token) {
-        for (int k = 0; k < shape.topK(); k++) {
+        final int[] rankOf = rankOfExpert;
+        final int[] last = lastTokenOfRank;
+        final int topK = shape.topK();
+        for (int k = 0; k < topK; k++) {
             final int expert = routing.expert(token, k);
             if (expert != Routing.NONE) {
-                final int target = expert / shape.localExperts();
-                final int node = target / rails.perNode();
-                final int local = target - node * rails.perNode();
-                final int counts = node * nodeCountsInts();
-                final int channelCounts = counts + channel * (rails.perNode() + 1);
-                sentCounts[counts + channels * (rails.perNode() + 1) + expert - rails.rank(node, 0) * shape.localExperts()]++;
-                if (lastTokenOfRank[target] != token) {
-                    lastTokenOfRank[target] = token;
-                    sentCounts[channelCounts + local]++;
-                    if (node == rails.node()) {
-                        setBit(localMasks, localMask(node, channel, token - firstToken(channel)), local);
-                    }
-                }
-                if (!bit(nodeMasks, token * nodeWords, node)) {
-                    setBit(nodeMasks, token * nodeWords, node);
-                    sentCounts[channelCounts + rails.perNode()]++;
+                final int target = rankOf[expert];
+                sentExperts[expert]++;
+                if (last[target] != token) {
+                    last[target] = token;
+                    countRank(channel, token, target);
                 }
             }
+        }
+    }
+
+    private void countRank(final int channel, final int token, final int target) {
+        final int node = nodeOfRank[target];
+        final int local = target - node * rails.perNode();
+        final int counts = (node * channels + channel) * (rails.perNode() + 1);
+        sentCounts[counts + local]++;
+        if (node == rails.node()) {
+            setBit(localMasks, localMask(node, channel, token - firstToken(channel)), local);
+        }
+        if (!bit(nodeMasks, token * nodeWords, node)) {
+            setBit(nodeMasks, token * nodeWords, node);
+            sentCounts[counts + rails.perNode()]++;
         }
     }
 
@@ -142,7 +153,8 @@ final class HighThroughputLayout {
                 listStarts[index + 1] = start;
                 start += length;
             }
-            for (int token = firstToken(channel); token < endToken(channel); token++) {
+            final int end = endToken(channel);
+            for (int token = firstToken(channel); token < end; token++) {
                 listToken(channel, token);
             }
         }
@@ -154,7 +166,7 @@ final class HighThroughputLayout {
         if (!isLocal && node == rails.node()) {
             return 0;
         }
-        return sentCounts[node * nodeCountsInts() + channel * (rails.perNode() + 1) + (isLocal ? destination : rails.perNode())];
+        return sentCounts[(node * channels + channel) * (rails.perNode() + 1) + (isLocal ? destination : rails.perNode())];
     }
 
     /** Appends to the lists; while they grow, the end of list i is kept where the start of list i + 1 will be. */
@@ -164,8 +176,7 @@ final class HighThroughputLayout {
         for (int local = nextBit(localMasks, mask, localWords, 0); local >= 0; local = nextBit(localMasks, mask, localWords, local + 1)) {
             lists[listStarts[first + local + 1]++] = token;
         }
-        for (int node = nextBit(nodeMasks, token * nodeWords, nodeWords, 0); node >= 0;
-             node = nextBit(nodeMasks, token * nodeWords, nodeWords, node + 1)) {
+        for (int node = nextNode(token, 0); node >= 0; node = nextNode(token, node + 1)) {
             if (node != rails.node()) {
                 lists[listStarts[first + rails.perNode() + node + 1]++] = token;
             }
@@ -242,9 +253,15 @@ final class HighThroughputLayout {
         return word * Long.SIZE + Long.numberOfTrailingZeros(bits);
     }
 
-    /** The block of counts for the rank of this rail in {@code node}: for each channel the tokens for each of its ranks and for the node. */
+    /**
+     * The block of counts for the rank of this rail in {@code node}: for each channel the tokens for each of its ranks and for the node;
+     * behind them the selections of each of the node's experts.
+     */
     void writeNodeCounts(final int node, final MemorySegment target, final long at) {
-        MemorySegment.copy(sentCounts, node * nodeCountsInts(), target, JAVA_INT, at, nodeCountsInts());
+        final int counts = channels * (rails.perNode() + 1);
+        final int experts = rails.perNode() * shape.localExperts();
+        MemorySegment.copy(sentCounts, node * counts, target, JAVA_INT, at, counts);
+        MemorySegment.copy(sentExperts, node * experts, target, JAVA_INT, at + (long) counts * Integer.BYTES, experts);
     }
 
     /** Takes such a block, from {@code sourceNode}. */

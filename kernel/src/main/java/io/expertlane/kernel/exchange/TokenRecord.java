@@ -59,14 +59,9 @@ final class TokenRecord {
     }
 
     static void writeHeader(final MemorySegment target, final long at, final int rank, final int token, final Routing routing) {
-        final int topK = routing.topK();
-        final long weights = at + weightsOffset(topK);
         target.set(JAVA_INT, at + RANK_OFFSET, rank);
         target.set(JAVA_INT, at + TOKEN_OFFSET, token);
-        for (int k = 0; k < topK; k++) {
-            target.set(JAVA_INT, at + INDICES_OFFSET + (long) k * Integer.BYTES, routing.expert(token, k));
-            target.set(JAVA_FLOAT, weights + (long) k * Float.BYTES, routing.weight(token, k));
-        }
+        routing.copyToken(token, target, at + INDICES_OFFSET, at + weightsOffset(routing.topK()));
     }
 
     static int expert(final MemorySegment record, final long at, final int k) {

@@ -88,6 +88,13 @@ public final class Routing {
         return topkWeights.getAtIndex(JAVA_FLOAT_UNALIGNED, (long) token * topK + k);
     }
 
+    /** Copies the K indices of {@code token} to {@code target} at {@code indicesOffset}, and its K weights at {@code weightsOffset}. */
+    public void copyToken(final int token, final MemorySegment target, final long indicesOffset, final long weightsOffset) {
+        final long first = (long) token * topK * Integer.BYTES;
+        MemorySegment.copy(topkIdx, first, target, indicesOffset, (long) topK * Integer.BYTES);
+        MemorySegment.copy(topkWeights, first, target, weightsOffset, (long) topK * Float.BYTES);
+    }
+
     MemorySegment topkWeights() {
         return topkWeights;
     }
