@@ -7,6 +7,8 @@ import java.util.concurrent.Callable;
 import org.openjdk.jmh.runner.RunnerException;
 import org.openjdk.jmh.runner.options.CommandLineOptionException;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Spec;
 import picocli.CommandLine.Unmatched;
 
 /** JMH's own command line, with the JDK and the flags that the benchmarks need. */
@@ -20,6 +22,9 @@ import picocli.CommandLine.Unmatched;
 final class JmhCommand implements Callable<Integer> {
     private static final int EXIT_FAILED = 1;
 
+    @Spec
+    private CommandSpec spec;
+
     @Unmatched
     private final List<String> arguments = new ArrayList<>();
 
@@ -31,7 +36,7 @@ final class JmhCommand implements Callable<Integer> {
         } catch (final CommandLineOptionException e) {
             throw new IllegalArgumentException("jmh: " + e.getMessage(), e);
         } catch (final RunnerException e) {
-            // JMH has printed what happened.
+            spec.commandLine().getErr().println("expertlane: jmh: " + e.getMessage());
             return EXIT_FAILED;
         }
     }
