@@ -74,8 +74,8 @@ class EmbeddingExampleTest {
         for (final String file : new String[] {"ForeignSimulator", "EmbeddingExampleTest"}) {
             final String source = Files.readString(Path.of("src/test/java/io/expertlane/kernel/example/" + file + ".java"));
             final int begin = source.indexOf("// example begins\n") + "// example begins\n".length();
-            final String example = source.substring(begin, source.indexOf("    // example ends", begin)).stripIndent();
-            assertThat(page).as("code of %s in docs/embedding.md", file).contains("```java\n" + example + "```\n");
+            final String example = source.substring(begin, source.indexOf("    // example ends", begin)).stripTrailing().stripIndent();
+            assertThat(page).as("code of %s in docs/embedding.md", file).contains("```java\n" + example + "\n```\n");
         }
     }
 }
