@@ -10,14 +10,14 @@ import org.openjdk.jmh.runner.options.CommandLineOptions;
 import org.openjdk.jmh.runner.options.Options;
 import org.openjdk.jmh.runner.options.OptionsBuilder;
 
-/** Entry point of {@code benchmarks.jar}: JMH's own, with the JDK flags of the parent pom given to every fork. */
+/** Entry point of {@code benchmarks.jar}: JMH's own, with the JDK flags of the parent pom given to every fork, and {@code -prof nic}. */
 public final class BenchmarkMain {
     private BenchmarkMain() {
     }
 
     /** Runs JMH with {@code args}. */
     public static void main(final String[] args) throws IOException, RunnerException, CommandLineOptionException {
-        final CommandLineOptions commandLine = new CommandLineOptions(args);
+        final CommandLineOptions commandLine = new CommandLineOptions(withProfilerClass(args));
         final Options options = new OptionsBuilder().parent(commandLine).jvmArgsPrepend(jvmFlags()).build();
         final Runner runner = new Runner(options);
         if (commandLine.shouldHelp()) {
@@ -33,6 +33,17 @@ public final class BenchmarkMain {
         } else {
             runner.run();
         }
+    }
+
+    /** JMH knows profilers of others by their class only: {@code -prof nic} becomes that. */
+    private static String[] withProfilerClass(final String[] args) {
+        final String[] replaced = args.clone();
+        for (int i = 1; i < args.length; i++) {
+            if (args[i - 1].equals("-prof") && args[i].equals(NicProfiler.NAME)) {
+                replaced[i] = NicProfiler.class.getCanonicalName();
+            }
+        }
+        return replaced;
     }
 
     /** The JDK flags that the build was made with, in order. */
