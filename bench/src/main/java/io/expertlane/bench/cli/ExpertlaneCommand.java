@@ -26,6 +26,9 @@ import picocli.CommandLine.Spec;
         "Exit codes: 0 done, 1 failed, 2 bad input (one line on the error stream)."
     })
 public final class ExpertlaneCommand implements Runnable {
+    /** Columns of the help where the terminal does not say how many it has. */
+    private static final int HELP_WIDTH = 120;
+
     @Spec
     private CommandSpec spec;
 
@@ -38,6 +41,7 @@ public final class ExpertlaneCommand implements Runnable {
     /** The command line with its error policy; tests set its output streams. */
     static CommandLine commandLine() {
         final CommandLine commandLine = new CommandLine(new ExpertlaneCommand());
+        commandLine.setUsageHelpWidth(HELP_WIDTH);
         commandLine.setUsageHelpAutoWidth(true);
         commandLine.setCaseInsensitiveEnumValuesAllowed(true);
         ErrorPolicy.install(commandLine);

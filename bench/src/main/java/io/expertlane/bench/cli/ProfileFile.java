@@ -4,17 +4,19 @@ import io.expertlane.bench.results.Json;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import java.util.function.Function;
 import java.util.stream.Collectors;
 import tools.jackson.core.JacksonException;
 import tools.jackson.core.StreamReadFeature;
-import tools.jackson.databind.DatabindException;
 import tools.jackson.databind.DeserializationFeature;
+import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.MapperFeature;
 import tools.jackson.databind.cfg.CoercionAction;
 import tools.jackson.databind.cfg.CoercionInputShape;
 import tools.jackson.databind.cfg.EnumFeature;
+import tools.jackson.databind.exc.MismatchedInputException;
 import tools.jackson.databind.exc.UnrecognizedPropertyException;
 import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.type.LogicalType;
@@ -51,18 +53,19 @@ final class ProfileFile {
         if (!Files.isReadable(file)) {
             throw new UsageException(option, text, Files.exists(file) ? "may not be read" : "no such file");
         }
+        JsonNode tree = null;
         try {
-            final T profile = STRICT.readValue(file.toFile(), type);
-            if (profile == null) {
-                throw new UsageException(option, text, "null, expected a JSON object");
+            tree = STRICT.readTree(file.toFile());
+            if (!tree.isObject()) {
+                throw new UsageException(option, text, "expected a JSON object");
             }
-            return profile;
+            return STRICT.treeToValue(tree, type);
         } catch (final JacksonException e) {
-            throw new UsageException(option, text, message(e));
+            throw new UsageException(option, text, message(e, tree));
         }
     }
 
-    private static String message(final JacksonException failure) {
+    private static String message(final JacksonException failure, final JsonNode tree) {
         if (failure.getCause() instanceof IllegalArgumentException limit) {
             return limit.getMessage();
         }
@@ -75,11 +78,20 @@ final class ProfileFile {
         if (said.startsWith("Missing creator property")) {
             return path + ": missing";
         }
-        final String problem = said.lines().findFirst().orElse("not JSON").replaceAll("`(?:\\w+\\.)*(\\w+)(?:\\$(\\w+))?`", "`$1`")
-            .replaceFirst(" \\(.*(?:CoercionConfig|Feature|Creator).*", "");
-        if (failure instanceof DatabindException && !path.isEmpty()) {
-            return path + ": " + problem;
+        if (failure instanceof MismatchedInputException mismatch && !path.isEmpty()) {
+            return path + "=" + tree.at("/" + path.replace('.', '/')) + ": expected " + kind(mismatch.getTargetType());
         }
-        return problem + (failure.getLocation() == null ? "" : ", line " + failure.getLocation().getLineNr());
+        final String place = failure.getLocation() == null ? "" : ", line " + failure.getLocation().getLineNr();
+        return said.lines().findFirst().orElse("not JSON").replaceAll("`(?:\\w+\\.)*(\\w+)(?:\\$\\w+)?`", "`$1`") + place;
+    }
+
+    private static String kind(final Class<?> type) {
+        if (type.isEnum()) {
+            return "one of " + Arrays.stream(type.getEnumConstants()).map(Object::toString).collect(Collectors.joining(", "));
+        }
+        if (type == int.class || type == long.class) {
+            return "an integer";
+        }
+        return type == String.class ? "a string" : type == double.class ? "a number" : type == boolean.class ? "true or false" : "an object";
     }
 }

@@ -264,11 +264,11 @@ class BadInputTest {
 
     @ParameterizedTest
     @CsvSource(delimiter = ';', value = {
-        "\"hidden\" : 7168; \"hidden\" : \"wide\"; hidden", "\"hidden\" : 7168; \"hidden\" : \"7168\"; hidden", "\"hidden\" : 7168; \"hidden\" : 7168.5; hidden",
-        "\"hidden\" : 7168; \"hidden\" : null; hidden", "\"hidden\" : 7168; \"hidden\" : [1]; hidden", "\"hidden\" : 7168; \"hidden\" : true; hidden",
+        "\"hidden\" : 7168; \"hidden\" : \"wide\"; hidden=\"wide\": expected an integer", "\"hidden\" : 7168; \"hidden\" : \"7168\"; hidden", "\"hidden\" : 7168; \"hidden\" : 7168.5; hidden",
+        "\"hidden\" : 7168; \"hidden\" : null; hidden=null: expected an integer", "\"hidden\" : 7168; \"hidden\" : [1]; hidden", "\"hidden\" : 7168; \"hidden\" : true; hidden",
         "\"hidden\" : 7168; \"hidden\" : -8; hidden=-8: 8 to", "\"hidden\" : 7168; \"hidden\" : 99999999999; out of range of `int`", "\"hidden\" : 7168,; ''; hidden",
         "\"hidden\" : 7168; \"hidden\" : 7168, \"width\" : 7168; width: unknown field", "\"hidden\" : 7168; \"hidden\" : 8, \"hidden\" : 16; hidden", "\"topK\" : 8; \"topK\" : 33; topK=33: 1 to 32",
-        "\"moeLayers\" : 58; \"moeLayers\" : 62; moeLayers=62: 1 to 61", "\"name\" : \"deepseek-v3\"; \"name\" : null; name", "\"name\" : \"deepseek-v3\"; \"name\" : 5; name",
+        "\"moeLayers\" : 58; \"moeLayers\" : 62; moeLayers=62: 1 to 61", "\"name\" : \"deepseek-v3\"; \"name\" : null; name", "\"name\" : \"deepseek-v3\"; \"name\" : 5; name=5: expected a string",
         "\"weights\" : ; \"weights\" : -; Unexpected character", "\"hidden\" : 7168; \"hidden\" : NaN; NaN",
     })
     void refusesModelsWithBadFields(final String good, final String bad, final String field) throws IOException {
@@ -282,9 +282,9 @@ class BadInputTest {
     @ParameterizedTest
     @CsvSource(delimiter = ';', value = {
         "\"mtuBytes\" : 4096; \"mtuBytes\" : 1000; nic.mtuBytes=1000: ", "\"ports\" : 2; \"ports\" : 9; nic.ports=9: 1 to 8",
-        "\"fetchNanos\" : 1000.0; \"fetchNanos\" : -1; nic.fetchNanos=-1: 0 to 10000", "\"fetchNanos\" : 1000.0; \"fetchNanos\" : \"fast\"; fetchNanos",
+        "\"fetchNanos\" : 1000.0; \"fetchNanos\" : -1; nic.fetchNanos=-1: 0 to 10000", "\"fetchNanos\" : 1000.0; \"fetchNanos\" : \"fast\"; nic.fetchNanos=\"fast\": expected a number",
         "\"fetchNanos\" : 1000.0; \"fetchNanos\" : \"NaN\"; fetchNanos", "\"fetchNanos\" : 1000.0; \"fetchNanos\" : null; fetchNanos",
-        "\"portHash\" : \"murmur3\"; \"portHash\" : \"MD5\"; portHash", "\"portHash\" : \"murmur3\"; \"portHash\" : 0; portHash",
+        "\"portHash\" : \"murmur3\"; \"portHash\" : \"MD5\"; nic.portHash=\"MD5\": expected one of ", "\"portHash\" : \"murmur3\"; \"portHash\" : 0; portHash",
         "\"portHash\" : \"murmur3\"; \"portHash\" : \"\"; portHash", "\"topology\" : \"SINGLE_RAIL\"; \"topology\" : \"RING\"; topology",
         "\"ranksPerNode\" : 8; \"ranksPerNode\" : 0; ranksPerNode=0: 1 to", "\"ranksPerNode\" : 8,; \"ranksPerNode\" : 8, \"x\" : 1,; x: unknown field",
     })
