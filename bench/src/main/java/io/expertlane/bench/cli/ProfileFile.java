@@ -81,8 +81,8 @@ final class ProfileFile {
         if (failure instanceof MismatchedInputException mismatch && !path.isEmpty()) {
             return path + "=" + tree.at("/" + path.replace('.', '/')) + ": expected " + kind(mismatch.getTargetType());
         }
-        final String place = failure.getLocation() == null ? "" : ", line " + failure.getLocation().getLineNr();
-        return said.lines().findFirst().orElse("not JSON").replaceAll("`(?:\\w+\\.)*(\\w+)(?:\\$\\w+)?`", "`$1`") + place;
+        final String place = failure.getLocation() == null || failure.getLocation().getLineNr() < 1 ? "" : ", line " + failure.getLocation().getLineNr();
+        return (path.isEmpty() ? "" : path + ": ") + said.lines().findFirst().orElse("not JSON").replaceAll("`(?:\\w+\\.)*(\\w+)(?:\\$\\w+)?`", "`$1`") + place;
     }
 
     private static String kind(final Class<?> type) {
