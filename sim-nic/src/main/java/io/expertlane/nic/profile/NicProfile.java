@@ -23,8 +23,8 @@ import io.expertlane.kernel.verbs.FlowHashAlgorithm;
  * @param payloadReadNanos        latency of reading the first payload bytes, not paid by inline data, 0 to 10000; 900 from host memory
  *                                [CX-7: 0.9 us host, 1.45 us GPU across sockets]
  * @param queuePairIntervalNanos  least time between two elements of one QP, 0 to 10000; 79 [12.7 M elements/s on one QP, CX-7]
- * @param nicIntervalNanos        least time between two elements of the NIC, 0 to 1000; 3.0 [330 to 370 M messages/s, CX-7 datasheet;
- *                                11.5 was achieved by GPU-initiated puts]
+ * @param nicIntervalNanos        least time between two elements of the NIC, 0 to 1000; 11.5 [87 M/s, the most that GPU-initiated puts achieved on a
+ *                                CX-7; 2.7 to 3.0 by its datasheet, 330 to 370 M messages/s]
  * @param prefetchDepth           elements of one QP between fetch and last packet, 1 to 1024; 16 [assumed: enough for the one-QP rate of
  *                                12.7 M/s with a 1 us fetch; other simulators use 8]
  * @param quantumBytes            payload a QP may send before the arbiter turns to the next, 1 to 2^28; at least one packet is sent, so that 1
