@@ -108,7 +108,7 @@ class DeviceFeaturesTest {
                     bytes[queuePair] += timePicos > 50_000_000 ? 8192 : 0;
                 }
             });
-            transport.simulation().runUntil(300_000_000);
+            transport.simulation().runUntil(160_000_000);
         }
         return bytes;
     }
