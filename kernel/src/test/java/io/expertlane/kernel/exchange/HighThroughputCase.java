@@ -15,11 +15,11 @@ import java.lang.foreign.MemorySegment;
 import java.util.SplittableRandom;
 
 /** A seeded high-throughput exchange: configuration, token rows, routings, biases, and what must come out, computed plainly. */
-final class HighThroughputCase {
+public final class HighThroughputCase {
     final long seed;
-    final HighThroughputConfig config;
+    public final HighThroughputConfig config;
     final Mapping mapping;
-    final MoeShape shape;
+    public final MoeShape shape;
     final MemorySegment[] tokens;
     final MemorySegment[] biases;
     final Routing[] routings;
@@ -40,7 +40,8 @@ final class HighThroughputCase {
         this.outputs = new float[shape.ranks()][][][];
     }
 
-    static HighThroughputCase random(final long seed, final Arena arena) {
+    /** A random configuration and input; only where the mapping allows it, combine is by pull. */
+    public static HighThroughputCase random(final long seed, final Arena arena) {
         final SplittableRandom random = new SplittableRandom(seed);
         final int[] rankChoices = {1, 2, 3, 4, 6, 8, 8, 12, 16, 32, 64};
         final int ranks = rankChoices[random.nextInt(rankChoices.length)];

@@ -16,7 +16,7 @@ import java.util.Arrays;
  * live; some released, the others combined with no, one or two biases. Everything that arrives is compared with the case. An agent: drive
  * {@link #doWork()} until {@link #isDone()}.
  */
-final class HighThroughputProgram {
+public final class HighThroughputProgram {
     private final HighThroughputCase input;
     private final HighThroughputExchange exchange;
     private final MoeShape shape;
@@ -34,7 +34,7 @@ final class HighThroughputProgram {
     private double products;
     private double squares;
 
-    HighThroughputProgram(final HighThroughputCase input, final HighThroughputExchange exchange, final int calls, final Arena arena) {
+    public HighThroughputProgram(final HighThroughputCase input, final HighThroughputExchange exchange, final int calls, final Arena arena) {
         this.input = input;
         this.exchange = exchange;
         this.shape = input.shape;
@@ -48,7 +48,7 @@ final class HighThroughputProgram {
         }
     }
 
-    boolean isDone() {
+    public boolean isDone() {
         return ended == calls;
     }
 
@@ -57,7 +57,7 @@ final class HighThroughputProgram {
         return 1 - 2 * products / squares;
     }
 
-    int doWork() {
+    public int doWork() {
         int work = exchange.doWork();
         if (begun < calls && begun - ended < overlap && (begun == ended || begun % 3 != 0)) {
             begin();

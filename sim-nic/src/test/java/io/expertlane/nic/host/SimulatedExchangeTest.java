@@ -3,7 +3,12 @@ package io.expertlane.nic.host;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.expertlane.kernel.exchange.CaseProgram;
+import io.expertlane.kernel.exchange.CombineMethod;
 import io.expertlane.kernel.exchange.ExchangeCase;
+import io.expertlane.kernel.exchange.HighThroughputCase;
+import io.expertlane.kernel.exchange.HighThroughputConfig;
+import io.expertlane.kernel.exchange.HighThroughputExchange;
+import io.expertlane.kernel.exchange.HighThroughputProgram;
 import io.expertlane.kernel.exchange.LowLatencyExchange;
 import io.expertlane.kernel.memory.SymmetricHeap;
 import io.expertlane.kernel.verbs.PortPolicy;
@@ -13,6 +18,7 @@ import java.lang.foreign.Arena;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import java.util.function.IntSupplier;
 import org.agrona.concurrent.Agent;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -22,6 +28,7 @@ import org.junit.jupiter.api.Timeout;
 class SimulatedExchangeTest {
     private static final long BASE_SEED = 20_261_123;
     private static final int CASES = 200;
+    private static final int HIGH_THROUGHPUT_CASES = 60;
     private static final int CALLS = 5;
 
     @Test
@@ -39,6 +46,31 @@ class SimulatedExchangeTest {
         }
     }
 
+    @Test
+    void soAreThoseOfHighThroughputMode() {
+        for (long seed = BASE_SEED; seed < BASE_SEED + HIGH_THROUGHPUT_CASES; seed++) {
+            final PortPolicy ports = PortPolicy.values()[(int) (seed % PortPolicy.values().length)];
+            try (Arena arena = Arena.ofConfined()) {
+                final HighThroughputCase input = HighThroughputCase.random(seed, arena);
+                final HighThroughputConfig config = input.config.withCombine(CombineMethod.PUSH);
+                final int ranks = input.shape.ranks();
+                try (SymmetricHeap heap = new SymmetricHeap(ranks, HighThroughputExchange.heapBytes(config));
+                     SimulatedTransport transport = new SimulatedTransport(heap, ClusterProfile.h20Cx7Dual(), ports, 1024)) {
+                    final AgentScheduler scheduler = new AgentScheduler(transport);
+                    final List<HighThroughputProgram> programs = new ArrayList<>();
+                    for (int rank = 0; rank < ranks; rank++) {
+                        final HighThroughputProgram program = new HighThroughputProgram(input,
+                            new HighThroughputExchange(config, transport, rank, scheduler.meter(), scheduler.nanoClock()), CALLS, arena);
+                        programs.add(program);
+                        scheduler.add(rank, agent(() -> program.isDone() ? 0 : program.doWork()));
+                    }
+                    scheduler.runUntil(() -> programs.stream().allMatch(HighThroughputProgram::isDone));
+                    assertThat(programs).as("%s", input).allMatch(HighThroughputProgram::isDone);
+                }
+            }
+        }
+    }
+
     /** Runs a case; gives the hash of its events, made odd so that it is not 0, or 0 if there were none. */
     private static long run(final long seed, final PortPolicy ports) {
         try (Arena arena = Arena.ofConfined()) {
@@ -53,7 +85,7 @@ class SimulatedExchangeTest {
                         new LowLatencyExchange(input.config, transport, rank, scheduler.meter(), scheduler.nanoClock());
                     final CaseProgram program = new CaseProgram(input, exchange, CALLS, arena);
                     programs.add(program);
-                    scheduler.add(rank, agent(program));
+                    scheduler.add(rank, agent(() -> program.isDone() ? 0 : program.doWork()));
                 }
                 scheduler.runUntil(() -> programs.stream().allMatch(CaseProgram::isDone));
                 return transport.simulation().eventCount() == 0 ? 0 : transport.simulation().streamHash() | 1;
@@ -61,11 +93,11 @@ class SimulatedExchangeTest {
         }
     }
 
-    private static Agent agent(final CaseProgram program) {
+    private static Agent agent(final IntSupplier program) {
         return new Agent() {
             @Override
             public int doWork() {
-                return program.isDone() ? 0 : program.doWork();
+                return program.getAsInt();
             }
 
             @Override
