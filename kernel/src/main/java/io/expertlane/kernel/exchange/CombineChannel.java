@@ -14,6 +14,7 @@ import io.expertlane.kernel.zero.SlotReceiver;
 import io.expertlane.kernel.zero.SlotSender;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
+import java.util.BitSet;
 
 /**
  * One channel's combine at one rank, for one call after another: it returns output rows to the ranks of the node that they came from (push),
@@ -380,6 +381,39 @@ final class CombineChannel {
             CODEC.reduce(rows, to, at, config.shape().hidden());
         }
         context.meter().charge(Stage.REDUCE, (rows.count() + 1L) * config.shape().rowBytes());
+    }
+
+    /** Adds the ranks that the channel waits for: to return rows, to pass sums on, or to take either. */
+    void addMissing(final BitSet missing) {
+        for (int index = 0; index < returnDone.length; index++) {
+            if (!returnDone[index]) {
+                missing.set(rails.inNode(index % rails.perNode()));
+            }
+        }
+        for (int node = 0; node < rails.nodes(); node++) {
+            if (!forwardDone[node] && (forwarded[node] == layout.streamLength(node, channel) || !addMissing(missing, node, forwarded[node]))) {
+                missing.set(rails.onRail(node));
+            }
+        }
+        if (token < layout.endToken(channel)) {
+            addMissing(missing, rails.node(), token - layout.firstToken(channel));
+            for (int node = layout.nextNode(token, 0); node >= 0; node = layout.nextNode(token, node + 1)) {
+                if (node != rails.node() && railReceivers[node].available() == 0) {
+                    missing.set(rails.onRail(node));
+                }
+            }
+        }
+    }
+
+    private boolean addMissing(final BitSet missing, final int node, final int index) {
+        boolean any = false;
+        for (int local = layout.nextLocal(node, channel, index, 0); local >= 0; local = layout.nextLocal(node, channel, index, local + 1)) {
+            if (rowReceivers[stream(node, local)].available() == 0) {
+                missing.set(rails.inNode(local));
+                any = true;
+            }
+        }
+        return any;
     }
 
     /** How many times a stream to {@code peer} ran out of credits. */

@@ -5,6 +5,7 @@ import static java.lang.foreign.ValueLayout.JAVA_LONG;
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.VarHandle;
 import java.util.Arrays;
+import java.util.BitSet;
 
 /**
  * The exchange of counts that goes before the rows of a dispatch, in three hops: each rank tells the rank of its rail in every node how many
@@ -105,6 +106,20 @@ final class CountExchange {
         work += takeStarts();
         context.stageTimes().add(Stage.ROUTING_MAP, context.now() - from);
         return work;
+    }
+
+    /** Adds the ranks whose counts or signals have not come. */
+    void addMissing(final BitSet missing) {
+        for (int node = 0; node < rails.nodes(); node++) {
+            if (!nodeArrived[node]) {
+                missing.set(rails.onRail(node));
+            }
+        }
+        for (int local = 0; local < rails.perNode(); local++) {
+            if (!rankArrived[local] || !placed[local]) {
+                missing.set(rails.inNode(local));
+            }
+        }
     }
 
     private int sendNodeCounts() {

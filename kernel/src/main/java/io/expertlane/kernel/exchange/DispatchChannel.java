@@ -11,6 +11,7 @@ import io.expertlane.kernel.zero.SlotReceiver;
 import io.expertlane.kernel.zero.SlotSender;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
+import java.util.BitSet;
 
 /**
  * One channel's dispatch at one rank, for one call after another: it sends its run of the rank's own tokens, forwards what comes over the
@@ -431,6 +432,24 @@ final class DispatchChannel {
             received[index]++;
             row++;
             budget--;
+        }
+    }
+
+    /** Adds the ranks that the channel waits for: to send rows, to pass rows on, or to take rows. */
+    void addMissing(final BitSet missing) {
+        for (int destination = 0; destination < sent.length; destination++) {
+            if (!sent[destination]) {
+                missing.set(destination < rails.perNode() ? rails.inNode(destination) : rails.onRail(destination - rails.perNode()));
+            }
+        }
+        for (int node = 0; node < rails.nodes(); node++) {
+            if (!forwardDone[node]) {
+                final boolean held = forwardLocal[node] != NOT_BEGUN;
+                missing.set(held ? rails.inNode(forwardLocal[node]) : rails.onRail(node));
+            }
+        }
+        for (int i = 0; i < pendingCount; i++) {
+            missing.set(rails.inNode(pending[i] % rails.perNode()));
         }
     }
 

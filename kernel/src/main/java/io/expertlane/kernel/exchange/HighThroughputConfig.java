@@ -23,12 +23,18 @@ import io.expertlane.kernel.moe.MoeShape;
  * @param maxReceiveRows       most rows one rank receives in one call, 1 or more; the worst case is ranks x maxTokensPerRank
  * @param expertAlignment      {@code recvTokensPerExpert} is rounded up to a multiple of this, 1 or more
  * @param rowsPerTurn          token rows that one {@code doWork()} handles at most for one channel and peer, 1 or more
+ * @param timeoutNanos         a rank that has waited so long without anything happening gives up; 1,000 to
+ *                             3,600,000,000,000
  */
 public record HighThroughputConfig(
     MoeShape shape, TransferPath path, DispatchType dispatchType, boolean roundScales, int channels, int queuePairsPerChannel, int chunkTokens,
     int ringTokens, int sendQueueDepth, int doorbellBatch, CombineMethod combine, Payload payload, int liveCalls, int maxReceiveRows, int
-    expertAlignment, int rowsPerTurn) {
+    expertAlignment, int rowsPerTurn, long timeoutNanos) {
 
+    /** The default of {@code timeoutNanos}: DeepEP's 100 s. */
+    public static final long DEFAULT_TIMEOUT_NANOS = 100_000_000_000L;
+    private static final long MIN_TIMEOUT_NANOS = 1_000;
+    private static final long MAX_TIMEOUT_NANOS = 3_600_000_000_000L;
     private static final int MAX_CHANNELS = 64;
     private static final int MAX_QUEUE_PAIRS_PER_CHANNEL = 8;
     private static final int MAX_CHUNK_TOKENS = 1024;
@@ -65,9 +71,10 @@ public record HighThroughputConfig(
         requireRange("maxReceiveRows", maxReceiveRows, 1, Integer.MAX_VALUE);
         requireRange("expertAlignment", expertAlignment, 1, Integer.MAX_VALUE);
         requireRange("rowsPerTurn", rowsPerTurn, 1, Integer.MAX_VALUE);
+        requireRange("timeoutNanos", timeoutNanos, MIN_TIMEOUT_NANOS, MAX_TIMEOUT_NANOS);
     }
 
-    private static void requireRange(final String name, final int value, final int least, final int most) {
+    private static void requireRange(final String name, final long value, final long least, final long most) {
         if (value < least || value > most) {
             throw new IllegalArgumentException(name + "=" + value + ": " + least + " to " + most);
         }
@@ -78,106 +85,164 @@ public record HighThroughputConfig(
      * every 4 elements, push, one live call, worst-case rows, no alignment.
      */
     public static HighThroughputConfig of(final MoeShape shape) {
-        final long worstRows = (long) shape.ranks() * shape.maxTokensPerRank();
-        return new HighThroughputConfig(shape, TransferPath.ZERO, DispatchType.BF16, false, 1, 1, 16, 64, 64, 4, CombineMethod.PUSH,
-            Payload.MOVED, 1, (int) Math.min(worstRows, Integer.MAX_VALUE), 1, 16);
+        return new Values(shape).config();
     }
 
     /** This with another path. */
     public HighThroughputConfig withPath(final TransferPath value) {
-        return new HighThroughputConfig(
-            shape, value, dispatchType, roundScales, channels, queuePairsPerChannel, chunkTokens, ringTokens, sendQueueDepth, doorbellBatch,
-            combine, payload, liveCalls, maxReceiveRows, expertAlignment, rowsPerTurn);
+        final Values values = new Values(this);
+        values.path = value;
+        return values.config();
     }
 
     /** This with another dispatch type. */
     public HighThroughputConfig withDispatchType(final DispatchType value) {
-        return new HighThroughputConfig(
-            shape, path, value, roundScales, channels, queuePairsPerChannel, chunkTokens, ringTokens, sendQueueDepth, doorbellBatch, combine,
-            payload, liveCalls, maxReceiveRows, expertAlignment, rowsPerTurn);
+        final Values values = new Values(this);
+        values.dispatchType = value;
+        return values.config();
     }
 
     /** This with scales rounded to powers of two, or not. */
     public HighThroughputConfig withRoundScales(final boolean value) {
-        return new HighThroughputConfig(
-            shape, path, dispatchType, value, channels, queuePairsPerChannel, chunkTokens, ringTokens, sendQueueDepth, doorbellBatch, combine,
-            payload, liveCalls, maxReceiveRows, expertAlignment, rowsPerTurn);
+        final Values values = new Values(this);
+        values.roundScales = value;
+        return values.config();
     }
 
     /** This with another number of channels. */
     public HighThroughputConfig withChannels(final int value) {
-        return new HighThroughputConfig(
-            shape, path, dispatchType, roundScales, value, queuePairsPerChannel, chunkTokens, ringTokens, sendQueueDepth, doorbellBatch,
-            combine, payload, liveCalls, maxReceiveRows, expertAlignment, rowsPerTurn);
+        final Values values = new Values(this);
+        values.channels = value;
+        return values.config();
     }
 
     /** This with another number of queue pairs per channel. */
     public HighThroughputConfig withQueuePairsPerChannel(final int value) {
-        return new HighThroughputConfig(
-            shape, path, dispatchType, roundScales, channels, value, chunkTokens, ringTokens, sendQueueDepth, doorbellBatch, combine, payload,
-            liveCalls, maxReceiveRows, expertAlignment, rowsPerTurn);
+        final Values values = new Values(this);
+        values.queuePairsPerChannel = value;
+        return values.config();
     }
 
     /** This with another chunk and another ring capacity, which go together. */
     public HighThroughputConfig withChunkTokens(final int chunk, final int ring) {
-        return new HighThroughputConfig(
-            shape, path, dispatchType, roundScales, channels, queuePairsPerChannel, chunk, ring, sendQueueDepth, doorbellBatch,
-            combine, payload, liveCalls, maxReceiveRows, expertAlignment, rowsPerTurn);
+        final Values values = new Values(this);
+        values.chunkTokens = chunk;
+        values.ringTokens = ring;
+        return values.config();
     }
 
     /** This with another send queue depth. */
     public HighThroughputConfig withSendQueueDepth(final int value) {
-        return new HighThroughputConfig(
-            shape, path, dispatchType, roundScales, channels, queuePairsPerChannel, chunkTokens, ringTokens, value, doorbellBatch, combine,
-            payload, liveCalls, maxReceiveRows, expertAlignment, rowsPerTurn);
+        final Values values = new Values(this);
+        values.sendQueueDepth = value;
+        return values.config();
     }
 
     /** This with another doorbell batch. */
     public HighThroughputConfig withDoorbellBatch(final int value) {
-        return new HighThroughputConfig(
-            shape, path, dispatchType, roundScales, channels, queuePairsPerChannel, chunkTokens, ringTokens, sendQueueDepth, value, combine,
-            payload, liveCalls, maxReceiveRows, expertAlignment, rowsPerTurn);
+        final Values values = new Values(this);
+        values.doorbellBatch = value;
+        return values.config();
     }
 
     /** This with another combine method. */
     public HighThroughputConfig withCombine(final CombineMethod value) {
-        return new HighThroughputConfig(
-            shape, path, dispatchType, roundScales, channels, queuePairsPerChannel, chunkTokens, ringTokens, sendQueueDepth, doorbellBatch,
-            value, payload, liveCalls, maxReceiveRows, expertAlignment, rowsPerTurn);
+        final Values values = new Values(this);
+        values.combine = value;
+        return values.config();
     }
 
     /** This with payload moved or omitted. */
     public HighThroughputConfig withPayload(final Payload value) {
-        return new HighThroughputConfig(
-            shape, path, dispatchType, roundScales, channels, queuePairsPerChannel, chunkTokens, ringTokens, sendQueueDepth, doorbellBatch,
-            combine, value, liveCalls, maxReceiveRows, expertAlignment, rowsPerTurn);
+        final Values values = new Values(this);
+        values.payload = value;
+        return values.config();
     }
 
     /** This with another number of live calls. */
     public HighThroughputConfig withLiveCalls(final int value) {
-        return new HighThroughputConfig(
-            shape, path, dispatchType, roundScales, channels, queuePairsPerChannel, chunkTokens, ringTokens, sendQueueDepth, doorbellBatch,
-            combine, payload, value, maxReceiveRows, expertAlignment, rowsPerTurn);
+        final Values values = new Values(this);
+        values.liveCalls = value;
+        return values.config();
     }
 
     /** This with another most number of received rows. */
     public HighThroughputConfig withMaxReceiveRows(final int value) {
-        return new HighThroughputConfig(
-            shape, path, dispatchType, roundScales, channels, queuePairsPerChannel, chunkTokens, ringTokens, sendQueueDepth, doorbellBatch,
-            combine, payload, liveCalls, value, expertAlignment, rowsPerTurn);
+        final Values values = new Values(this);
+        values.maxReceiveRows = value;
+        return values.config();
     }
 
     /** This with another alignment of the counts per expert. */
     public HighThroughputConfig withExpertAlignment(final int value) {
-        return new HighThroughputConfig(
-            shape, path, dispatchType, roundScales, channels, queuePairsPerChannel, chunkTokens, ringTokens, sendQueueDepth, doorbellBatch,
-            combine, payload, liveCalls, maxReceiveRows, value, rowsPerTurn);
+        final Values values = new Values(this);
+        values.expertAlignment = value;
+        return values.config();
     }
 
     /** This with another number of rows per turn. */
     public HighThroughputConfig withRowsPerTurn(final int value) {
-        return new HighThroughputConfig(
-            shape, path, dispatchType, roundScales, channels, queuePairsPerChannel, chunkTokens, ringTokens, sendQueueDepth, doorbellBatch,
-            combine, payload, liveCalls, maxReceiveRows, expertAlignment, value);
+        final Values values = new Values(this);
+        values.rowsPerTurn = value;
+        return values.config();
+    }
+
+    /** This with another time-out. */
+    public HighThroughputConfig withTimeoutNanos(final long value) {
+        final Values values = new Values(this);
+        values.timeoutNanos = value;
+        return values.config();
+    }
+
+    /** The values of a configuration being made. */
+    private static final class Values {
+        private final MoeShape shape;
+        private TransferPath path = TransferPath.ZERO;
+        private DispatchType dispatchType = DispatchType.BF16;
+        private boolean roundScales;
+        private int channels = 1;
+        private int queuePairsPerChannel = 1;
+        private int chunkTokens = 16;
+        private int ringTokens = 64;
+        private int sendQueueDepth = 64;
+        private int doorbellBatch = 4;
+        private CombineMethod combine = CombineMethod.PUSH;
+        private Payload payload = Payload.MOVED;
+        private int liveCalls = 1;
+        private int maxReceiveRows;
+        private int expertAlignment = 1;
+        private int rowsPerTurn = 16;
+        private long timeoutNanos = DEFAULT_TIMEOUT_NANOS;
+
+        Values(final MoeShape shape) {
+            this.shape = shape;
+            this.maxReceiveRows = (int) Math.min((long) shape.ranks() * shape.maxTokensPerRank(), Integer.MAX_VALUE);
+        }
+
+        Values(final HighThroughputConfig from) {
+            this(from.shape);
+            path = from.path;
+            dispatchType = from.dispatchType;
+            roundScales = from.roundScales;
+            channels = from.channels;
+            queuePairsPerChannel = from.queuePairsPerChannel;
+            chunkTokens = from.chunkTokens;
+            ringTokens = from.ringTokens;
+            sendQueueDepth = from.sendQueueDepth;
+            doorbellBatch = from.doorbellBatch;
+            combine = from.combine;
+            payload = from.payload;
+            liveCalls = from.liveCalls;
+            maxReceiveRows = from.maxReceiveRows;
+            expertAlignment = from.expertAlignment;
+            rowsPerTurn = from.rowsPerTurn;
+            timeoutNanos = from.timeoutNanos;
+        }
+
+        HighThroughputConfig config() {
+            return new HighThroughputConfig(
+                shape, path, dispatchType, roundScales, channels, queuePairsPerChannel, chunkTokens, ringTokens, sendQueueDepth, doorbellBatch,
+                combine, payload, liveCalls, maxReceiveRows, expertAlignment, rowsPerTurn, timeoutNanos);
+        }
     }
 }

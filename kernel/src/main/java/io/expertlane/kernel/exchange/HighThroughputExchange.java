@@ -7,6 +7,8 @@ import io.expertlane.kernel.moe.MoeShape;
 import io.expertlane.kernel.moe.Routing;
 import io.expertlane.kernel.verbs.Transport;
 import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
+import java.util.BitSet;
 import java.util.function.LongSupplier;
 
 /**
@@ -34,13 +36,16 @@ import java.util.function.LongSupplier;
  *
  * <p>Progress: nothing waits inside {@code doWork()}; a full queue or a ring without credits is retried at the next one.
  *
- * <p>Failure: bad arguments throw before any state changes. A rank that is sent more rows than it has room for throws
- * {@link IllegalStateException} from {@code doWork()} and takes no further part.
+ * <p>Failure: bad arguments throw before any state changes. A rank that has waited for {@code timeoutNanos} while nothing happened, that
+ * is sent more rows than it has room for, or whose peer's memory was revoked, throws {@link IllegalStateException} from {@code doWork()}
+ * and takes no further part; its peers time out in turn. No rank goes on without another, as none does in DeepEP's kernels of this mode:
+ * a rank of the rail stands for its whole node. Make the exchange anew.
  *
  * <p>Source: DeepEP's normal kernels and their inter-node form; source paper, section 3.2.
  */
 public final class HighThroughputExchange {
     static final int ROWS_AS_COUNTED = -1;
+    private static final int WAITS_PER_TIMEOUT = 4;
 
     private final HighThroughputContext context;
     private final HighThroughputConfig config;
@@ -57,7 +62,9 @@ public final class HighThroughputExchange {
     private HighThroughputCall dispatching;
     private HighThroughputCall returning;
     private int returnQueueLength;
-    private long idleSinceNanos;
+    private long lastWorkNanos;
+    private long waitedNanos;
+    private String failure;
 
     /**
      * Connects {@code rank}. Every rank of {@code transport} must make one before any of them dispatches.
@@ -103,7 +110,7 @@ public final class HighThroughputExchange {
             calls[buffer] = new HighThroughputCall(this, context, buffer);
         }
         this.returnQueue = new HighThroughputCall[config.liveCalls()];
-        this.idleSinceNanos = nanoClock.getAsLong();
+        this.lastWorkNanos = nanoClock.getAsLong();
     }
 
     /** Heap bytes that every rank needs; the terms are those of {@code HighThroughputMemory}. */
@@ -176,6 +183,7 @@ public final class HighThroughputExchange {
     }
 
     private HighThroughputCall nextCall(final MemorySegment tokens, final Routing routing) {
+        requireWorking();
         final long tokenBytes = context.isMoved() ? (long) routing.tokens() * shape.rowBytes() : 0;
         if (tokens.byteSize() < tokenBytes) {
             throw new IllegalArgumentException("tokens bytes=" + tokens.byteSize() + ": at least " + tokenBytes);
@@ -199,17 +207,64 @@ public final class HighThroughputExchange {
      * Moves on whatever can be moved on.
      *
      * @return how much was done: rows, signals and completions; 0 if there was nothing to do
+     * @throws IllegalStateException if nothing has happened for {@code timeoutNanos} of waiting, with {@link #waitingFor()} in its message, or
+     *                               more rows are to come than there is room for; and from then on
      */
     public int doWork() {
+        requireWorking();
         final long from = context.now();
         int work = context.peers().queuePairs().poll();
-        work += dispatchWork();
-        work += returnWork();
-        if (work == 0 && (dispatching != null || returning != null)) {
-            context.stageTimes().add(Stage.WAIT, from - idleSinceNanos);
+        try {
+            work += dispatchWork();
+            work += returnWork();
+        } catch (final IllegalStateException e) {
+            failure = e.getMessage();
+            throw e;
         }
-        idleSinceNanos = work == 0 ? from : context.now();
+        if (work > 0 || dispatching == null && returning == null) {
+            waitedNanos = 0;
+            lastWorkNanos = context.now();
+        } else {
+            await(from);
+        }
         return work;
+    }
+
+    private void await(final long nowNanos) {
+        final long elapsedNanos = nowNanos - lastWorkNanos;
+        context.stageTimes().add(Stage.WAIT, elapsedNanos);
+        // Time in which nobody drove this rank says little about its peers.
+        waitedNanos += Math.min(elapsedNanos, config.timeoutNanos() / WAITS_PER_TIMEOUT);
+        lastWorkNanos = nowNanos;
+        if (waitedNanos >= config.timeoutNanos()) {
+            failure = "rank " + context.rank() + ": nothing happened for " + waitedNanos + " ns of waiting for ranks " + Arrays.toString(waitingFor());
+            requireWorking();
+        }
+    }
+
+    private void requireWorking() {
+        if (failure != null) {
+            throw new IllegalStateException(failure);
+        }
+    }
+
+    /** The ranks without whose doing the calls under way cannot go on, ascending: those a slow or stopped rank is among. Allocates. */
+    public int[] waitingFor() {
+        final BitSet missing = new BitSet();
+        if (dispatching != null) {
+            counts.addMissing(missing);
+            for (final DispatchChannel channel : dispatchChannels) {
+                channel.addMissing(missing);
+            }
+        }
+        if (returning != null) {
+            returnSignals.addMissing(missing);
+            for (int channel = 0; !returning.isReleased() && channel < combineChannels.length; channel++) {
+                combineChannels[channel].addMissing(missing);
+            }
+        }
+        missing.clear(context.rank());
+        return missing.stream().toArray();
     }
 
     private int dispatchWork() {

@@ -5,6 +5,7 @@ import static java.lang.foreign.ValueLayout.JAVA_LONG;
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.VarHandle;
 import java.util.Arrays;
+import java.util.BitSet;
 
 /**
  * The signals by which a rank tells the ranks of its node and of its rail that it has left a call's rows: its outputs are complete, or the
@@ -47,6 +48,15 @@ final class ReturnSignals {
 
     boolean isDone() {
         return sent == arrived.length && missing == 0;
+    }
+
+    /** Adds the ranks whose signals have not come. */
+    void addMissing(final BitSet ranks) {
+        for (int index = 0; index < arrived.length; index++) {
+            if (!arrived[index]) {
+                ranks.set(index < rails.perNode() ? rails.inNode(index) : rails.onRail(index - rails.perNode()));
+            }
+        }
     }
 
     /** First the ranks of the node, then the nodes; signals to the own rank and node are sent like the others. */

@@ -272,6 +272,51 @@ class HighThroughputLimitsTest {
         }
     }
 
+    @ParameterizedTest
+    @EnumSource(TransferPath.class)
+    void aRankThatStopsIsNamedWhenTheWaitIsOver(final TransferPath path) {
+        final MoeShape shape = new MoeShape(4, 2, 4, 2, 8, 64);
+        final HighThroughputConfig config = HighThroughputConfig.of(shape).withPath(path).withChunkTokens(1, 2).withRowsPerTurn(1)
+            .withTimeoutNanos(1_000_000);
+        for (int turns = 0; turns < 100; turns++) {
+            final long[] now = new long[1];
+            try (Arena arena = Arena.ofConfined(); HighThroughputGroup group = new HighThroughputGroup(config, Mapping.NODE, () -> now[0])) {
+                final HighThroughputExchange[] exchanges = exchanges(group, 4);
+                final HighThroughputCall[] calls = new HighThroughputCall[4];
+                for (int rank = 0; rank < 4; rank++) {
+                    calls[rank] = exchanges[rank].dispatch(arena.allocate(64L * 16), allTo(64, 4, arena, 0, 3));
+                }
+                int left = turns;
+                boolean moved = true;
+                while (moved) {
+                    moved = left-- > 0 && exchanges[3].doWork() > 0;
+                    for (int rank = 0; rank < 3; rank++) {
+                        moved |= exchanges[rank].doWork() > 0;
+                        if (calls[rank].isReceived()) {
+                            calls[rank].combine(arena.allocate(64L * 16));
+                            moved = true;
+                        }
+                    }
+                }
+                // Rank 3 is in a node with rank 2 and on a rail with rank 1.
+                assertThat(exchanges[2].waitingFor()).as("after %s turns", turns).contains(3);
+                assertThat(exchanges[1].waitingFor()).as("after %s turns", turns).contains(3);
+                final HighThroughputExchange waiting = exchanges[2];
+                now[0] += 60_000_000_000L;
+                assertThat(waiting.doWork()).as("a pause counts for a quarter of the time-out").isZero();
+                for (int quarter = 0; quarter < 2; quarter++) {
+                    now[0] += 250_000;
+                    assertThat(waiting.doWork()).isZero();
+                }
+                now[0] += 250_000;
+                assertThatThrownBy(waiting::doWork).isInstanceOf(IllegalStateException.class)
+                    .hasMessageMatching("rank 2: nothing happened for 1000000 ns of waiting for ranks \\[.*3\\]");
+                assertThatThrownBy(waiting::doWork).isInstanceOf(IllegalStateException.class);
+                assertThatThrownBy(() -> waiting.dispatch(arena.allocate(64), allTo(1, 4, arena, 0, 3))).isInstanceOf(IllegalStateException.class);
+            }
+        }
+    }
+
     @Test
     void configurationsThatCannotWorkAreRefused() {
         final HighThroughputConfig config = HighThroughputConfig.of(SMALL);
@@ -287,6 +332,7 @@ class HighThroughputLimitsTest {
         assertThatThrownBy(() -> config.withMaxReceiveRows(0)).hasMessage("maxReceiveRows=0: 1 to 2147483647");
         assertThatThrownBy(() -> config.withExpertAlignment(0)).hasMessage("expertAlignment=0: 1 to 2147483647");
         assertThatThrownBy(() -> config.withRowsPerTurn(0)).hasMessage("rowsPerTurn=0: 1 to 2147483647");
+        assertThatThrownBy(() -> config.withTimeoutNanos(999)).hasMessage("timeoutNanos=999: 1000 to 3600000000000");
         assertThatThrownBy(() -> config.withDispatchType(DispatchType.FP8)).hasMessage("hidden=8: a multiple of 128 with FP8 dispatch");
         assertThatThrownBy(() -> new HighThroughputGroup(config.withCombine(CombineMethod.PULL), Mapping.SELF, System::nanoTime))
             .hasMessage("combine=PULL: needs the memory of every rank of the node mapped; rank 1's is not");
