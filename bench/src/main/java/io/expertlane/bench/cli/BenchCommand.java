@@ -3,7 +3,8 @@ package io.expertlane.bench.cli;
 import io.expertlane.bench.results.Environment;
 import io.expertlane.bench.results.Json;
 import io.expertlane.bench.results.OutputDirectory;
-import io.expertlane.bench.scenario.LowLatencySimulation;
+import io.expertlane.bench.scenario.ExchangeKind;
+import io.expertlane.bench.scenario.LayerSimulation;
 import io.expertlane.bench.scenario.ModelProfile;
 import io.expertlane.bench.suite.Preset;
 import io.expertlane.bench.suite.Presets;
@@ -12,6 +13,7 @@ import io.expertlane.bench.suite.Summary;
 import io.expertlane.bench.suite.SummaryTable;
 import io.expertlane.bench.suite.Trial;
 import io.expertlane.kernel.exchange.DispatchType;
+import io.expertlane.kernel.exchange.Payload;
 import io.expertlane.kernel.moe.DrawnRouting;
 import io.expertlane.kernel.verbs.PortPolicy;
 import io.expertlane.nic.profile.ClusterProfile;
@@ -106,7 +108,7 @@ final class BenchCommand implements Callable<Integer> {
         try (Interruption interruption = new Interruption()) {
             final SuiteRun run = SuiteRun.of(trials, interruption::stopRequested, err, ExpertlaneCommand.errorStreamIsTerminal());
             final Summary summary = Summary.of(presetName, run);
-            final Optional<LowLatencySimulation.Result> simulated = include == null && !summary.interrupted() ? Optional.of(simulate()) : Optional.empty();
+            final Optional<LayerSimulation.Result> simulated = include == null && !summary.interrupted() ? Optional.of(simulate()) : Optional.empty();
             if (!summary.rows().isEmpty()) {
                 keep(target, run, summary, simulated, environment);
             }
@@ -116,9 +118,9 @@ final class BenchCommand implements Callable<Integer> {
     }
 
     /** The default case of {@code expertlane simulate}, for comparison. */
-    private static LowLatencySimulation.Result simulate() {
-        return new LowLatencySimulation(ClusterProfile.ofName(ClusterProfile.DEFAULT_NAME), ModelProfile.ofName("deepseek-v3"), 16, 128,
-            DrawnRouting.uniform(), DispatchType.FP8, PortPolicy.PREALLOCATED, 4096, 1).run();
+    private static LayerSimulation.Result simulate() {
+        return new LayerSimulation(ClusterProfile.ofName(ClusterProfile.DEFAULT_NAME), ModelProfile.ofName("deepseek-v3"), 16, 128,
+            DrawnRouting.uniform(), ExchangeKind.lowLatency(DispatchType.FP8, Payload.OMITTED), PortPolicy.PREALLOCATED, 4096, 1).run();
     }
 
     private List<Trial> trials() {
@@ -143,7 +145,7 @@ final class BenchCommand implements Callable<Integer> {
     }
 
     private void keep(final Path target, final SuiteRun run, final Summary summary,
-                      final Optional<LowLatencySimulation.Result> simulated, final Environment environment) throws IOException {
+                      final Optional<LayerSimulation.Result> simulated, final Environment environment) throws IOException {
         try (OutputDirectory directory = OutputDirectory.open("--results", target)) {
             writeRaw(directory.file("jmh.json"), run);
             Json.write(directory.file("summary.json"), summary);
@@ -165,7 +167,7 @@ final class BenchCommand implements Callable<Integer> {
         }
     }
 
-    private void print(final Summary summary, final Optional<LowLatencySimulation.Result> simulated) {
+    private void print(final Summary summary, final Optional<LayerSimulation.Result> simulated) {
         final PrintWriter out = spec.commandLine().getOut();
         if (json) {
             out.println(Json.text(summary));

@@ -7,17 +7,15 @@ import io.expertlane.bench.npy.NpyWriter;
 import io.expertlane.bench.results.Json;
 import io.expertlane.bench.results.OutputDirectory;
 import io.expertlane.bench.scenario.ExpertStep;
-import io.expertlane.bench.scenario.LowLatencyTeam;
+import io.expertlane.bench.scenario.ExchangeKind;
+import io.expertlane.bench.scenario.ExchangeTeam;
 import io.expertlane.bench.scenario.MachineMemory;
-import io.expertlane.kernel.exchange.DispatchType;
-import io.expertlane.kernel.exchange.LowLatencyCall;
 import io.expertlane.kernel.exchange.LowLatencyConfig;
-import io.expertlane.kernel.exchange.LowLatencyExchange;
+import io.expertlane.kernel.exchange.Payload;
 import io.expertlane.kernel.exchange.Stage;
 import io.expertlane.kernel.moe.MoeShape;
 import io.expertlane.kernel.moe.Routing;
 import io.expertlane.kernel.moe.RoutingSource;
-import io.expertlane.kernel.verbs.DirectTransport;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.lang.foreign.Arena;
@@ -30,6 +28,7 @@ import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.concurrent.TimeUnit;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
@@ -58,6 +57,8 @@ import picocli.CommandLine.Spec;
     })
 final class ExchangeCommand implements Callable<Integer> {
     private static final double MICROS = 1e3;
+    private static final int SEND_QUEUE_DEPTH = 64;
+    private static final long ROW_FIELDS = 4;
     private static final Map<Stage, String> STAGE_NAMES = new EnumMap<>(Map.of(Stage.ROUTING_MAP, "routingMap", Stage.PACK, "packCast",
         Stage.SEND, "send", Stage.WAIT, "wait", Stage.UNPACK, "unpack", Stage.REDUCE, "reduce"));
 
@@ -96,11 +97,8 @@ final class ExchangeCommand implements Callable<Integer> {
         description = "Experts in all, a multiple of the ranks. Default with --routing: 256, or what the recorded model has.")
     private Integer experts;
 
-    @Option(names = "--mode", paramLabel = "MODE", defaultValue = "ll", description = "ll (low latency). Default: ${DEFAULT-VALUE}.")
-    private String mode;
-
-    @Option(names = "--path", paramLabel = "PATH", defaultValue = "zero", description = "zero (zero-buffer). Default: ${DEFAULT-VALUE}.")
-    private String path;
+    @Mixin
+    private KindOptions kindOptions;
 
     @Option(names = "--dispatch-type", paramLabel = "TYPE", defaultValue = "bf16",
         description = "Format of dispatched rows: bf16 or fp8 (H a multiple of 128). Default: ${DEFAULT-VALUE}.")
@@ -127,7 +125,8 @@ final class ExchangeCommand implements Callable<Integer> {
     private Path out;
 
     /** The JSON of {@code --json}; times are of the slowest rank, stages are sums over the ranks. */
-    private record Report(String mode, String path, String dispatchType, MoeShape shape, int tokensPerRank, int threads, Phase dispatch, Phase combine,
+    private record Report(String mode, String path, String dispatchType, String combineMethod, boolean split, Integer segmentBytes, int channels,
+                          MoeShape shape, int tokensPerRank, int threads, long heapBytesPerRank, Phase dispatch, Phase combine,
                           Map<String, Double> stageMicros, boolean simulated) {
     }
 
@@ -140,9 +139,7 @@ final class ExchangeCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
-        Choice.of("--mode", mode, "ll");
-        Choice.of("--path", path, "zero");
-        final DispatchType type = DispatchType.valueOf(Choice.of("--dispatch-type", dispatchType, "bf16", "fp8").toUpperCase(Locale.ROOT));
+        final ExchangeKind kind = kindOptions.kind(dispatchType, SEND_QUEUE_DEPTH, Payload.MOVED);
         final ExpertStep step = ExpertStep.valueOf(Choice.of("--expert", expert, "identity", "scale").toUpperCase(Locale.ROOT));
         requireAtLeast("--threads", threads, 1);
         requireAtLeast("--warmup-seconds", warmupSeconds, 0);
@@ -150,13 +147,14 @@ final class ExchangeCommand implements Callable<Integer> {
         OutputDirectory.check("--out", out);
         try (Arena arena = Arena.ofShared();
             ProgressLine progress = new ProgressLine(spec.commandLine().getErr(), ExpertlaneCommand.errorStreamIsTerminal(), System::nanoTime)) {
-            final ExchangeInput input = input(type, arena, progress);
-            final LowLatencyConfig config = LowLatencyConfig.of(input.shape()).withDispatchType(type);
-            requireMemory(input, config);
+            final ExchangeInput input = input(kind, arena, progress);
+            requireMemory(input, kind);
             final int workers = Math.min(input.shape().ranks(), threads != null ? threads : Runtime.getRuntime().availableProcessors());
-            try (LowLatencyTeam team = new LowLatencyTeam(config, DirectTransport.Mapping.SELF, step, workers);
+            final MoeShape shape = input.shape();
+            try (ExchangeTeam team = new ExchangeTeam(shape.ranks(), shape.ranksPerNode(), kind.heapBytes(shape), kind.mapping(),
+                    kind.rounds(shape, step, arena), workers);
                 OutputDirectory directory = OutputDirectory.open("--out", out)) {
-                run(input, config, team, workers, arena, directory, progress);
+                run(input, kind, team, workers, arena, directory, progress);
             }
         }
         return 0;
@@ -168,7 +166,7 @@ final class ExchangeCommand implements Callable<Integer> {
         }
     }
 
-    private ExchangeInput input(final DispatchType type, final Arena arena, final ProgressLine progress) throws IOException {
+    private ExchangeInput input(final ExchangeKind kind, final Arena arena, final ProgressLine progress) throws IOException {
         final int nodeRanks = ranksPerNode == null ? 0 : ranksPerNode;
         if (routing == null) {
             requireNone("--routing", "--ranks", ranks, "--tokens-per-rank", tokensPerRank, "--hidden", hidden, "--topk", topK, "--seed", seed);
@@ -185,11 +183,11 @@ final class ExchangeCommand implements Callable<Integer> {
             orElse(experts, source.experts() == RoutingSource.ANY ? 256 : source.experts()),
             orElse(topK, source.topK() == RoutingSource.ANY ? 8 : source.topK()), orElse(hidden, 7168), count);
         MachineMemory.require("tokens and rows", 4L * rankCount * count * sizes.rowBytes());
-        MachineMemory.require("queue pairs", MachineMemory.queuePairBytes(LowLatencyConfig.of(sizes).withDispatchType(type)));
+        MachineMemory.require("queue pairs", kind.queuePairBytes(sizes));
         final long drawn = seed == null ? 1 : seed;
         final Routing[] routings = source.routings(sizes, count, drawn, arena);
         progress.stage("generating " + rankCount + " x " + count + " rows of " + sizes.hidden());
-        return ExchangeInput.of(sizes, count, LowLatencyTeam.normalRows(rankCount, count, sizes.hidden(), drawn, arena), routings);
+        return ExchangeInput.of(sizes, count, ExchangeTeam.normalRows(rankCount, count, sizes.hidden(), drawn, arena), routings);
     }
 
     private static int orElse(final Integer value, final int otherwise) {
@@ -206,14 +204,14 @@ final class ExchangeCommand implements Callable<Integer> {
     }
 
     /** Rows that are touched: sent, received, computed, returned and combined ones. */
-    private static void requireMemory(final ExchangeInput input, final LowLatencyConfig config) {
+    private static void requireMemory(final ExchangeInput input, final ExchangeKind kind) {
         final long rowBytes = input.shape().rowBytes();
         final long tokens = (long) input.shape().ranks() * input.tokensPerRank();
-        MachineMemory.require("tokens, rows and queue pairs", MachineMemory.queuePairBytes(config)
-            + 2 * (tokens * 3 * rowBytes + input.selections() * (LowLatencyExchange.messageBytes(config) + 2 * rowBytes)));
+        MachineMemory.require("tokens, rows and queue pairs", kind.queuePairBytes(input.shape())
+            + 2 * (tokens * 3 * rowBytes + input.selections() * (kind.dispatchMessageBytes(input.shape()) + 2 * rowBytes)));
     }
 
-    private void run(final ExchangeInput input, final LowLatencyConfig config, final LowLatencyTeam team, final int workers, final Arena arena,
+    private void run(final ExchangeInput input, final ExchangeKind kind, final ExchangeTeam team, final int workers, final Arena arena,
                      final OutputDirectory directory, final ProgressLine progress) throws IOException {
         final MoeShape shape = input.shape();
         final MemorySegment all = arena.allocate((long) shape.ranks() * input.tokensPerRank() * shape.rowBytes(), 64);
@@ -231,7 +229,7 @@ final class ExchangeCommand implements Callable<Integer> {
         } while (System.nanoTime() - warmUntil < 0);
         progress.stage("timing one round");
         for (int rank = 0; rank < shape.ranks(); rank++) {
-            team.exchange(rank).stageTimes().reset();
+            team.round(rank).stageTimes().reset();
         }
         final long start = System.nanoTime();
         team.dispatch(input.tokens(), input.routings());
@@ -244,41 +242,46 @@ final class ExchangeCommand implements Callable<Integer> {
         final long over = System.nanoTime();
         NpyWriter.write(directory.file("combined.npy"), NpyType.UINT16, all, shape.ranks(), input.tokensPerRank(), shape.hidden());
         NpyWriter.write(directory.file("recv_count.npy"), NpyType.INT32, counts, shape.ranks(), shape.localExperts());
-        NpyWriter.write(directory.file("recv_rows.npy"), NpyType.INT32, rows, rows.byteSize() / (4 * Integer.BYTES), 4);
+        NpyWriter.write(directory.file("recv_rows.npy"), NpyType.INT32, rows, rows.byteSize() / (ROW_FIELDS * Integer.BYTES), ROW_FIELDS);
         directory.commit();
-        final long selections = input.selections();
-        print(new Report(mode, path, dispatchType, shape, input.tokensPerRank(), workers,
-            Phase.of(dispatched - start, selections * LowLatencyExchange.messageBytes(config)),
-            Phase.of(over - expertsDone, selections * shape.rowBytes()), stageMicros(team, shape.ranks()), false));
+        long messages = 0;
+        for (final Routing each : input.routings()) {
+            messages += kind.countedMessages(shape, each);
+        }
+        print(new Report(lower(kind.mode()), lower(kind.path()), dispatchType, lower(kind.combine()), kind.split(),
+            kind.segmentBytes() == LowLatencyConfig.NO_SEGMENTATION ? null : kind.segmentBytes(), kind.channels(), shape, input.tokensPerRank(), workers,
+            kind.heapBytes(shape), Phase.of(dispatched - start, messages * kind.dispatchMessageBytes(shape)),
+            Phase.of(over - expertsDone, messages * shape.rowBytes()), stageMicros(team, shape.ranks()), false));
     }
 
-    private static MemorySegment received(final ExchangeInput input, final LowLatencyTeam team, final MemorySegment counts, final Arena arena) {
+    private static MemorySegment received(final ExchangeInput input, final ExchangeTeam team, final MemorySegment counts, final Arena arena) {
         final MoeShape shape = input.shape();
-        final MemorySegment rows = arena.allocate(input.selections() * 4 * Integer.BYTES, Integer.BYTES);
-        long at = 0;
+        final MemorySegment rows = arena.allocate(input.selections() * ROW_FIELDS * Integer.BYTES, Integer.BYTES);
+        final long[] next = {0};
         for (int rank = 0; rank < shape.ranks(); rank++) {
-            final LowLatencyCall call = team.round(rank).call();
-            for (int localExpert = 0; localExpert < shape.localExperts(); localExpert++) {
-                counts.setAtIndex(JAVA_INT, (long) rank * shape.localExperts() + localExpert, call.count(localExpert));
-                for (int source = 0; source < shape.ranks(); source++) {
-                    for (int slot = 0; slot < call.count(localExpert, source); slot++) {
-                        rows.setAtIndex(JAVA_INT, at++, rank);
-                        rows.setAtIndex(JAVA_INT, at++, localExpert);
-                        rows.setAtIndex(JAVA_INT, at++, source);
-                        rows.setAtIndex(JAVA_INT, at++, call.sourceToken(localExpert, source, slot));
-                    }
-                }
-            }
+            final int self = rank;
+            team.round(rank).forEachRow((localExpert, sourceRank, sourceToken) -> {
+                final long count = (long) self * shape.localExperts() + localExpert;
+                counts.setAtIndex(JAVA_INT, count, counts.getAtIndex(JAVA_INT, count) + 1);
+                rows.setAtIndex(JAVA_INT, next[0]++, self);
+                rows.setAtIndex(JAVA_INT, next[0]++, localExpert);
+                rows.setAtIndex(JAVA_INT, next[0]++, sourceRank);
+                rows.setAtIndex(JAVA_INT, next[0]++, sourceToken);
+            });
         }
         return rows;
     }
 
-    private static Map<String, Double> stageMicros(final LowLatencyTeam team, final int ranks) {
+    private static String lower(final Enum<?> value) {
+        return value.name().toLowerCase(Locale.ROOT);
+    }
+
+    private static Map<String, Double> stageMicros(final ExchangeTeam team, final int ranks) {
         final Map<String, Double> micros = new LinkedHashMap<>();
         STAGE_NAMES.forEach((stage, name) -> {
             long nanos = 0;
             for (int rank = 0; rank < ranks; rank++) {
-                nanos += team.exchange(rank).stageTimes().nanos(stage);
+                nanos += team.round(rank).stageTimes().nanos(stage);
             }
             micros.put(name, nanos / MICROS);
         });
@@ -298,6 +301,7 @@ final class ExchangeCommand implements Callable<Integer> {
                 report.dispatch().algorithmicGBps());
             console.printf("combine    %12.1f %16d %18.2f%n", report.combine().micros(), report.combine().algorithmicBytes(),
                 report.combine().algorithmicGBps());
+            console.printf("heap: %.1f MB a rank laid out, committed as touched%n", report.heapBytesPerRank() / 1e6);
             console.println("time by stage, summed over ranks [us]; waiting includes the turns of other ranks on the same thread");
             report.stageMicros().forEach((stage, micros) -> console.printf("  %-12s %12.1f%n", stage, micros));
             console.println("written to " + out);

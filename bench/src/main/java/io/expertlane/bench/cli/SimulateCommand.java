@@ -1,9 +1,10 @@
 package io.expertlane.bench.cli;
 
 import io.expertlane.bench.results.Json;
-import io.expertlane.bench.scenario.LowLatencySimulation;
+import io.expertlane.bench.scenario.ExchangeKind;
+import io.expertlane.bench.scenario.LayerSimulation;
 import io.expertlane.bench.scenario.ModelProfile;
-import io.expertlane.kernel.exchange.DispatchType;
+import io.expertlane.kernel.exchange.Payload;
 import io.expertlane.kernel.verbs.PortPolicy;
 import io.expertlane.nic.profile.ClusterProfile;
 import java.io.IOException;
@@ -12,6 +13,7 @@ import java.util.Arrays;
 import java.util.Locale;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
@@ -28,8 +30,9 @@ import picocli.CommandLine.Spec;
     footerHeading = "%nResults (all simulated):%n",
     footer = {
         "  latency      from the common start until a rank has all rows (dispatch) or sums (combine)",
-        "  algorithmic  message bytes of all selections, local ones included, a rank, over the median latency",
-        "  NIC          the same without what stays on the rank",
+        "  algorithmic  message bytes a rank over the median latency: ll counts every selection, ht every destination",
+        "               node of a token, local ones included",
+        "  NIC          payload bytes a NIC sent over the median latency",
         "  port ratio   wire bytes of a NIC's busier port over its other port; the median and worst NIC",
         "  TPOT         moeLayers x (attention + shared expert + dispatch + routed experts + combine), each on its",
         "               slowest rank, + the dense layers; computation by a roofline of the cluster's GPU",
@@ -42,6 +45,8 @@ import picocli.CommandLine.Spec;
 final class SimulateCommand implements Callable<Integer> {
     private static final String[] PORT_POLICIES = Arrays.stream(PortPolicy.values()).map(PortPolicy::toString).toArray(String[]::new);
 
+    private static final int SEND_QUEUE_DEPTH = 32;
+
     @Spec
     private CommandSpec spec;
 
@@ -53,11 +58,8 @@ final class SimulateCommand implements Callable<Integer> {
         description = "deepseek-v3, qwen3-235b, deepseek-v2-lite, or a JSON file. Default: ${DEFAULT-VALUE}.")
     private String model;
 
-    @Option(names = "--mode", paramLabel = "MODE", defaultValue = "ll", description = "ll (low latency). Default: ${DEFAULT-VALUE}.")
-    private String mode;
-
-    @Option(names = "--path", paramLabel = "PATH", defaultValue = "zero", description = "zero (zero-buffer). Default: ${DEFAULT-VALUE}.")
-    private String path;
+    @Mixin
+    private KindOptions kindOptions;
 
     @Option(names = "--ep", paramLabel = "R", defaultValue = "16", description = "Ranks that the experts are spread over. Default: ${DEFAULT-VALUE}.")
     private int ranks;
@@ -90,17 +92,15 @@ final class SimulateCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
-        Choice.of("--mode", mode, "ll");
-        Choice.of("--path", path, "zero");
-        final DispatchType type = DispatchType.valueOf(Choice.of("--dispatch-type", dispatchType, "bf16", "fp8").toUpperCase(Locale.ROOT));
+        final ExchangeKind kind = kindOptions.kind(dispatchType, SEND_QUEUE_DEPTH, Payload.OMITTED);
         if (contextTokens < 0) {
             throw new UsageException("--context", contextTokens, "0 or more");
         }
-        final LowLatencySimulation simulation = new LowLatencySimulation(
+        final LayerSimulation simulation = new LayerSimulation(
             ProfileFile.read("--cluster", cluster, ClusterProfile.class, ClusterProfile.names(), ClusterProfile::ofName),
             ProfileFile.read("--model", model, ModelProfile.class, ModelProfile.names(), ModelProfile::ofName), ranks, tokens,
-            RoutingOption.parse(routing), type, PortPolicy.ofName(Choice.of("--ports", ports, PORT_POLICIES)), contextTokens, seed);
-        final LowLatencySimulation.Result result;
+            RoutingOption.parse(routing), kind, PortPolicy.ofName(Choice.of("--ports", ports, PORT_POLICIES)), contextTokens, seed);
+        final LayerSimulation.Result result;
         try (ProgressLine progress = new ProgressLine(spec.commandLine().getErr(), ExpertlaneCommand.errorStreamIsTerminal(), System::nanoTime)) {
             result = simulation.run(round -> progress.tick(round::progress));
         }
@@ -115,7 +115,7 @@ final class SimulateCommand implements Callable<Integer> {
     }
 
     /** Prints a result for people; also at the end of {@code bench}. */
-    static void print(final LowLatencySimulation.Result result, final PrintWriter out) {
+    static void print(final LayerSimulation.Result result, final PrintWriter out) {
         out.printf("simulated: %s on %s, EP%d x %d tokens, hidden %d, top-%d of %d, %s over %s, %s dispatch, ports %s%n", result.model(),
             result.cluster(), result.shape().ranks(), result.tokensPerRank(), result.shape().hidden(), result.shape().topK(),
             result.shape().experts(), result.mode(), result.path(), result.dispatchType(), result.portPolicy());
@@ -123,14 +123,14 @@ final class SimulateCommand implements Callable<Integer> {
         printPhase("dispatch", result.dispatch(), out);
         printPhase("combine", result.combine(), out);
         out.printf("port ratio: median %s, worst %s%n", ratio(result.portRatio().median()), ratio(result.portRatio().max()));
-        final LowLatencySimulation.LayerMicros layer = result.layerMicros();
+        final LayerSimulation.LayerMicros layer = result.layerMicros();
         out.printf("MoE layer [us]: attention %.1f, shared expert %.1f, dispatch %.1f, routed experts %.1f, combine %.1f%n", layer.attention(),
             layer.sharedExpert(), layer.dispatch(), layer.routedExperts(), layer.combine());
         out.printf("TPOT: %.2f ms for %d layers, %d of them MoE (simulated)%n", result.tpotMicros() / 1e3, result.layers(), result.moeLayers());
         out.printf("%d WQEs, %d events in %.0f ms%n", result.wqes(), result.events(), result.wallMillis());
     }
 
-    private static void printPhase(final String name, final LowLatencySimulation.Phase phase, final PrintWriter out) {
+    private static void printPhase(final String name, final LayerSimulation.Phase phase, final PrintWriter out) {
         out.printf("%-10s %10.1f %10.1f %10.1f %19.1f %11.1f%n", name, phase.latencyMicros().p50(), phase.latencyMicros().p99(),
             phase.latencyMicros().max(), phase.algorithmicGBps(), phase.nicGBps());
     }

@@ -1,12 +1,14 @@
 package io.expertlane.bench.jmh;
 
+import io.expertlane.bench.scenario.ExchangeKind;
+import io.expertlane.bench.scenario.ExchangeTeam;
 import io.expertlane.bench.scenario.ExpertStep;
-import io.expertlane.bench.scenario.LowLatencyTeam;
 import io.expertlane.kernel.codec.RowCodec;
 import io.expertlane.kernel.codec.RowTable;
 import io.expertlane.kernel.exchange.CombineMethod;
 import io.expertlane.kernel.exchange.DispatchType;
 import io.expertlane.kernel.exchange.LowLatencyConfig;
+import io.expertlane.kernel.exchange.LowLatencyExchange;
 import io.expertlane.kernel.moe.DrawnRouting;
 import io.expertlane.kernel.moe.MoeShape;
 import io.expertlane.kernel.moe.Routing;
@@ -79,7 +81,7 @@ public class DecodeStepBenchmark {
     public String combine;
 
     private final Arena arena = Arena.ofShared();
-    private LowLatencyTeam team;
+    private ExchangeTeam team;
     private MemorySegment[] rows;
     private MemorySegment[][] outputs;
     private Routing[][] routings;
@@ -91,8 +93,8 @@ public class DecodeStepBenchmark {
         final LowLatencyConfig config = LowLatencyConfig.of(shape).withDispatchType(DispatchType.valueOf(dispatchType))
             .withCombine(CombineMethod.valueOf(combine));
         final Mapping mapping = config.combine() == CombineMethod.PULL ? Mapping.ALL : Mapping.SELF;
-        team = new LowLatencyTeam(config, mapping, ExpertStep.SCALE, ranks);
-        rows = LowLatencyTeam.normalRows(ranks, tokens, hidden, SEED, arena);
+        team = new ExchangeTeam(ranks, ranks, LowLatencyExchange.heapBytes(config), mapping, ExchangeKind.rounds(config, ExpertStep.SCALE), ranks);
+        rows = ExchangeTeam.normalRows(ranks, tokens, hidden, SEED, arena);
         outputs = new MemorySegment[][] {emptyRows(shape), emptyRows(shape)};
         routings = new Routing[layers][];
         for (int layer = 0; layer < layers; layer++) {

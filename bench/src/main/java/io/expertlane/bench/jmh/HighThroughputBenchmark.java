@@ -2,15 +2,16 @@ package io.expertlane.bench.jmh;
 
 import static java.lang.foreign.ValueLayout.JAVA_SHORT;
 
+import io.expertlane.bench.scenario.ExchangeKind;
+import io.expertlane.bench.scenario.ExchangeTeam;
 import io.expertlane.bench.scenario.ExpertStep;
-import io.expertlane.bench.scenario.HighThroughputTeam;
-import io.expertlane.bench.scenario.LowLatencyTeam;
 import io.expertlane.kernel.codec.Bfloat16;
 import io.expertlane.kernel.codec.RowCodec;
 import io.expertlane.kernel.codec.RowTable;
 import io.expertlane.kernel.exchange.CombineMethod;
 import io.expertlane.kernel.exchange.DispatchType;
 import io.expertlane.kernel.exchange.HighThroughputConfig;
+import io.expertlane.kernel.exchange.HighThroughputExchange;
 import io.expertlane.kernel.exchange.TransferPath;
 import io.expertlane.kernel.moe.DispatchLayout;
 import io.expertlane.kernel.moe.DrawnRouting;
@@ -96,7 +97,7 @@ public class HighThroughputBenchmark {
     public String combine;
 
     private final Arena arena = Arena.ofShared();
-    private HighThroughputTeam team;
+    private ExchangeTeam team;
     private MemorySegment[] rows;
     private MemorySegment[] combined;
     private Routing[] routings;
@@ -109,9 +110,10 @@ public class HighThroughputBenchmark {
         final HighThroughputConfig config = HighThroughputConfig.of(shape).withPath(TransferPath.valueOf(path))
             .withDispatchType(DispatchType.valueOf(dispatchType)).withCombine(CombineMethod.valueOf(combine))
             .withChannels(channels).withChunkTokens(chunkTokens, 2 * chunkTokens).withRowsPerTurn(chunkTokens);
-        team = new HighThroughputTeam(config, Mapping.NODE, ExpertStep.SCALE, ranks);
+        team = new ExchangeTeam(ranks, ranks, HighThroughputExchange.heapBytes(config), Mapping.NODE,
+            ExchangeKind.rounds(config, ExpertStep.SCALE, arena), ranks);
         routings = DrawnRouting.uniform().routings(shape, tokens, SEED, arena);
-        rows = LowLatencyTeam.normalRows(ranks, tokens, hidden, SEED, arena);
+        rows = ExchangeTeam.normalRows(ranks, tokens, hidden, SEED, arena);
         combined = new MemorySegment[ranks];
         for (int rank = 0; rank < ranks; rank++) {
             combined[rank] = arena.allocate((long) tokens * shape.rowBytes(), 64);

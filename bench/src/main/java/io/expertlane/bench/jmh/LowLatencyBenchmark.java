@@ -2,8 +2,9 @@ package io.expertlane.bench.jmh;
 
 import static java.lang.foreign.ValueLayout.JAVA_SHORT;
 
+import io.expertlane.bench.scenario.ExchangeKind;
+import io.expertlane.bench.scenario.ExchangeTeam;
 import io.expertlane.bench.scenario.ExpertStep;
-import io.expertlane.bench.scenario.LowLatencyTeam;
 import io.expertlane.kernel.codec.Bfloat16;
 import io.expertlane.kernel.codec.RowCodec;
 import io.expertlane.kernel.codec.RowTable;
@@ -83,7 +84,7 @@ public class LowLatencyBenchmark {
     public String combine;
 
     private final Arena arena = Arena.ofShared();
-    private LowLatencyTeam team;
+    private ExchangeTeam team;
     private MemorySegment[] rows;
     private MemorySegment[] combined;
     private Routing[] routings;
@@ -96,9 +97,9 @@ public class LowLatencyBenchmark {
         final LowLatencyConfig config = LowLatencyConfig.of(shape).withDispatchType(DispatchType.valueOf(dispatchType))
             .withCombine(CombineMethod.valueOf(combine));
         final Mapping mapping = config.combine() == CombineMethod.PULL ? Mapping.ALL : Mapping.SELF;
-        team = new LowLatencyTeam(config, mapping, ExpertStep.SCALE, ranks);
+        team = new ExchangeTeam(ranks, ranks, LowLatencyExchange.heapBytes(config), mapping, ExchangeKind.rounds(config, ExpertStep.SCALE), ranks);
         routings = DrawnRouting.uniform().routings(shape, tokens, SEED, arena);
-        rows = LowLatencyTeam.normalRows(ranks, tokens, hidden, SEED, arena);
+        rows = ExchangeTeam.normalRows(ranks, tokens, hidden, SEED, arena);
         combined = new MemorySegment[ranks];
         for (int rank = 0; rank < ranks; rank++) {
             combined[rank] = arena.allocate((long) tokens * shape.rowBytes(), 64);
@@ -239,7 +240,7 @@ public class LowLatencyBenchmark {
             final int rows = (int) Math.ceilDiv(REGION_BYTES, stride * callRows) * callRows;
             this.order = shuffledMultiples(rows, stride);
             for (int rank = 0; rank < ranks; rank++) {
-                hot[rank] = LowLatencyTeam.normalRows(1, 1, hidden + 64, rank, arena)[0];
+                hot[rank] = ExchangeTeam.normalRows(1, 1, hidden + 64, rank, arena)[0];
                 memory[rank] = arena.allocate(rows * stride, 64);
                 for (final long at : order) {
                     MemorySegment.copy(hot[rank], 0, memory[rank], at, hidden * (long) Short.BYTES);

@@ -5,6 +5,7 @@ import io.expertlane.kernel.codec.RowTable;
 import io.expertlane.kernel.exchange.HighThroughputCall;
 import io.expertlane.kernel.exchange.HighThroughputExchange;
 import io.expertlane.kernel.exchange.Payload;
+import io.expertlane.kernel.exchange.StageTimes;
 import io.expertlane.kernel.memory.SymmetricHeap;
 import io.expertlane.kernel.moe.MoeShape;
 import io.expertlane.kernel.moe.Routing;
@@ -18,7 +19,7 @@ import java.lang.foreign.MemorySegment;
  * <p>The expert step applies the gate weights, since combine does not: a row's output is bf16 of the fp32 sum, over the selections that are
  * of this rank, of weight times expert output.
  */
-public final class HighThroughputRound {
+public final class HighThroughputRound implements Round {
     private enum State { OVER, DISPATCHING, RECEIVED, COMBINING }
 
     private final HighThroughputExchange exchange;
@@ -38,13 +39,13 @@ public final class HighThroughputRound {
         this.outputs = new RowTable(shape.topK());
     }
 
-    /** Begins dispatch of {@code tokens}, BF16 [T, H]. */
+    @Override
     public void begin(final MemorySegment tokens, final Routing routing) {
         call = exchange.dispatch(tokens, routing);
         state = State.DISPATCHING;
     }
 
-    /** Moves on; gives 0 if there was nothing to do. */
+    @Override
     public int doWork() {
         final int work = exchange.doWork();
         if (state == State.DISPATCHING && call.isReceived()) {
@@ -58,17 +59,17 @@ public final class HighThroughputRound {
         return work;
     }
 
-    /** Whether all rows have been received and {@link #combine} or {@link #release} is due. */
+    @Override
     public boolean isReceived() {
         return state == State.RECEIVED;
     }
 
-    /** Whether the round has ended. */
+    @Override
     public boolean isOver() {
         return state == State.OVER;
     }
 
-    /** Runs the experts on all received rows, and passes the weights on. */
+    @Override
     public void runExperts() {
         for (int row = 0; row < call.receivedRows(); row++) {
             if (exchange.config().payload() == Payload.MOVED) {
@@ -94,25 +95,32 @@ public final class HighThroughputRound {
         RowCodec.best().reduce(outputs, exchange.region(), call.outputOffset(row), hidden);
     }
 
-    /** Begins combine into {@code combined}, BF16 [T, H]. */
+    @Override
     public void combine(final MemorySegment combined) {
         call.combine(combined);
         state = State.COMBINING;
     }
 
-    /** Ends the round without combining. */
+    @Override
     public void release() {
         call.release();
         state = State.COMBINING;
     }
 
-    /** The call of this round, for reading what was received. */
-    public HighThroughputCall call() {
-        return call;
+    @Override
+    public void forEachRow(final RowVisitor visitor) {
+        for (int row = 0; row < call.receivedRows(); row++) {
+            for (int k = 0; k < shape.topK(); k++) {
+                final int localExpert = call.recvTopkIdx(row, k);
+                if (localExpert != Routing.NONE) {
+                    visitor.row(localExpert, call.sourceRank(row), call.sourceToken(row));
+                }
+            }
+        }
     }
 
-    /** The exchange this round runs on. */
-    public HighThroughputExchange exchange() {
-        return exchange;
+    @Override
+    public StageTimes stageTimes() {
+        return exchange.stageTimes();
     }
 }

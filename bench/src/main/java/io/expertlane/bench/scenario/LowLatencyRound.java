@@ -3,6 +3,7 @@ package io.expertlane.bench.scenario;
 import io.expertlane.kernel.exchange.LowLatencyCall;
 import io.expertlane.kernel.exchange.LowLatencyExchange;
 import io.expertlane.kernel.exchange.Payload;
+import io.expertlane.kernel.exchange.StageTimes;
 import io.expertlane.kernel.moe.Routing;
 import java.lang.foreign.MemorySegment;
 
@@ -10,7 +11,7 @@ import java.lang.foreign.MemorySegment;
  * One rank's dispatch, expert step and combine, as an agent: {@link #begin}, then {@link #doWork()} until {@link #isOver()}. It can be
  * stopped after dispatch, to be measured in halves, and begun again any number of times; nothing allocates.
  */
-public final class LowLatencyRound {
+public final class LowLatencyRound implements Round {
     private enum State { OVER, DISPATCHING, RECEIVED, COMBINING }
 
     private final LowLatencyExchange exchange;
@@ -24,14 +25,14 @@ public final class LowLatencyRound {
         this.expertStep = expertStep;
     }
 
-    /** Begins dispatch of {@code tokens}, BF16 [T, H]. */
+    @Override
     public void begin(final MemorySegment tokens, final Routing routing) {
         call = exchange.dispatch(tokens, routing);
         call.receive();
         state = State.DISPATCHING;
     }
 
-    /** Moves on; gives 0 if there was nothing to do. */
+    @Override
     public int doWork() {
         final int work = exchange.doWork();
         if (state == State.DISPATCHING && call.isReceived()) {
@@ -45,17 +46,17 @@ public final class LowLatencyRound {
         return work;
     }
 
-    /** Whether all rows have been received and {@link #combine} or {@link #release} is due. */
+    @Override
     public boolean isReceived() {
         return state == State.RECEIVED;
     }
 
-    /** Whether the round has ended. */
+    @Override
     public boolean isOver() {
         return state == State.OVER;
     }
 
-    /** Runs the experts on all received rows. */
+    @Override
     public void runExperts() {
         if (exchange.config().payload() == Payload.OMITTED) {
             return;
@@ -70,26 +71,33 @@ public final class LowLatencyRound {
         }
     }
 
-    /** Begins combine into {@code combined}, BF16 [T, H]. */
+    @Override
     public void combine(final MemorySegment combined) {
         call.combine();
         call.reduce(combined);
         state = State.COMBINING;
     }
 
-    /** Ends the round without combining. */
+    @Override
     public void release() {
         call.release();
         state = State.COMBINING;
     }
 
-    /** The call of this round, for reading what was received. */
-    public LowLatencyCall call() {
-        return call;
+    @Override
+    public void forEachRow(final RowVisitor visitor) {
+        for (int localExpert = 0; localExpert < exchange.config().shape().localExperts(); localExpert++) {
+            for (int source = 0; source < exchange.config().shape().ranks(); source++) {
+                final int count = call.count(localExpert, source);
+                for (int slot = 0; slot < count; slot++) {
+                    visitor.row(localExpert, source, call.sourceToken(localExpert, source, slot));
+                }
+            }
+        }
     }
 
-    /** The exchange this round runs on. */
-    public LowLatencyExchange exchange() {
-        return exchange;
+    @Override
+    public StageTimes stageTimes() {
+        return exchange.stageTimes();
     }
 }

@@ -1,7 +1,5 @@
 package io.expertlane.bench.scenario;
 
-import io.expertlane.kernel.exchange.LowLatencyConfig;
-import io.expertlane.kernel.exchange.LowLatencyExchange;
 import io.expertlane.kernel.memory.SymmetricHeap;
 import io.expertlane.kernel.moe.Routing;
 import io.expertlane.kernel.verbs.PortPolicy;
@@ -22,7 +20,6 @@ public final class SimulatedRound implements AutoCloseable {
     private static final int CHECKS_BETWEEN_WATCHES = 4096;
     private static final double PICOS_PER_MICRO = 1e6;
 
-    private final LowLatencyConfig config;
     private final SymmetricHeap heap;
     private final SimulatedTransport transport;
     private final AgentScheduler scheduler;
@@ -32,23 +29,26 @@ public final class SimulatedRound implements AutoCloseable {
     private int finished;
     private int checksToWatch = CHECKS_BETWEEN_WATCHES;
 
-    /** Builds the cluster and connects all ranks. */
-    public SimulatedRound(final LowLatencyConfig config, final ClusterProfile cluster, final PortPolicy ports, final ExpertStep expertStep) {
-        this.config = config;
-        heap = new SymmetricHeap(config.shape().ranks(), LowLatencyExchange.heapBytes(config));
+    /**
+     * Builds the cluster and connects all ranks.
+     *
+     * @param heapBytes bytes of heap that a rank needs
+     */
+    public SimulatedRound(final int ranks, final long heapBytes, final ClusterProfile cluster, final PortPolicy ports, final Round.Factory factory) {
+        heap = new SymmetricHeap(ranks, heapBytes);
         transport = new SimulatedTransport(heap, cluster, ports, COMPLETION_QUEUE_DEPTH);
         scheduler = new AgentScheduler(transport);
-        agents = new RankAgent[config.shape().ranks()];
+        agents = new RankAgent[ranks];
         for (int rank = 0; rank < agents.length; rank++) {
-            final LowLatencyExchange exchange = new LowLatencyExchange(config, transport, rank, scheduler.meter(), scheduler.nanoClock());
-            agents[rank] = new RankAgent(new LowLatencyRound(exchange, expertStep));
+            agents[rank] = new RankAgent(rank, factory.create(transport, rank, scheduler.meter(), scheduler.nanoClock()));
             scheduler.add(rank, agents[rank]);
         }
     }
 
     /** What a rank does next: nothing, or what its owner told it to when it is called for the first time since. */
     private final class RankAgent implements Agent {
-        private final LowLatencyRound round;
+        private final int rank;
+        private final Round round;
         private MemorySegment tokens;
         private Routing routing;
         private MemorySegment combined;
@@ -57,7 +57,8 @@ public final class SimulatedRound implements AutoCloseable {
         private boolean running;
         private long endPicos;
 
-        RankAgent(final LowLatencyRound round) {
+        RankAgent(final int rank, final Round round) {
+            this.rank = rank;
             this.round = round;
         }
 
@@ -85,7 +86,7 @@ public final class SimulatedRound implements AutoCloseable {
 
         @Override
         public String roleName() {
-            return "rank " + round.exchange().rank();
+            return "rank " + rank;
         }
     }
 
@@ -145,7 +146,7 @@ public final class SimulatedRound implements AutoCloseable {
     }
 
     /** The round of {@code rank}. */
-    public LowLatencyRound round(final int rank) {
+    public Round round(final int rank) {
         return agents[rank].round;
     }
 
@@ -167,11 +168,6 @@ public final class SimulatedRound implements AutoCloseable {
     /** Hash of all events so far. */
     public long eventStreamHash() {
         return transport.simulation().streamHash();
-    }
-
-    /** What all ranks agreed on. */
-    public LowLatencyConfig config() {
-        return config;
     }
 
     @Override

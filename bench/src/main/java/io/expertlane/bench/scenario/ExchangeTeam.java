@@ -3,9 +3,8 @@ package io.expertlane.bench.scenario;
 import static java.lang.foreign.ValueLayout.JAVA_SHORT;
 
 import io.expertlane.kernel.codec.Bfloat16;
-import io.expertlane.kernel.exchange.LowLatencyConfig;
-import io.expertlane.kernel.exchange.LowLatencyExchange;
-import io.expertlane.kernel.exchange.LowLatencyGroup;
+import io.expertlane.kernel.exchange.WorkMeter;
+import io.expertlane.kernel.memory.SymmetricHeap;
 import io.expertlane.kernel.moe.Routing;
 import io.expertlane.kernel.verbs.DirectTransport;
 import java.lang.foreign.Arena;
@@ -15,14 +14,17 @@ import java.util.function.IntConsumer;
 import org.agrona.concurrent.IdleStrategy;
 
 /**
- * All ranks of a low-latency exchange on the threads of a {@link RankTeam}: rank r is driven by thread r mod threads. Collective
+ * All ranks of an exchange, in either mode, on the threads of a {@link RankTeam}: rank r is driven by thread r mod threads. Collective
  * operations are methods; each returns when it is complete on every rank. Nothing allocates after construction.
  */
-public final class LowLatencyTeam implements AutoCloseable {
-    private final LowLatencyGroup group;
+public final class ExchangeTeam implements AutoCloseable {
+    private static final int COMPLETION_QUEUE_DEPTH = 1024;
+
+    private final SymmetricHeap heap;
+    private final DirectTransport transport;
     private final RankTeam team;
     private final IdleStrategy[] idle;
-    private final LowLatencyRound[] rounds;
+    private final Round[] rounds;
     private final IntConsumer dispatchStep = this::dispatchOn;
     private final IntConsumer expertStep = this::runExpertsOn;
     private final IntConsumer combineStep = this::combineOn;
@@ -31,12 +33,24 @@ public final class LowLatencyTeam implements AutoCloseable {
     private Routing[] routings;
     private MemorySegment[] combined;
 
-    /** Connects all ranks and starts the threads. */
-    public LowLatencyTeam(final LowLatencyConfig config, final DirectTransport.Mapping mapping, final ExpertStep step, final int threads) {
-        group = new LowLatencyGroup(config, mapping, System::nanoTime);
-        rounds = new LowLatencyRound[config.shape().ranks()];
-        for (int rank = 0; rank < rounds.length; rank++) {
-            rounds[rank] = new LowLatencyRound(group.exchange(rank), step);
+    /**
+     * Connects all ranks and starts the threads.
+     *
+     * @param ranksPerNode ranks of a node, for {@link DirectTransport.Mapping#NODE}
+     * @param heapBytes    bytes of heap that a rank needs
+     */
+    public ExchangeTeam(final int ranks, final int ranksPerNode, final long heapBytes, final DirectTransport.Mapping mapping,
+                        final Round.Factory factory, final int threads) {
+        heap = new SymmetricHeap(ranks, heapBytes);
+        rounds = new Round[ranks];
+        try {
+            transport = new DirectTransport(heap, mapping, ranksPerNode, COMPLETION_QUEUE_DEPTH);
+            for (int rank = 0; rank < rounds.length; rank++) {
+                rounds[rank] = factory.create(transport, rank, WorkMeter.NONE, System::nanoTime);
+            }
+        } catch (final RuntimeException e) {
+            heap.close();
+            throw e;
         }
         team = new RankTeam(Math.min(threads, rounds.length));
         idle = new IdleStrategy[team.threads()];
@@ -141,19 +155,15 @@ public final class LowLatencyTeam implements AutoCloseable {
     }
 
     /** The round of {@code rank}. */
-    public LowLatencyRound round(final int rank) {
+    public Round round(final int rank) {
         return rounds[rank];
-    }
-
-    /** The exchange of {@code rank}. */
-    public LowLatencyExchange exchange(final int rank) {
-        return group.exchange(rank);
     }
 
     /** Ends the threads and frees the memory. */
     @Override
     public void close() {
         team.close();
-        group.close();
+        transport.close();
+        heap.close();
     }
 }

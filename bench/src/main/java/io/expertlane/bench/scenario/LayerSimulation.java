@@ -1,9 +1,6 @@
 package io.expertlane.bench.scenario;
 
-import io.expertlane.kernel.exchange.DispatchType;
 import io.expertlane.kernel.exchange.LowLatencyConfig;
-import io.expertlane.kernel.exchange.LowLatencyExchange;
-import io.expertlane.kernel.exchange.Payload;
 import io.expertlane.kernel.moe.DispatchLayout;
 import io.expertlane.kernel.moe.MoeShape;
 import io.expertlane.kernel.moe.Routing;
@@ -30,16 +27,15 @@ import org.apache.commons.statistics.descriptive.Median;
  * @param ranks           EP
  * @param tokensPerRank   T, the batch of a rank
  * @param routing         the gate; brings experts and top-k of its own where it is a record of a real one
- * @param dispatchType    format of dispatched rows
+ * @param kind            which exchange
  * @param ports           how queue pairs come by ports
  * @param contextTokens   positions before each token, for attention
  * @param seed            what routing is drawn depends on
  */
-public record LowLatencySimulation(
-    ClusterProfile cluster, ModelProfile model, int ranks, int tokensPerRank, RoutingSource routing, DispatchType dispatchType, PortPolicy ports,
+public record LayerSimulation(
+    ClusterProfile cluster, ModelProfile model, int ranks, int tokensPerRank, RoutingSource routing, ExchangeKind kind, PortPolicy ports,
     int contextTokens, long seed) {
 
-    private static final int SEND_QUEUE_DEPTH = 32;
     private static final double BYTES_PER_MICRO_PER_GBPS = 1e3;
     /** Expert id and weight, slot number, and the header that exists even without payload. */
     private static final int SELECTION_BYTES = Integer.BYTES + Float.BYTES + Integer.BYTES + LowLatencyBuffers.HEADER_BYTES;
@@ -47,7 +43,8 @@ public record LowLatencySimulation(
 
     /** What {@link #run} gives; see the command's help for the meaning of the fields. */
     public record Result(
-        boolean simulated, String cluster, String model, String mode, String path, String dispatchType, String portPolicy, long seed,
+        boolean simulated, String cluster, String model, String mode, String path, String dispatchType, String combineMethod,
+        boolean split, Integer segmentBytes, int channels, String portPolicy, long seed,
         MoeShape shape, int tokensPerRank, Phase dispatch, Phase combine, List<NicPorts> ports, PortRatio portRatio, double tpotMicros, int layers,
         int moeLayers, LayerMicros layerMicros, long wqes, long events, String eventStreamHash, double wallMillis) {
     }
@@ -56,8 +53,8 @@ public record LowLatencySimulation(
      * One collective call.
      *
      * @param latencyMicros  over the ranks, from the common start
-     * @param algorithmicGBps message bytes of all selections, local ones included, a rank on average, over the median latency
-     * @param nicGBps        of these, what goes through the NIC
+     * @param algorithmicGBps message bytes as the field counts them (see {@link ExchangeKind#countedMessages}), a rank on average, over the median latency
+     * @param nicGBps        payload bytes that a NIC sent, on average, over the median latency
      */
     public record Phase(Distribution latencyMicros, double algorithmicGBps, double nicGBps) {
     }
@@ -103,18 +100,24 @@ public record LowLatencySimulation(
         final long start = System.nanoTime();
         try (Arena arena = Arena.ofConfined()) {
             final MoeShape shape = shape();
-            final LowLatencyConfig config = LowLatencyConfig.of(shape).withDispatchType(dispatchType).withPayload(Payload.OMITTED)
-                .withSendQueueDepth(SEND_QUEUE_DEPTH);
             final long selections = (long) ranks * tokensPerRank * shape.topK();
-            MachineMemory.require("queue pairs and routing", MachineMemory.queuePairBytes(config) + selections * SELECTION_BYTES);
+            MachineMemory.require("queue pairs and routing", kind.queuePairBytes(shape) + selections * SELECTION_BYTES);
             final Routing[] routings = routing.routings(shape, tokensPerRank, seed, arena);
             final MemorySegment[] nothing = new MemorySegment[ranks];
             Arrays.fill(nothing, MemorySegment.NULL);
-            try (SimulatedRound round = new SimulatedRound(config, cluster, ports, ExpertStep.IDENTITY)) {
+            try (SimulatedRound round = new SimulatedRound(
+                ranks, kind.heapBytes(shape), cluster, ports, kind.rounds(shape, ExpertStep.IDENTITY, arena))) {
                 round.watch(watcher);
-                final double[] dispatchMicros = round.dispatch(nothing, routings);
-                final double[] combineMicros = round.combine(nothing);
-                return result(config, routings, round, Distribution.of(dispatchMicros), Distribution.of(combineMicros), start);
+                final Distribution dispatchMicros = Distribution.of(round.dispatch(nothing, routings));
+                final long dispatchBytes = round.total(NicCounter.SENT_BYTES);
+                final Distribution combineMicros = Distribution.of(round.combine(nothing));
+                final long combineBytes = round.total(NicCounter.SENT_BYTES) - dispatchBytes;
+                long messages = 0;
+                for (final Routing each : routings) {
+                    messages += kind.countedMessages(shape, each);
+                }
+                return result(shape, routings, round, phase(dispatchMicros, messages * kind.dispatchMessageBytes(shape), dispatchBytes),
+                    phase(combineMicros, messages * shape.rowBytes(), combineBytes), start);
             }
         }
     }
@@ -125,9 +128,8 @@ public record LowLatencySimulation(
         return new MoeShape(ranks, Math.min(ranks, cluster.ranksPerNode()), experts, topK, model.hidden(), tokensPerRank);
     }
 
-    private Result result(final LowLatencyConfig config, final Routing[] routings, final SimulatedRound round, final Distribution dispatch,
-                          final Distribution combine, final long startNanos) {
-        final MoeShape shape = config.shape();
+    private Result result(final MoeShape shape, final Routing[] routings, final SimulatedRound round, final Phase dispatch, final Phase combine,
+                          final long startNanos) {
         final List<NicPorts> nics = new ArrayList<>();
         for (int rank = 0; rank < ranks; rank++) {
             final List<Long> bytes = new ArrayList<>();
@@ -136,33 +138,23 @@ public record LowLatencySimulation(
             }
             nics.add(new NicPorts(rank, bytes));
         }
-        final LayerMicros layer = layerMicros(shape, routings, dispatch.max(), combine.max());
+        final LayerMicros layer = layerMicros(shape, routings, dispatch.latencyMicros().max(), combine.latencyMicros().max());
         final double moeLayerMicros = layer.attention() + layer.sharedExpert() + layer.dispatch() + layer.routedExperts() + layer.combine();
         final double tpotMicros = model.moeLayers() * moeLayerMicros
             + (model.layers() - model.moeLayers()) * (layer.attention() + layer.denseFeedForward());
-        return new Result(true, cluster.name(), model.name(), "ll", "zero", dispatchType.name().toLowerCase(Locale.ROOT), ports.toString(),
-            seed, shape, tokensPerRank, phase(dispatch, routings, LowLatencyExchange.messageBytes(config)), phase(combine, routings, shape.rowBytes()),
-            nics, PortRatio.of(nics), tpotMicros, model.layers(), model.moeLayers(), layer, round.total(NicCounter.SENT_ELEMENTS), round.events(),
+        return new Result(true, cluster.name(), model.name(), lower(kind.mode()), lower(kind.path()), lower(kind.dispatchType()),
+            lower(kind.combine()), kind.split(), kind.segmentBytes() == LowLatencyConfig.NO_SEGMENTATION ? null : kind.segmentBytes(),
+            kind.channels(), ports.toString(), seed, shape, tokensPerRank, dispatch, combine, nics, PortRatio.of(nics), tpotMicros, model.layers(), model.moeLayers(), layer, round.total(NicCounter.SENT_ELEMENTS), round.events(),
             Long.toHexString(round.eventStreamHash()), (System.nanoTime() - startNanos) / NANOS_PER_MILLI);
     }
 
-    private Phase phase(final Distribution latency, final Routing[] routings, final int messageBytes) {
-        final MoeShape shape = shape();
-        long all = 0;
-        long remote = 0;
-        for (int rank = 0; rank < ranks; rank++) {
-            for (int token = 0; token < routings[rank].tokens(); token++) {
-                for (int k = 0; k < shape.topK(); k++) {
-                    final int expert = routings[rank].expert(token, k);
-                    if (expert != Routing.NONE) {
-                        all++;
-                        remote += shape.rankOf(expert) == rank ? 0 : 1;
-                    }
-                }
-            }
-        }
-        final double scale = messageBytes / (ranks * latency.p50() * BYTES_PER_MICRO_PER_GBPS);
-        return new Phase(latency, all * scale, remote * scale);
+    private static String lower(final Enum<?> value) {
+        return value.name().toLowerCase(Locale.ROOT);
+    }
+
+    private Phase phase(final Distribution latency, final long algorithmicBytes, final long nicBytes) {
+        final double scale = 1 / (ranks * latency.p50() * BYTES_PER_MICRO_PER_GBPS);
+        return new Phase(latency, algorithmicBytes * scale, nicBytes * scale);
     }
 
     private LayerMicros layerMicros(final MoeShape shape, final Routing[] routings, final double dispatchMicros, final double combineMicros) {

@@ -1,0 +1,46 @@
+package io.expertlane.bench.cli;
+
+import io.expertlane.bench.scenario.ExchangeKind;
+import io.expertlane.kernel.exchange.CombineMethod;
+import io.expertlane.kernel.exchange.DispatchType;
+import io.expertlane.kernel.exchange.LowLatencyConfig;
+import io.expertlane.kernel.exchange.Payload;
+import io.expertlane.kernel.exchange.TransferPath;
+import java.util.Locale;
+import picocli.CommandLine.Option;
+
+/** The options that choose an exchange: the same for {@code exchange} and {@code simulate}. */
+final class KindOptions {
+    @Option(names = "--mode", paramLabel = "MODE", defaultValue = "ll",
+        description = "ll: low latency, one message a token and expert; ht: high throughput, chunks, once a node. Default: ${DEFAULT-VALUE}.")
+    private String mode;
+
+    @Option(names = "--path", paramLabel = "PATH", defaultValue = "zero",
+        description = "zero: rows go straight to their final place; ring: through bounded rings with credits. Default: ${DEFAULT-VALUE}.")
+    private String path;
+
+    @Option(names = "--combine", paramLabel = "METHOD", defaultValue = "push",
+        description = "push: outputs are written to the token's rank; pull: read there, where peers are mapped. Default: ${DEFAULT-VALUE}.")
+    private String combine;
+
+    @Option(names = "--split", paramLabel = "on|off", defaultValue = "off",
+        description = "Two queue pairs an end point, on different ports: each message in halves (ll), messages in turn (ht). Default: ${DEFAULT-VALUE}.")
+    private String split;
+
+    @Option(names = "--segment", paramLabel = "BYTES", description = "With ll: longest work queue element. Default: no limit.")
+    private Integer segmentBytes;
+
+    @Option(names = "--channels", paramLabel = "C", description = "With ht: channels. Default: 1.")
+    private Integer channels;
+
+    /** What the options say. */
+    ExchangeKind kind(final String dispatchType, final int sendQueueDepth, final Payload payload) {
+        return new ExchangeKind(
+            ExchangeKind.Mode.valueOf(Choice.of("--mode", mode, "ll", "ht").toUpperCase(Locale.ROOT)),
+            TransferPath.valueOf(Choice.of("--path", path, "zero", "ring").toUpperCase(Locale.ROOT)),
+            DispatchType.valueOf(Choice.of("--dispatch-type", dispatchType, "bf16", "fp8").toUpperCase(Locale.ROOT)),
+            CombineMethod.valueOf(Choice.of("--combine", combine, "push", "pull").toUpperCase(Locale.ROOT)),
+            Choice.of("--split", split, "on", "off").equals("on"),
+            segmentBytes == null ? LowLatencyConfig.NO_SEGMENTATION : segmentBytes, channels == null ? 1 : channels, sendQueueDepth, payload);
+    }
+}

@@ -1,0 +1,146 @@
+package io.expertlane.bench.scenario;
+
+import io.expertlane.kernel.exchange.CombineMethod;
+import io.expertlane.kernel.exchange.DispatchType;
+import io.expertlane.kernel.exchange.HighThroughputConfig;
+import io.expertlane.kernel.exchange.HighThroughputExchange;
+import io.expertlane.kernel.exchange.LowLatencyConfig;
+import io.expertlane.kernel.exchange.LowLatencyExchange;
+import io.expertlane.kernel.exchange.Payload;
+import io.expertlane.kernel.exchange.TransferPath;
+import io.expertlane.kernel.moe.DispatchLayout;
+import io.expertlane.kernel.moe.MoeShape;
+import io.expertlane.kernel.moe.Routing;
+import io.expertlane.kernel.verbs.DirectTransport;
+import io.expertlane.kernel.verbs.QueuePair;
+import java.lang.foreign.Arena;
+
+/**
+ * Which exchange is run, in the terms of the command line: mode, path and knobs, whatever the shape.
+ *
+ * @param mode           low latency or high throughput
+ * @param path           zero or ring
+ * @param dispatchType   format of dispatched rows
+ * @param combine        push or pull
+ * @param split          whether what goes to an end point is spread over two queue pairs (source paper, L1): equal halves of every message in
+ *                       low-latency mode, messages in turn in high-throughput mode
+ * @param segmentBytes   longest work queue element (source paper, L2), low-latency mode only; {@link LowLatencyConfig#NO_SEGMENTATION}
+ * @param channels       channels, high-throughput mode only
+ * @param sendQueueDepth elements of a send queue
+ * @param payload        whether rows exist
+ */
+public record ExchangeKind(
+    Mode mode, TransferPath path, DispatchType dispatchType, CombineMethod combine, boolean split, int segmentBytes, int channels, int sendQueueDepth,
+    Payload payload) {
+
+    /** Java objects and table entries of a queue pair at both ends; measured about 300, rounded up. */
+    private static final int QUEUE_PAIR_OBJECT_BYTES = 512;
+    private static final int SPLIT_QUEUE_PAIRS = 2;
+
+    /** What an exchange is tuned for. */
+    public enum Mode {
+        /** Low latency. */
+        LL,
+        /** High throughput. */
+        HT
+    }
+
+    /**
+     * Checks that the knobs fit the mode.
+     *
+     * @throws IllegalArgumentException naming the knob and the mode it belongs to
+     */
+    public ExchangeKind {
+        if (mode == Mode.HT && segmentBytes != LowLatencyConfig.NO_SEGMENTATION) {
+            throw new IllegalArgumentException("segment=" + segmentBytes + ": only with mode ll");
+        }
+        if (mode == Mode.LL && path == TransferPath.RING) {
+            throw new IllegalArgumentException("path=ring: only with mode ht");
+        }
+        if (mode == Mode.LL && channels != 1) {
+            throw new IllegalArgumentException("channels=" + channels + ": 1 with mode ll, which has none");
+        }
+    }
+
+    /** Low latency over the zero-buffer path with the defaults of its configuration. */
+    public static ExchangeKind lowLatency(final DispatchType dispatchType, final Payload payload) {
+        return new ExchangeKind(Mode.LL, TransferPath.ZERO, dispatchType, CombineMethod.PUSH, false, LowLatencyConfig.NO_SEGMENTATION, 1, 32, payload);
+    }
+
+    private LowLatencyConfig lowLatencyConfig(final MoeShape shape) {
+        return LowLatencyConfig.of(shape).withDispatchType(dispatchType).withCombine(combine).withQueuePairsPerExpert(queuePairs())
+            .withSegmentBytes(segmentBytes).withSendQueueDepth(sendQueueDepth).withPayload(payload);
+    }
+
+    private HighThroughputConfig highThroughputConfig(final MoeShape shape) {
+        return HighThroughputConfig.of(shape).withPath(path).withDispatchType(dispatchType).withCombine(combine)
+            .withQueuePairsPerChannel(queuePairs()).withChannels(channels).withSendQueueDepth(sendQueueDepth).withPayload(payload);
+    }
+
+    private int queuePairs() {
+        return split ? SPLIT_QUEUE_PAIRS : 1;
+    }
+
+    /** Heap bytes that every rank needs. */
+    public long heapBytes(final MoeShape shape) {
+        return mode == Mode.LL ? LowLatencyExchange.heapBytes(lowLatencyConfig(shape)) : HighThroughputExchange.heapBytes(highThroughputConfig(shape));
+    }
+
+    /** Bytes of one dispatch message on the wire. */
+    public int dispatchMessageBytes(final MoeShape shape) {
+        return mode == Mode.LL
+            ? LowLatencyExchange.messageBytes(lowLatencyConfig(shape)) : HighThroughputExchange.messageBytes(highThroughputConfig(shape));
+    }
+
+    /**
+     * Messages that the field counts in algorithmic bandwidth: in low-latency mode one a selection, in high-throughput mode one a token and
+     * destination node, those that stay on the rank or node included.
+     */
+    public long countedMessages(final MoeShape shape, final Routing routing) {
+        final DispatchLayout layout = new DispatchLayout(shape, routing);
+        long messages = 0;
+        if (mode == Mode.LL) {
+            for (int expert = 0; expert < shape.experts(); expert++) {
+                messages += layout.tokensPerExpert(expert);
+            }
+        } else {
+            for (int node = 0; node < shape.nodes(); node++) {
+                messages += layout.tokensPerNode(node);
+            }
+        }
+        return messages;
+    }
+
+    /** An upper bound of the bytes of the queue pairs of all ranks, if no peer but the rank itself is mapped. */
+    public long queuePairBytes(final MoeShape shape) {
+        final long perPeer = mode == Mode.LL ? (long) shape.localExperts() * queuePairs() : 2L * channels * (queuePairs() + 1);
+        return (long) shape.ranks() * (shape.ranks() - 1) * perPeer * (QueuePair.memoryBytes(sendQueueDepth) + QUEUE_PAIR_OBJECT_BYTES);
+    }
+
+    /** Which peers a real run maps: pulled combine needs all, high-throughput mode stores inside a node. */
+    public DirectTransport.Mapping mapping() {
+        if (mode == Mode.HT) {
+            return DirectTransport.Mapping.NODE;
+        }
+        return combine == CombineMethod.PULL ? DirectTransport.Mapping.ALL : DirectTransport.Mapping.SELF;
+    }
+
+    /** Makes the rounds of all ranks; {@code arena} outlives them. */
+    public Round.Factory rounds(final MoeShape shape, final ExpertStep step, final Arena arena) {
+        if (mode == Mode.LL) {
+            return rounds(lowLatencyConfig(shape), step);
+        }
+        return rounds(highThroughputConfig(shape), step, arena);
+    }
+
+    /** Makes the rounds of all ranks of a low-latency exchange. */
+    public static Round.Factory rounds(final LowLatencyConfig config, final ExpertStep step) {
+        return (transport, rank, meter, nanoClock) -> new LowLatencyRound(new LowLatencyExchange(config, transport, rank, meter, nanoClock), step);
+    }
+
+    /** Makes the rounds of all ranks of a high-throughput exchange; {@code arena} outlives them. */
+    public static Round.Factory rounds(final HighThroughputConfig config, final ExpertStep step, final Arena arena) {
+        return (transport, rank, meter, nanoClock) ->
+            new HighThroughputRound(new HighThroughputExchange(config, transport, rank, meter, nanoClock), step, arena);
+    }
+}
