@@ -182,7 +182,7 @@ final class ExchangeCommand implements Callable<Integer> {
         final MoeShape sizes = new MoeShape(rankCount, nodeRanks == 0 ? rankCount : nodeRanks,
             orElse(experts, source.experts() == RoutingSource.ANY ? 256 : source.experts()),
             orElse(topK, source.topK() == RoutingSource.ANY ? 8 : source.topK()), orElse(hidden, 7168), count);
-        MachineMemory.require("tokens and rows", 4L * rankCount * count * sizes.rowBytes());
+        MachineMemory.require("tokens and rows", (long) rankCount * count * (3L * sizes.rowBytes() + kind.dispatchMessageBytes(sizes)));
         MachineMemory.require("queue pairs", kind.queuePairBytes(sizes));
         final long drawn = seed == null ? 1 : seed;
         final Routing[] routings = source.routings(sizes, count, drawn, arena);

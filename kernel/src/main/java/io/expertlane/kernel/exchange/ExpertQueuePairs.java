@@ -138,7 +138,7 @@ final class ExpertQueuePairs {
         if (split.resident(last) == split.length(last)) {
             MemorySegment.copy(region, localOffset, target, remoteOffset, split.offset(last) + split.length(last));
         } else {
-            for (int element = 0; element <= last; element++) {
+            for (int element = 0; element <= last && split.resident(element) > 0; element++) {
                 final int offset = split.offset(element);
                 MemorySegment.copy(region, localOffset + offset, target, remoteOffset + offset, split.resident(element));
             }

@@ -26,8 +26,13 @@ public final class RemoteMemory {
         final MemorySegment target = heap.region(peerRank);
         final long remoteOffset = WorkQueueElement.remoteOffset(queue, at);
         switch (WorkQueueElement.opcode(queue, at)) {
-            case WorkQueueElement.WRITE -> MemorySegment.copy(heap.region(rank), WorkQueueElement.localOffset(queue, at), target, remoteOffset,
-                WorkQueueElement.residentBytes(queue, at));
+            case WorkQueueElement.WRITE -> {
+                final int residentBytes = WorkQueueElement.residentBytes(queue, at);
+                // Where nothing is resident the offsets may lie outside of both regions.
+                if (residentBytes > 0) {
+                    MemorySegment.copy(heap.region(rank), WorkQueueElement.localOffset(queue, at), target, remoteOffset, residentBytes);
+                }
+            }
             case WorkQueueElement.WRITE_INLINE -> LONG.setRelease(target, remoteOffset, WorkQueueElement.operand(queue, at));
             case WorkQueueElement.ATOMIC_ADD -> {
                 final long ignored = (long) LONG.getAndAdd(target, remoteOffset, WorkQueueElement.operand(queue, at));
