@@ -54,9 +54,9 @@ final class HighThroughputLayout {
         this.nodeWords = rails.nodeWords();
         final int tokens = shape.maxTokensPerRank();
         this.listStarts = new int[channels * destinations + 1];
-        this.lists = new int[Math.multiplyExact(tokens, Math.min(shape.topK(), destinations))];
-        this.nodeMasks = new long[Math.multiplyExact(tokens, nodeWords)];
-        this.localMasks = new long[Math.multiplyExact(Math.multiplyExact(rails.nodes() * channels, run), localWords)];
+        this.lists = new int[entries(tokens, Math.min(shape.topK(), destinations))];
+        this.nodeMasks = new long[entries(tokens, nodeWords)];
+        this.localMasks = new long[entries((long) rails.nodes() * channels * run, localWords)];
         this.rankOfExpert = new int[shape.experts()];
         Arrays.setAll(rankOfExpert, shape::rankOf);
         this.nodeOfRank = new int[shape.ranks()];
@@ -69,6 +69,13 @@ final class HighThroughputLayout {
         this.streamLengths = new int[rails.nodes() * channels];
         this.forwardStarts = new int[rails.perNode() * rails.nodes() * channels];
         this.expertCounts = new int[shape.localExperts()];
+    }
+
+    private static int entries(final long tokens, final int each) {
+        if (tokens > Integer.MAX_VALUE / each) {
+            throw new IllegalArgumentException("maxTokensPerRank: routing tables of " + tokens + " x " + each + " entries, at most " + Integer.MAX_VALUE);
+        }
+        return (int) tokens * each;
     }
 
     /** A copy that later calls leave alone. */

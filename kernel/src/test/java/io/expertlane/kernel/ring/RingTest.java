@@ -96,7 +96,8 @@ class RingTest {
             try (Pair pair = new Pair(layout, mapped ? Mapping.ALL : Mapping.SELF, 2 << random.nextInt(4))) {
                 long sent = 0;
                 long taken = 0;
-                while (taken < 500) {
+                for (int turn = 0; taken < 500; turn++) {
+                    assertThat(turn).as("turns, seed=%s", seed).isLessThan(1_000_000);
                     if (sent < 500 && random.nextBoolean()) {
                         sent += pair.send(sent) ? 1 : 0;
                     }
@@ -160,21 +161,25 @@ class RingTest {
             final int count = 20_000;
             final Thread producer = Thread.ofPlatform().start(() -> {
                 for (long i = 0; i < count; i++) {
-                    while (!pair.send(i)) {
+                    while (!pair.send(i) && !Thread.currentThread().isInterrupted()) {
                         Thread.onSpinWait();
                     }
                 }
-                while (!pair.sender.flush()) {
+                while (!pair.sender.flush() && !Thread.currentThread().isInterrupted()) {
                     Thread.onSpinWait();
                 }
             });
-            for (long i = 0; i < count; i++) {
-                while (pair.receiver.available() == 0) {
-                    Thread.onSpinWait();
+            try {
+                for (long i = 0; i < count; i++) {
+                    while (pair.receiver.available() == 0) {
+                        assertThat(Thread.currentThread().isInterrupted()).as("interrupted at record %s", i).isFalse();
+                    }
+                    pair.take(i);
                 }
-                pair.take(i);
+            } finally {
+                producer.interrupt();
+                producer.join();
             }
-            producer.join();
             assertThat(pair.receiver.available()).isZero();
         }
     }
