@@ -55,6 +55,7 @@ public final class CompletionQueue {
 
     private final MemorySegment memory;
     private final int depth;
+    private final boolean reserving;
     private QueuePair[] queuePairs = new QueuePair[16];
 
     private long reserved;
@@ -69,6 +70,15 @@ public final class CompletionQueue {
      * @param memory {@code depth * ENTRY_BYTES} bytes, zeroed
      */
     public CompletionQueue(final int depth, final MemorySegment memory) {
+        this(depth, memory, true);
+    }
+
+    /**
+     * Makes a queue that may be without room for completions, as real ones are: then {@link #hasRoom()} is for the producer to ask.
+     *
+     * @param reserving whether room is reserved when an element that may be signaled is posted
+     */
+    public CompletionQueue(final int depth, final MemorySegment memory, final boolean reserving) {
         if (depth < 1 || Integer.bitCount(depth) != 1) {
             throw new IllegalArgumentException("completionQueueDepth=" + depth + ": a power of two");
         }
@@ -77,6 +87,7 @@ public final class CompletionQueue {
         }
         this.depth = depth;
         this.memory = memory;
+        this.reserving = reserving;
     }
 
     void register(final QueuePair queuePair) {
@@ -88,11 +99,19 @@ public final class CompletionQueue {
     }
 
     boolean tryReserve() {
-        if (reserved - polled >= depth) {
+        if (reserving && reserved - polled >= depth) {
             return false;
         }
         reserved++;
         return true;
+    }
+
+    /**
+     * Producer: whether an entry can be written without destroying one that has not been polled. Always so if room is reserved. Exact
+     * where producer and consumer are one thread.
+     */
+    public boolean hasRoom() {
+        return produced - polled < depth;
     }
 
     /** Producer: reports that the element {@code index} of queue pair {@code qpNumber}, and all before it there, are done. */

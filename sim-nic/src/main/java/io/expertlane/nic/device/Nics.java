@@ -68,6 +68,7 @@ final class Nics {
         contexts.copyFrom(other.contexts);
         sender.copyFrom(other.sender);
         receiver.copyFrom(other.receiver);
+        completer.copyFrom(other.completer);
         if (recovery != null) {
             recovery.copyFrom(other.recovery);
         }

@@ -140,7 +140,7 @@ final class Sender {
             nics.tracer.doorbell(now, qp, end);
         }
         final int published = ints[qp * INTS + PUBLISHED];
-        if (end - published <= 0) {
+        if (end - published <= 0 || nics.completer.isOverrun(table.rank(qp))) {
             return;
         }
         if (leastLoaded && ints[qp * INTS + DELIVERED] == published) {

@@ -9,6 +9,7 @@ import io.expertlane.kernel.verbs.Transport;
 import io.expertlane.nic.fabric.Fabric;
 import io.expertlane.nic.profile.ClusterProfile;
 import io.expertlane.nic.profile.FaultProfile;
+import io.expertlane.nic.profile.NicProfile.CompletionOverflow;
 import io.expertlane.nic.time.Simulation;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -83,7 +84,8 @@ public final class SimulatedTransport implements Transport, AutoCloseable {
         this.faults = faults;
         this.completionQueues = new CompletionQueue[heap.ranks()];
         for (int rank = 0; rank < completionQueues.length; rank++) {
-            completionQueues[rank] = new CompletionQueue(completionQueueDepth, allocate((long) completionQueueDepth * CompletionQueue.ENTRY_BYTES));
+            completionQueues[rank] = new CompletionQueue(completionQueueDepth, allocate((long) completionQueueDepth * CompletionQueue.ENTRY_BYTES),
+                profile.nic().completionOverflow() == CompletionOverflow.RESERVED);
         }
         this.nics = new Nics(simulation, heap, completionQueues, profile.nic(), faults);
         this.fabric = new Fabric(profile.fabric(), profile.ranksPerNode());
@@ -286,6 +288,19 @@ public final class SimulatedTransport implements Transport, AutoCloseable {
             }
         }
         nics.sender.redistribute(from, simulation.nowPicos());
+    }
+
+    /**
+     * Tells that {@code rank} may have polled its completion queue: entries that wait for room in it are written. Later completions of the
+     * rank do the same.
+     */
+    public void completionsPolled(final int rank) {
+        nics.completer.writeHeld(rank, simulation.nowPicos());
+    }
+
+    /** Whether a rank's completion queue has been overrun. */
+    public boolean isOverrun(final int rank) {
+        return nics.completer.isOverrun(rank);
     }
 
     /** Whether a queue pair has run out of retries. */

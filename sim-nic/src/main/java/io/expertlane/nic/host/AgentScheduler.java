@@ -240,6 +240,7 @@ public final class AgentScheduler {
         } finally {
             running = NOBODY;
         }
+        transport.completionsPolled(ranks[id]);
         if (work > 0) {
             wakeAt(id, clockPicos[id]);
         }

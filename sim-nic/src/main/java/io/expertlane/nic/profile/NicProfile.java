@@ -34,6 +34,7 @@ import io.expertlane.kernel.verbs.FlowHashAlgorithm;
  * @param blueFlame               whether a doorbell for a single element carries the element, which is then not fetched
  * @param receiveNanos            latency from last byte received to payload visible in memory, 0 to 10000; 500 [0.5 to 0.6 us a NIC, CX-6]
  * @param completionNanos         latency from acknowledgement received to completion entry visible, 0 to 10000; 250 [64 B one way over PCIe]
+ * @param completionOverflow      what happens when a completion queue is full; RESERVED
  * @param atomicNanos             time an atomic occupies the receiving NIC's atomic unit, 0 to 10000; 100 [assumed; an atomic costs about three
  *                                sends, Harmonic NSDI'24]
  * @param pcie                    the link to the host
@@ -61,6 +62,7 @@ public record NicProfile(
     boolean blueFlame,
     double receiveNanos,
     double completionNanos,
+    CompletionOverflow completionOverflow,
     double atomicNanos,
     PcieProfile pcie,
     ContextCacheProfile contextCache,
@@ -85,6 +87,16 @@ public record NicProfile(
         MESSAGE
     }
 
+    /** What happens when a completion is due and its queue is full. */
+    public enum CompletionOverflow {
+        /** It cannot be: posting is refused unless there is room for the completion. */
+        RESERVED,
+        /** The entry waits in the NIC until the queue has been polled; so the send queue is not freed, and fills. */
+        BACK_PRESSURE,
+        /** The entry is lost and the queue is in error: it gets no more entries, and its rank's queue pairs carry out nothing rung from then on. */
+        OVERRUN
+    }
+
     /** Checks every field. */
     public NicProfile {
         Range.check("nic.ports", ports, 1, 8);
@@ -103,6 +115,7 @@ public record NicProfile(
         Range.check("nic.quantumBytes", quantumBytes, 1, 1 << 28);
         Range.check("nic.receiveNanos", receiveNanos, 0, 10_000);
         Range.check("nic.completionNanos", completionNanos, 0, 10_000);
+        Range.checkPresent("nic.completionOverflow", completionOverflow);
         Range.check("nic.atomicNanos", atomicNanos, 0, 10_000);
         Range.checkPresent("nic.arbiter", arbiter);
         Range.checkPresent("nic.granularity", granularity);

@@ -11,8 +11,11 @@ import io.expertlane.kernel.verbs.PortPolicy;
 import io.expertlane.kernel.verbs.QueuePair;
 import io.expertlane.nic.profile.ContextCacheProfile;
 import io.expertlane.nic.profile.NicProfile.Arbitration;
+import io.expertlane.nic.profile.NicProfile.CompletionOverflow;
 import io.expertlane.nic.profile.NicProfile.Granularity;
 import io.expertlane.nic.profile.PcieProfile;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -295,6 +298,57 @@ class DeviceFeaturesTest {
                 assertThat(fork.simulation().streamHash()).isEqualTo(origin.simulation().streamHash());
                 assertThat(fork.counters()).isEqualTo(origin.counters());
                 assertThat(fork.completionQueue(2).poll()).isEqualTo(origin.completionQueue(2).poll()).isEqualTo(6);
+            }
+        }
+    }
+
+    /** 32 elements, each signaled, into a completion queue of 8 that is polled only between runs. */
+    private static SimulatedTransport overfilled(final SymmetricHeap heap, final CompletionOverflow overflow, final List<Integer> posted) {
+        final TestProfiles profile = new TestProfiles();
+        profile.completionOverflow = overflow;
+        final SimulatedTransport transport = new SimulatedTransport(heap, profile.cluster(), PortPolicy.EXPLICIT, 8);
+        final QueuePair queuePair = transport.connect(0, 1, 64, 0);
+        for (int i = 0; i < 32; i++) {
+            posted.add(queuePair.postAtomicAdd(0, 1));
+            queuePair.ringDoorbell();
+        }
+        transport.simulation().run();
+        return transport;
+    }
+
+    @Test
+    void aFullCompletionQueueRefusesHoldsOrBreaks() {
+        for (final CompletionOverflow overflow : CompletionOverflow.values()) {
+            final List<Integer> posted = new ArrayList<>();
+            try (SymmetricHeap heap = new SymmetricHeap(2, HEAP_BYTES); SimulatedTransport transport = overfilled(heap, overflow, posted)) {
+                final long applied = heap.region(1).get(JAVA_LONG, 0);
+                final int first = transport.completionQueue(0).poll();
+                transport.completionsPolled(0);
+                final int second = transport.completionQueue(0).poll();
+                assertThat(first).isEqualTo(8);
+                switch (overflow) {
+                    case RESERVED -> {
+                        assertThat(posted.subList(8, 32)).containsOnly(QueuePair.COMPLETION_QUEUE_FULL);
+                        assertThat(applied).isEqualTo(8);
+                        assertThat(second).isZero();
+                    }
+                    case BACK_PRESSURE -> {
+                        assertThat(applied).isEqualTo(32);
+                        assertThat(transport.total(NicCounter.COMPLETIONS_HELD)).isEqualTo(24);
+                        assertThat(second).isEqualTo(8);
+                        assertThat(transport.queuePair(0).outstanding()).isEqualTo(16);
+                    }
+                    case OVERRUN -> {
+                        assertThat(applied).isEqualTo(32);
+                        assertThat(transport.total(NicCounter.COMPLETION_OVERRUNS)).isEqualTo(24);
+                        assertThat(second).isZero();
+                        assertThat(transport.isOverrun(0)).isTrue();
+                        transport.queuePair(0).postAtomicAdd(0, 1);
+                        transport.queuePair(0).ringDoorbell();
+                        transport.simulation().run();
+                        assertThat(heap.region(1).get(JAVA_LONG, 0)).isEqualTo(32);
+                    }
+                }
             }
         }
     }

@@ -27,6 +27,7 @@ public final class TestProfiles {
     public NicProfile.Arbitration arbiter = BASE.nic().arbiter();
     public NicProfile.Granularity granularity = BASE.nic().granularity();
     public boolean blueFlame;
+    public NicProfile.CompletionOverflow completionOverflow = BASE.nic().completionOverflow();
     public double atomicNanos = BASE.nic().atomicNanos();
     public PcieProfile pcie = BASE.nic().pcie();
     public ContextCacheProfile contextCache = BASE.nic().contextCache();
@@ -36,8 +37,8 @@ public final class TestProfiles {
         final NicProfile base = BASE.nic();
         return new NicProfile(ports, portRateGbps, mtuBytes, base.packetOverheadBytes(), base.writeHeaderBytes(), base.atomicHeaderBytes(),
             base.ackBytes(), base.doorbellNanos(), fetchNanos, payloadReadNanos, queuePairIntervalNanos, nicIntervalNanos, prefetchDepth,
-            quantumBytes, arbiter, granularity, blueFlame, base.receiveNanos(), base.completionNanos(), atomicNanos, pcie, contextCache, recovery,
-            FlowHashAlgorithm.MURMUR3);
+            quantumBytes, arbiter, granularity, blueFlame, base.receiveNanos(), base.completionNanos(), completionOverflow, atomicNanos, pcie,
+            contextCache, recovery, FlowHashAlgorithm.MURMUR3);
     }
 
     public ClusterProfile cluster() {
