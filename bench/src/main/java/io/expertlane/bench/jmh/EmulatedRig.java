@@ -17,7 +17,7 @@ public final class EmulatedRig implements AutoCloseable {
     /** Entries of send and completion queues: DeepEP's and NVSHMEM's usual QP depth. */
     static final int DEPTH = 1024;
 
-    private static final int SPINS = 1000;
+    private static final int SPINS = 100;
 
     /** Who rings the NIC's doorbells. */
     public enum Issue {
@@ -116,7 +116,8 @@ public final class EmulatedRig implements AutoCloseable {
     void check(final long expected) {
         final long executed = network.counter(0, NicCounter.SENT_ELEMENTS);
         if (executed != expected || transport.completionQueue(0).failures() != 0) {
-            throw new IllegalStateException("executed=" + executed + ": " + expected + " posted; failures=" + transport.completionQueue(0).failures());
+            throw new IllegalStateException("executed=" + executed + ": " + expected + " posted; failures="
+                + transport.completionQueue(0).failures());
         }
     }
 

@@ -15,11 +15,11 @@ import org.openjdk.jmh.results.Result;
 import org.openjdk.jmh.results.ScalarResult;
 
 /**
- * JMH profiler {@code nic} ({@code -prof nic}): what the NICs of a benchmark counted, an operation, as secondary results. Counters that did not move do
- * not appear.
+ * JMH profiler {@code nic} ({@code -prof nic}): what the NICs of a benchmark counted, an operation, as secondary results. Counters that did not
+ * move do not appear.
  *
- * <p>A benchmark with NICs calls {@link #watch} in its set-up; of one without any nothing is reported. State is static because JMH makes the profiler and
- * the benchmark independently, in one process with one benchmark at a time.
+ * <p>A benchmark with NICs calls {@link #watch} in its set-up; of one without any nothing is reported. State is static because JMH makes the
+ * profiler and the benchmark independently, in one process with one benchmark at a time.
  */
 public final class NicProfiler implements InternalProfiler {
     /** What {@code -prof} calls it. */
@@ -31,8 +31,8 @@ public final class NicProfiler implements InternalProfiler {
     private final long[] before = new long[COUNTERS.length];
 
     /**
-     * From now on reads these counters, which may be of one NIC or the sum of several. They are read while the NICs run, and once more after the tear-down of
-     * the last iteration, when what they counted must still be there.
+     * From now on reads these counters, which may be of one NIC or the sum of several. They are read while the NICs run, and once more after the
+     * tear-down of the last iteration, when what they counted must still be there.
      */
     public static void watch(final ToLongFunction<NicCounter> counters) {
         source = counters;

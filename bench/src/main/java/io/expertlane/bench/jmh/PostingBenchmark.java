@@ -21,8 +21,8 @@ import org.openjdk.jmh.annotations.Warmup;
  * What a work queue element costs the thread that posts it, by elements a doorbell: a kernel thread that rings the NIC itself, one that
  * hands over to a CPU proxy, and the proxy. An operation is one element. {@link #nicExecutes} is what is left to the emulated NIC.
  *
- * <p>One thread does all, in turn, and only one part is timed: there is no contention and no waiting in the score. For threads that run side by side see
- * {@link HandOffBenchmark} and {@link EmulatedBandwidthBenchmark}. Before each invocation the queues are empty; an invocation posts
+ * <p>One thread does all, in turn, and only one part is timed: there is no contention and no waiting in the score. For threads that run side by
+ * side see {@link HandOffBenchmark} and {@link EmulatedBandwidthBenchmark}. Before each invocation the queues are empty; an invocation posts
  * {@value #ELEMENTS} elements, so that JMH's time stamps around it do not count.
  *
  * <p>After each trial the NIC must have executed all elements.

@@ -58,8 +58,8 @@ final class EmulatedNic implements Agent {
         }
     }
 
-    EmulatedNic(final int rank, final SymmetricHeap heap, final CompletionQueue completionQueue, final NicProfile profile, final LongSupplier nanoClock,
-                final boolean paced) {
+    EmulatedNic(final int rank, final SymmetricHeap heap, final CompletionQueue completionQueue, final NicProfile profile,
+                final LongSupplier nanoClock, final boolean paced) {
         this.rank = rank;
         this.heap = heap;
         this.completionQueue = completionQueue;

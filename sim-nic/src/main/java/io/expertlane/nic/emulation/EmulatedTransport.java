@@ -21,8 +21,8 @@ import org.agrona.concurrent.Agent;
  *
  * <p>Ordering: that of a reliable connection. Progress: a NIC's {@code doWork()} never blocks; it serves every queue pair once.
  *
- * <p>Failure: an element whose peer was revoked completes with {@link CompletionQueue#REMOTE_ACCESS_ERROR}. {@link #close()} only when no NIC is driven
- * any more.
+ * <p>Failure: an element whose peer was revoked completes with {@link CompletionQueue#REMOTE_ACCESS_ERROR}. {@link #close()} only when no NIC is
+ * driven any more.
  */
 public final class EmulatedTransport implements Transport, AutoCloseable {
     private final Arena arena = Arena.ofShared();
@@ -31,7 +31,9 @@ public final class EmulatedTransport implements Transport, AutoCloseable {
     private final EmulatedNic[] nics;
     private final int[] nextNumber;
 
-    /** NICs as fast as memory allows: {@link EmulatedTransport#EmulatedTransport(SymmetricHeap, NicProfile, int, LongSupplier, boolean)}, not paced. */
+    /**
+     * NICs as fast as memory allows: {@link EmulatedTransport#EmulatedTransport(SymmetricHeap, NicProfile, int, LongSupplier, boolean)}, not paced.
+     */
     public EmulatedTransport(final SymmetricHeap heap, final NicProfile profile, final int completionQueueDepth) {
         this(heap, profile, completionQueueDepth, System::nanoTime, false);
     }

@@ -54,8 +54,8 @@ final class HandOff {
         final long remoteOffset = WorkQueueElement.remoteOffset(queue, at);
         final byte opcode = WorkQueueElement.opcode(queue, at);
         final int result = switch (opcode) {
-            case WorkQueueElement.WRITE -> back.postWrite(WorkQueueElement.localOffset(queue, at), remoteOffset, WorkQueueElement.lengthBytes(queue, at),
-                WorkQueueElement.residentBytes(queue, at));
+            case WorkQueueElement.WRITE -> back.postWrite(WorkQueueElement.localOffset(queue, at), remoteOffset,
+                WorkQueueElement.lengthBytes(queue, at), WorkQueueElement.residentBytes(queue, at));
             case WorkQueueElement.WRITE_INLINE -> back.postInline(remoteOffset, WorkQueueElement.operand(queue, at));
             case WorkQueueElement.ATOMIC_ADD -> back.postAtomicAdd(remoteOffset, WorkQueueElement.operand(queue, at));
             default -> throw new IllegalStateException("opcode=" + opcode + " at " + at + ": not an operation");

@@ -10,8 +10,8 @@ import java.util.Arrays;
 import org.agrona.concurrent.Agent;
 
 /**
- * Puts CPU proxies between kernel threads and a network, as IBRC does: a kernel thread writes descriptors into a queue pair of its own and hands it to
- * a proxy thread; the proxy posts them, one after another, to the network's queue pair and rings.
+ * Puts CPU proxies between kernel threads and a network, as IBRC does: a kernel thread writes descriptors into a queue pair of its own and hands it
+ * to a proxy thread; the proxy posts them, one after another, to the network's queue pair and rings.
  *
  * <pre>
  *  kernel thread          proxy thread                              network
@@ -22,8 +22,8 @@ import org.agrona.concurrent.Agent;
  * <p>Rank r is served by proxy r modulo proxies. The batches between doorbells stay as they are, so the network sees the same elements
  * and doorbells with and without proxies.
  *
- * <p>Threading: each {@link #proxy} is driven by one thread, which alone posts to and polls the network for its ranks; each rank by one thread, which also
- * connects its queue pairs. Ordering: of each queue pair, kept. Allocation: none after {@link #connect}.
+ * <p>Threading: each {@link #proxy} is driven by one thread, which alone posts to and polls the network for its ranks; each rank by one thread,
+ * which also connects its queue pairs. Ordering: of each queue pair, kept. Allocation: none after {@link #connect}.
  *
  * <p>Failure: a peer revoked after the hand-off completes in error, as on the network itself.
  */

@@ -11,11 +11,11 @@ import java.nio.file.StandardOpenOption;
 import net.openhft.chronicle.bytes.MappedBytes;
 
 /**
- * Writes a trace for long runs: records of 32 bytes (see {@code BinaryTraceLayout}) into mapped, append-only memory, a few nanoseconds each.
+ * Writes a trace for long runs: records of 32 bytes (see {@code BinaryTraceLayout}) into mapped, append-only memory.
  * {@link BinaryTraceReader} replays it into any tracer, later.
  *
- * <p>Threading: the simulation's thread. Allocation: none but for each new chunk of the mapping. Failure: an unchecked exception of Chronicle Bytes if the
- * file cannot grow.
+ * <p>Threading: the simulation's thread. Allocation: none but for each new chunk of the mapping. Failure: an unchecked exception of Chronicle Bytes
+ * if the file cannot grow.
  */
 public final class BinaryTraceWriter implements NicTracer, WorkTracer, AutoCloseable {
     private static final long CHUNK_BYTES = 16L << 20;

@@ -61,7 +61,8 @@ public final class ElementLife {
         Arrays.fill(picos, NEVER);
     }
 
-    void set(final int newQueuePair, final int newIndex, final byte newOpcode, final int newLengthBytes, final int newStatus, final long[] stamps, final int at) {
+    void set(final int newQueuePair, final int newIndex, final byte newOpcode, final int newLengthBytes, final int newStatus, final long[] stamps,
+             final int at) {
         queuePair = newQueuePair;
         index = newIndex;
         opcode = newOpcode;

@@ -13,8 +13,8 @@ import java.util.function.Consumer;
  * Puts the stages of each work queue element together and hands them over, one {@link ElementLife} an element, when the completion that
  * covers it is written: for a queue pair in posted order, all with the time of that completion.
  *
- * <p>Resent packets: the first packet's start and the end of the last packet before delivery count. Elements posted before the recorder was attached do not
- * appear.
+ * <p>Resent packets: the first packet's start and the end of the last packet before delivery count. Elements posted before the recorder was
+ * attached do not appear.
  *
  * <p>Threading: the simulation's thread. Allocation: none once it holds as many elements as were ever outstanding.
  */

@@ -31,8 +31,8 @@ import tools.jackson.core.json.JsonFactory;
  * <p>Time stamps are microseconds of virtual time with picosecond fractions. Elements appear when they complete, so events are not sorted by time;
  * the format does not ask for it.
  *
- * <p>Threading: the simulation's thread. Memory: elements outstanding, and queue pairs; the text is streamed. Failure: Jackson's unchecked exceptions if the
- * stream cannot take the text.
+ * <p>Threading: the simulation's thread. Memory: elements outstanding, and queue pairs; the text is streamed. Failure: Jackson's unchecked
+ * exceptions if the stream cannot take the text.
  *
  * <p>Source: "Trace Event Format", the document of the Chromium project.
  */

@@ -60,7 +60,8 @@ public final class TraceFile implements AutoCloseable {
     private final AutoCloseable writer;
     private boolean closed;
 
-    private TraceFile(final Path file, final Path temporary, final SimulatedTransport transport, final AgentScheduler scheduler, final AutoCloseable writer) {
+    private TraceFile(final Path file, final Path temporary, final SimulatedTransport transport, final AgentScheduler scheduler,
+        final AutoCloseable writer) {
         this.file = file;
         this.temporary = temporary;
         this.transport = transport;
@@ -96,7 +97,8 @@ public final class TraceFile implements AutoCloseable {
         return new TraceFile(file, temporary, transport, scheduler, writer);
     }
 
-    private static void trace(final SimulatedTransport transport, final AgentScheduler scheduler, final NicTracer tracer, final WorkTracer workTracer) {
+    private static void trace(final SimulatedTransport transport, final AgentScheduler scheduler, final NicTracer tracer,
+        final WorkTracer workTracer) {
         transport.trace(tracer);
         scheduler.trace(workTracer);
     }

@@ -45,7 +45,8 @@ class EmulatedExchangeTest {
     private static List<CaseProgram> programs(final ExchangeCase input, final Transport transport, final int calls, final Arena arena) {
         final List<CaseProgram> programs = new ArrayList<>();
         for (int rank = 0; rank < input.shape.ranks(); rank++) {
-            programs.add(new CaseProgram(input, new LowLatencyExchange(input.config, transport, rank, WorkMeter.NONE, System::nanoTime), calls, arena));
+            programs.add(new CaseProgram(input, new LowLatencyExchange(input.config, transport, rank, WorkMeter.NONE, System::nanoTime), calls,
+                arena));
         }
         return programs;
     }
@@ -114,8 +115,8 @@ class EmulatedExchangeTest {
         }
     }
 
-    private static void runOnThreads(final List<CaseProgram> programs, final EmulatedTransport network, final ProxiedTransport proxied, final int proxies,
-                                     final ExecutorService threads) throws Exception {
+    private static void runOnThreads(final List<CaseProgram> programs, final EmulatedTransport network, final ProxiedTransport proxied,
+        final int proxies, final ExecutorService threads) throws Exception {
         final AtomicBoolean stop = new AtomicBoolean();
         final List<Future<?>> devices = new ArrayList<>();
         devices.add(threads.submit(() -> driveUntil(stop, network.nics())));
@@ -186,8 +187,10 @@ class EmulatedExchangeTest {
             final long at = queuePair.elementOffset(index);
             assertThat(WorkQueueElement.index(queue, at)).isEqualTo(index);
             final String key = queuePair.rank() + "/" + queuePair.number() + " to " + queuePair.peerRank();
-            byQueuePair.computeIfAbsent(key, name -> new ArrayList<>()).add(WorkQueueElement.opcode(queue, at) + " " + WorkQueueElement.lengthBytes(queue, at)
-                + " " + WorkQueueElement.residentBytes(queue, at) + " " + WorkQueueElement.remoteOffset(queue, at) + " " + WorkQueueElement.operand(queue, at));
+            byQueuePair.computeIfAbsent(key, name -> new ArrayList<>()).add(WorkQueueElement.opcode(queue, at) + " "
+                + WorkQueueElement.lengthBytes(queue, at)
+                + " " + WorkQueueElement.residentBytes(queue, at) + " " + WorkQueueElement.remoteOffset(queue, at) + " "
+                + WorkQueueElement.operand(queue, at));
         }
     }
 
@@ -267,7 +270,8 @@ class EmulatedExchangeTest {
              SimulatedTransport transport = new SimulatedTransport(heap, profile.cluster(), PortPolicy.EXPLICIT, COMPLETION_QUEUE_DEPTH)) {
             transport.addListener(new NicListener() {
                 @Override
-                public void delivered(final long timePicos, final int queuePair, final int index, final int opcode, final int rank, final int peerRank) {
+                public void delivered(final long timePicos, final int queuePair, final int index, final int opcode, final int rank,
+                    final int peerRank) {
                     sequences.executed(transport.queuePair(queuePair), index, CompletionQueue.SUCCESS);
                 }
             });

@@ -243,7 +243,8 @@ class EmulatedTransportTest {
     @Test
     void proxiesOutsideTheirRangeAreRefused() {
         try (EmulatedTransport network = new EmulatedTransport(heap, profile.nic(), 16)) {
-            assertThatThrownBy(() -> new ProxiedTransport(network, 3)).isInstanceOf(IllegalArgumentException.class).hasMessage("proxies=3: 1 to ranks=2");
+            assertThatThrownBy(() -> new ProxiedTransport(network, 3)).isInstanceOf(IllegalArgumentException.class)
+                .hasMessage("proxies=3: 1 to ranks=2");
             assertThatThrownBy(() -> new ProxiedTransport(network, 0)).isInstanceOf(IllegalArgumentException.class);
         }
     }

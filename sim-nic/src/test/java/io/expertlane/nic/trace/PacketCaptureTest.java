@@ -185,7 +185,8 @@ class PacketCaptureTest {
         final byte[] file = capture(3, counts);
         final Path pcap = Files.write(folder.resolve("run.pcap"), file);
         final Path dissected = folder.resolve("fields");
-        final Process tshark = new ProcessBuilder("tshark", "-n", "-r", pcap.toString(), "-o", "ip.check_checksum:TRUE", "-T", "fields", "-E", "separator=;",
+        final Process tshark = new ProcessBuilder("tshark", "-n", "-r", pcap.toString(), "-o", "ip.check_checksum:TRUE", "-T", "fields", "-E",
+            "separator=;",
             "-e", "frame.protocols", "-e", "_ws.malformed", "-e", "_ws.expert.message", "-e", "ip.checksum.status", "-e", "infiniband.bth.opcode",
             "-e", "infiniband.invariant.crc", "-e", "infiniband.bth.psn", "-e", "infiniband.reth.dmalen", "-e", "infiniband.aeth.syndrome.opcode",
             "-e", "infiniband.bth.destqp").redirectOutput(dissected.toFile()).redirectError(folder.resolve("errors").toFile()).start();

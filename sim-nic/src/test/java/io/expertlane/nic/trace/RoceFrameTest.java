@@ -74,7 +74,8 @@ class RoceFrameTest {
         final Random random = new Random(1);
         for (int i = 0; i < 200; i++) {
             final RoceFrame frame = new RoceFrame(4096);
-            frame.begin(random.nextInt(), random.nextInt(), random.nextInt(1 << 16), RoceFrame.WRITE_MIDDLE, random.nextInt(1 << 24), random.nextInt(), false);
+            frame.begin(random.nextInt(), random.nextInt(), random.nextInt(1 << 16), RoceFrame.WRITE_MIDDLE, random.nextInt(1 << 24),
+                random.nextInt(), false);
             final int length = random.nextInt(4097);
             final byte[] payload = new byte[length];
             random.nextBytes(payload);

@@ -129,16 +129,19 @@ class TraceFileTest {
         final Path empty = Files.write(folder.resolve("empty.xltrace"), new byte[0]);
         assertThatThrownBy(() -> TraceFile.convert(empty, out)).isInstanceOf(IOException.class).hasMessage(empty + ": not a binary trace, bytes=0");
         final String header = "584c5452414345000100000020000000" + "00000000000000000000000000000000";
-        final Path unbound = Files.write(folder.resolve("unbound.xltrace"), HexFormat.of().parseHex(header + "00".repeat(19) + "05" + "00".repeat(12)));
+        final Path unbound = Files.write(folder.resolve("unbound.xltrace"), HexFormat.of().parseHex(header + "00".repeat(19) + "05"
+            + "00".repeat(12)));
         assertThatThrownBy(() -> TraceFile.convert(unbound, out)).isInstanceOf(IOException.class)
             .hasMessage(unbound + ": record at 32: queue pair id=0 is not bound");
-        final Path stage = Files.write(folder.resolve("stage.xltrace"), HexFormat.of().parseHex(header + "00".repeat(19) + "09" + "00".repeat(4) + "06000000"
+        final Path stage = Files.write(folder.resolve("stage.xltrace"), HexFormat.of().parseHex(header + "00".repeat(19) + "09" + "00".repeat(4)
+            + "06000000"
             + "00000000"));
         assertThatThrownBy(() -> TraceFile.convert(stage, out)).isInstanceOf(IOException.class).hasMessage(stage + ": record at 32: stage=6: 0 to 5");
         final Path type = Files.write(folder.resolve("type.xltrace"), HexFormat.of().parseHex(header + "00".repeat(19) + "2a" + "00".repeat(12)));
         assertThatThrownBy(() -> TraceFile.convert(type, out)).isInstanceOf(IOException.class).hasMessage(type + ": record at 32: type=42: 1 to 9");
         final Path version = Files.write(folder.resolve("version.xltrace"), HexFormat.of().parseHex(header.replace("0001000000", "0002000000")));
-        assertThatThrownBy(() -> TraceFile.convert(version, out)).isInstanceOf(IOException.class).hasMessage(version + ": version=2: only 1 can be read");
+        assertThatThrownBy(() -> TraceFile.convert(version, out)).isInstanceOf(IOException.class).hasMessage(version
+            + ": version=2: only 1 can be read");
         assertThatThrownBy(() -> TraceFile.convert(none, folder.resolve("out.pcap"))).isInstanceOf(IllegalArgumentException.class);
         assertThatThrownBy(() -> TraceFile.Format.of(Path.of("x.txt"))).isInstanceOf(IllegalArgumentException.class)
             .hasMessage("trace=x.txt: its name must end in .json, .pcap or .xltrace");

@@ -1,0 +1,44 @@
+package io.expertlane.bench.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.expertlane.bench.results.Json;
+import io.expertlane.nic.device.QueuePairBinding;
+import io.expertlane.nic.trace.BinaryTraceWriter;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import tools.jackson.databind.JsonNode;
+
+class TraceCommandTest {
+    @TempDir
+    private Path folder;
+
+    @Test
+    void convertsABinaryTrace() throws IOException {
+        final Path from = folder.resolve("run.xltrace");
+        try (BinaryTraceWriter writer = new BinaryTraceWriter(from)) {
+            writer.bound(0, 0, new QueuePairBinding(0, 1, 0x100, 0x100, 0, 0, 0xC000));
+            writer.sent(1_000_000, 2_500_000, 0, 0, 0, 4096);
+        }
+        final Path to = folder.resolve("run.json");
+        assertThat(CommandRun.of("trace", "convert", from, to).succeeded().out()).isEqualTo(to + ": 2 records converted" + System.lineSeparator());
+        final JsonNode events = Json.mapper().readTree(Files.readString(to)).get("traceEvents");
+        final JsonNode packet = events.get(events.size() - 1);
+        assertThat(packet.get("ts").doubleValue()).isEqualTo(1);
+        assertThat(packet.get("dur").doubleValue()).isEqualTo(1.5);
+    }
+
+    @Test
+    void refusesWhatIsNoTrace() throws IOException {
+        final Path none = Files.writeString(folder.resolve("none.xltrace"), "nothing of the kind, but long enough");
+        CommandRun.of("trace", "convert", none, folder.resolve("out.json")).refused("not a binary trace");
+        CommandRun.of("trace", "convert", folder.resolve("missing.xltrace"), folder.resolve("out.json")).refused("missing.xltrace");
+        CommandRun.of("trace", "convert", none, folder.resolve("out.txt")).refused("trace=", "out.txt", ".json");
+        CommandRun.of("trace").refused("COMMAND is missing", "convert");
+        assertThat(folder.resolve("out.json")).doesNotExist();
+        assertThat(folder.resolve("out.txt")).doesNotExist();
+    }
+}
