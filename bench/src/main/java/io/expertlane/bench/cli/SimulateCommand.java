@@ -7,8 +7,10 @@ import io.expertlane.bench.scenario.ModelProfile;
 import io.expertlane.kernel.exchange.Payload;
 import io.expertlane.kernel.verbs.PortPolicy;
 import io.expertlane.nic.profile.ClusterProfile;
+import io.expertlane.nic.trace.TraceFile;
 import java.io.IOException;
 import java.io.PrintWriter;
+import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Locale;
 import java.util.concurrent.Callable;
@@ -40,7 +42,8 @@ import picocli.CommandLine.Spec;
         "Examples:",
         "  expertlane simulate --model deepseek-v3 --ep 64 --tokens 128",
         "  expertlane simulate --model deepseek-v2-lite --ep 16 --routing esft:DIR --ports fixed",
-        "  expertlane simulate --cluster mine.json --model qwen3-235b --routing zipf:0.8 --json"
+        "  expertlane simulate --cluster mine.json --model qwen3-235b --routing zipf:0.8 --json",
+        "  expertlane simulate --ep 8 --tokens 16 --trace run.json"
     })
 final class SimulateCommand implements Callable<Integer> {
     private static final String[] PORT_POLICIES = Arrays.stream(PortPolicy.values()).map(PortPolicy::toString).toArray(String[]::new);
@@ -87,12 +90,20 @@ final class SimulateCommand implements Callable<Integer> {
     @Option(names = "--seed", paramLabel = "S", defaultValue = "1", description = "What is drawn depends on it. Default: ${DEFAULT-VALUE}.")
     private long seed;
 
+    @Option(names = "--trace", paramLabel = "FILE",
+        description = "Write what NICs and ranks do, under the virtual clock: FILE.json, a timeline for ui.perfetto.dev; FILE.pcap, a packet capture "
+            + "for Wireshark; or FILE.xltrace, for long runs, see trace convert.")
+    private Path trace;
+
     @Option(names = "--json", description = "Print the result as JSON.")
     private boolean json;
 
     @Override
     public Integer call() throws IOException {
         final ExchangeKind kind = kindOptions.kind(dispatchType, SEND_QUEUE_DEPTH, Payload.OMITTED);
+        if (trace != null) {
+            TraceFile.Format.of(trace);
+        }
         if (contextTokens < 0) {
             throw new UsageException("--context", contextTokens, "0 or more");
         }
@@ -102,7 +113,7 @@ final class SimulateCommand implements Callable<Integer> {
             RoutingOption.parse(routing), kind, PortPolicy.ofName(Choice.of("--ports", ports, PORT_POLICIES)), contextTokens, seed);
         final LayerSimulation.Result result;
         try (ProgressLine progress = new ProgressLine(spec.commandLine().getErr(), ExpertlaneCommand.errorStreamIsTerminal(), System::nanoTime)) {
-            result = simulation.run(round -> progress.tick(round::progress));
+            result = simulation.run(round -> progress.tick(round::progress), trace);
         }
         final PrintWriter out = spec.commandLine().getOut();
         if (json) {

@@ -9,8 +9,12 @@ import io.expertlane.kernel.verbs.PortPolicy;
 import io.expertlane.kernel.zero.LowLatencyBuffers;
 import io.expertlane.nic.device.NicCounter;
 import io.expertlane.nic.profile.ClusterProfile;
+import io.expertlane.nic.trace.TraceFile;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -97,6 +101,22 @@ public record LayerSimulation(
      * @throws IllegalArgumentException if sizes do not fit
      */
     public Result run(final Consumer<SimulatedRound> watcher) {
+        try {
+            return run(watcher, null);
+        } catch (final IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    /**
+     * Runs it.
+     *
+     * @param watcher   looks at the round every few thousand events
+     * @param traceFile where a trace of both phases goes, in the format that its name asks for; null for none
+     * @throws IllegalArgumentException if sizes do not fit
+     * @throws IOException              if the trace cannot be written
+     */
+    public Result run(final Consumer<SimulatedRound> watcher, final Path traceFile) throws IOException {
         final long start = System.nanoTime();
         try (Arena arena = Arena.ofConfined()) {
             final MoeShape shape = shape();
@@ -106,12 +126,16 @@ public record LayerSimulation(
             final MemorySegment[] nothing = new MemorySegment[ranks];
             Arrays.fill(nothing, MemorySegment.NULL);
             try (SimulatedRound round = new SimulatedRound(
-                ranks, kind.heapBytes(shape), cluster, ports, kind.rounds(shape, ExpertStep.IDENTITY, arena))) {
+                ranks, kind.heapBytes(shape), cluster, ports, kind.rounds(shape, ExpertStep.IDENTITY, arena));
+                 TraceFile trace = traceFile == null ? null : round.trace(traceFile)) {
                 round.watch(watcher);
                 final Distribution dispatchMicros = Distribution.of(round.dispatch(nothing, routings));
                 final long dispatchBytes = round.total(NicCounter.SENT_BYTES);
                 final Distribution combineMicros = Distribution.of(round.combine(nothing));
                 final long combineBytes = round.total(NicCounter.SENT_BYTES) - dispatchBytes;
+                if (trace != null) {
+                    trace.commit();
+                }
                 long messages = 0;
                 for (final Routing each : routings) {
                     messages += kind.countedMessages(shape, each);

@@ -7,7 +7,10 @@ import io.expertlane.nic.device.NicCounter;
 import io.expertlane.nic.device.SimulatedTransport;
 import io.expertlane.nic.host.AgentScheduler;
 import io.expertlane.nic.profile.ClusterProfile;
+import io.expertlane.nic.trace.TraceFile;
+import java.io.IOException;
 import java.lang.foreign.MemorySegment;
+import java.nio.file.Path;
 import java.util.function.Consumer;
 import org.agrona.concurrent.Agent;
 
@@ -138,6 +141,11 @@ public final class SimulatedRound implements AutoCloseable {
     /** Lets {@code next} look at the round every few thousand events, in place of the one before. */
     public void watch(final Consumer<SimulatedRound> next) {
         watcher = next;
+    }
+
+    /** Begins to trace NICs and ranks into {@code file}, in the format that its name asks for. */
+    public TraceFile trace(final Path file) throws IOException {
+        return TraceFile.create(file, transport, scheduler);
     }
 
     /** How far the round is, in words. */

@@ -8,6 +8,8 @@ import io.expertlane.nic.trace.BinaryTraceWriter;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import tools.jackson.databind.JsonNode;
@@ -29,6 +31,30 @@ class TraceCommandTest {
         final JsonNode packet = events.get(events.size() - 1);
         assertThat(packet.get("ts").doubleValue()).isEqualTo(1);
         assertThat(packet.get("dur").doubleValue()).isEqualTo(1.5);
+    }
+
+    @Test
+    void simulateWritesTracesAndItsResultStaysTheSame() throws IOException {
+        final Object[] options = {"simulate", "--json", "--model", "qwen3-235b", "--ep", 4, "--tokens", 4};
+        final JsonNode untraced = CommandRun.of(options).succeeded().json();
+        final Object[] traced = Arrays.copyOf(options, options.length + 2);
+        traced[options.length] = "--trace";
+        for (final String extension : new String[] {"json", "pcap", "xltrace"}) {
+            final Path file = folder.resolve("run." + extension);
+            traced[options.length + 1] = file;
+            final JsonNode result = CommandRun.of(traced).succeeded().json();
+            assertThat(result.get("eventStreamHash")).isEqualTo(untraced.get("eventStreamHash"));
+            assertThat(Files.size(file)).isGreaterThan(100 * untraced.get("wqes").longValue());
+        }
+        CommandRun.of("trace", "convert", folder.resolve("run.xltrace"), folder.resolve("converted.json")).succeeded();
+        assertThat(folder.resolve("converted.json")).hasSameBinaryContentAs(folder.resolve("run.json"));
+        traced[options.length + 1] = folder.resolve("run.txt");
+        CommandRun.of(traced).refused("trace=", "run.txt", ".pcap");
+        traced[options.length + 1] = folder.resolve("nowhere/run.json");
+        CommandRun.of(traced).refused("nowhere");
+        try (Stream<Path> files = Files.list(folder)) {
+            assertThat(files).hasSize(4);
+        }
     }
 
     @Test

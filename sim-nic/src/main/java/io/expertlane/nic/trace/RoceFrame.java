@@ -103,7 +103,10 @@ final class RoceFrame {
     void payload(final MemorySegment source, final long offset, final int residentBytes, final int lengthBytes) {
         final int start = buffer.position();
         final int pad = -lengthBytes & 3;
-        MemorySegment.copy(source, JAVA_BYTE, offset, buffer.array(), start, residentBytes);
+        // A payload that is left out may end behind the source.
+        if (residentBytes > 0) {
+            MemorySegment.copy(source, JAVA_BYTE, offset, buffer.array(), start, residentBytes);
+        }
         Arrays.fill(buffer.array(), start + residentBytes, start + lengthBytes + pad, (byte) 0);
         buffer.position(start + lengthBytes + pad);
         buffer.put(BTH_FLAGS, (byte) (MIGRATION_REQUEST | pad << PAD_SHIFT));
