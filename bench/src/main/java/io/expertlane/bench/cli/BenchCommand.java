@@ -75,7 +75,7 @@ final class BenchCommand implements Callable<Integer> {
     @Spec
     private CommandSpec spec;
 
-    @Option(names = "--preset", paramLabel = "NAME", defaultValue = "quick", description = "What to run: quick (about 3 minutes). Default: ${DEFAULT-VALUE}.")
+    @Option(names = "--preset", paramLabel = "NAME", defaultValue = "quick", description = "What to run: quick (about 3 minutes), or kernel (dispatch and combine in both modes, about 5). Default: ${DEFAULT-VALUE}.")
     private String presetName;
 
     @Option(names = "--include", paramLabel = "REGEX", description = "Only benchmarks whose name contains a match, and the rooflines they are held against.")

@@ -48,7 +48,7 @@ import org.openjdk.jmh.annotations.Warmup;
  * <p>One round is checked against plainly made sums before each trial: of 16 tokens a rank all channels.
  */
 @BenchmarkMode(Mode.AverageTime)
-@OutputTimeUnit(TimeUnit.MICROSECONDS)
+@OutputTimeUnit(TimeUnit.NANOSECONDS)
 @State(Scope.Benchmark)
 @Warmup(iterations = 3, time = 2)
 @Measurement(iterations = 5, time = 2)

@@ -22,6 +22,9 @@ public final class Presets {
     /** Every rank summing rows from memory, on as many threads as combine: its ceiling. */
     private static final String RANKS_REDUCE = "LowLatencyBenchmark.reduceRows";
 
+    /** Every rank copying its token rows once for every rank they go to: the ceiling of high-throughput dispatch inside a node. */
+    private static final String NODE_COPY = "HighThroughputBenchmark.copyRows";
+
     /** Vector code runs interpreted, a thousand times slower, until C2 has compiled it: on two busy cores that takes two seconds. */
     private static final Timing QUICK_ROWS = new Timing(1, 6, 5, 500);
 
@@ -45,12 +48,26 @@ public final class Presets {
         PresetRow.timed("CodecBenchmark.dequantizeFp8", QUICK_ROWS).param("codec", "vector").moving(Presets::rowBytes).against(CACHE_COPY),
         PresetRow.timed("CodecBenchmark.reduce8", QUICK_ROWS).param("codec", "vector").moving(params -> 8 * rowBytes(params)).against(CACHE_COPY)));
 
+    /** The figures of docs/performance.md that are of the kernel. */
+    private static final Preset KERNEL = new Preset("kernel", List.of(
+        PresetRow.timed(RANKS_COPY, QUICK_CALLS).param("dispatchType", "BF16").param("combine", "PULL").moving(Presets::messageBytes),
+        PresetRow.timed(RANKS_REDUCE, QUICK_CALLS).param("dispatchType", "BF16").param("combine", "PULL").moving(Presets::selectedRowBytes),
+        PresetRow.timed("LowLatencyBenchmark.dispatch", QUICK_CALLS).moving(Presets::messageBytes).against(RANKS_COPY),
+        PresetRow.timed("LowLatencyBenchmark.combine", QUICK_CALLS).param("dispatchType", "BF16").moving(Presets::selectedRowBytes)
+            .against(RANKS_REDUCE),
+        PresetRow.timed(NODE_COPY, QUICK_CALLS).param("path", "ZERO").param("dispatchType", "BF16").moving(Presets::nodeRowBytes),
+        PresetRow.timed("HighThroughputBenchmark.dispatch", QUICK_CALLS).param("dispatchType", "BF16").moving(Presets::nodeRowBytes).against(NODE_COPY),
+        PresetRow.timed("HighThroughputBenchmark.combine", QUICK_CALLS).param("dispatchType", "BF16"),
+        PresetRow.timed("HighThroughputBenchmark.dispatch", QUICK_CALLS).param("tokens", "8", "32", "128").param("dispatchType", "BF16"),
+        PresetRow.timed(MEMORY_COPY, QUICK_CALLS).moving(Presets::rowBytes),
+        PresetRow.timed("RowMemoryBenchmark.reduce8", QUICK_CALLS).moving(Presets::rowBytes).against(MEMORY_COPY)));
+
     private Presets() {
     }
 
     /** All presets by name. */
     public static Map<String, Preset> all() {
-        return Map.of(QUICK.name(), QUICK);
+        return Map.of(QUICK.name(), QUICK, KERNEL.name(), KERNEL);
     }
 
     private static long selections(final Map<String, String> params) {
@@ -64,6 +81,11 @@ public final class Presets {
 
     private static long selectedRowBytes(final Map<String, String> params) {
         return selections(params) * rowBytes(params);
+    }
+
+    /** With 8 selections over 2 ranks nearly every token goes to each rank; the exact share is the same for what is compared. */
+    private static long nodeRowBytes(final Map<String, String> params) {
+        return Long.parseLong(params.get("ranks")) * Long.parseLong(params.get("ranks")) * Long.parseLong(params.get("tokens")) * rowBytes(params);
     }
 
     private static long rowBytes(final Map<String, String> params) {
