@@ -3,7 +3,6 @@ package io.expertlane.kernel.exchange;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
 import io.expertlane.kernel.memory.SymmetricHeap;
-import io.expertlane.kernel.moe.MoeShape;
 import io.expertlane.kernel.verbs.CompletionQueue;
 import io.expertlane.kernel.verbs.QueuePair;
 import io.expertlane.kernel.verbs.Transport;
@@ -30,8 +29,8 @@ final class ExpertQueuePairs {
 
     private static final VarHandle LONG = JAVA_LONG.varHandle();
 
-    private final LowLatencyConfig config;
     private final Transport transport;
+    private final int depth;
     private final int rank;
     private final SymmetricHeap heap;
     private final MemorySegment region;
@@ -42,21 +41,27 @@ final class ExpertQueuePairs {
     private final QueuePair[] queuePairs;
     private final int[] keys;
 
-    ExpertQueuePairs(final LowLatencyConfig config, final Transport transport, final int rank) {
-        final MoeShape shape = config.shape();
-        this.config = config;
+    /**
+     * Connects {@code rank}.
+     *
+     * @param endpoints queue pairs to each peer: local experts times lanes
+     * @param lanes     queue pairs of a local expert
+     */
+    ExpertQueuePairs(final LowLatencyConfig config, final Transport transport, final int rank, final int endpoints, final int lanes) {
+        final int ranks = config.shape().ranks();
+        this.depth = config.sendQueueDepth();
         this.transport = transport;
         this.rank = rank;
         this.heap = transport.heap();
         this.region = heap.region(rank);
         this.completionQueue = transport.completionQueue(rank);
-        this.localExperts = shape.localExperts();
-        this.perExpert = config.queuePairsPerExpert();
+        this.localExperts = endpoints / lanes;
+        this.perExpert = lanes;
         this.doorbellBatch = config.doorbellBatch();
-        this.queuePairs = new QueuePair[shape.experts() * perExpert];
-        this.keys = new int[shape.ranks()];
-        for (int step = 1; step <= shape.ranks(); step++) {
-            connect((rank + step) % shape.ranks());
+        this.queuePairs = new QueuePair[ranks * endpoints];
+        this.keys = new int[ranks];
+        for (int step = 1; step <= ranks; step++) {
+            connect((rank + step) % ranks);
         }
     }
 
@@ -71,7 +76,7 @@ final class ExpertQueuePairs {
                     // What it still holds completes in error and so gives its room in the completion queue back.
                     old.ringDoorbell();
                 }
-                queuePairs[peer * lanes + lane] = transport.connect(rank, peer, config.sendQueueDepth(), first + lane);
+                queuePairs[peer * lanes + lane] = transport.connect(rank, peer, depth, first + lane);
             }
         }
     }
@@ -140,7 +145,9 @@ final class ExpertQueuePairs {
         } else {
             for (int element = 0; element <= last && split.resident(element) > 0; element++) {
                 final int offset = split.offset(element);
-                MemorySegment.copy(region, localOffset + offset, target, remoteOffset + offset, split.resident(element));
+                if (split.resident(element) > 0) {
+                    MemorySegment.copy(region, localOffset + offset, target, remoteOffset + offset, split.resident(element));
+                }
             }
         }
     }

@@ -1,14 +1,11 @@
 package io.expertlane.kernel.exchange;
 
-import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
 import io.expertlane.kernel.codec.RowCodec;
 import io.expertlane.kernel.codec.RowTable;
-import io.expertlane.kernel.memory.SymmetricHeap;
 import io.expertlane.kernel.moe.MoeShape;
 import io.expertlane.kernel.moe.Routing;
-import io.expertlane.kernel.zero.LowLatencyBuffers;
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.VarHandle;
 import java.util.Arrays;
@@ -27,126 +24,120 @@ import java.util.function.LongSupplier;
  * {@link #release()} takes the place of the last two where nothing is to be combined. Between the halves nothing needs to be driven,
  * so other work can run there (the recv hook of DeepEP).
  *
- * <p>Message header, 16 bytes before each row:
- * <pre>
- *  +---------------------------------------------------------------+
- *  |                      source token index                       |   0
- *  +---------------------------------------------------------------+
- *  |                         source rank                           |   4
- *  +---------------------------------------------------------------+
- *  |                         call number                           |   8
- *  |                                                               |
- *  +---------------------------------------------------------------+
- * </pre>
- *
  * <p>Threading: as {@link LowLatencyExchange}.
  *
  * <p>Failure: a step out of order throws {@link IllegalStateException}. A rank that is masked before the sums begin is left out of the
  * call: see {@link #isLeftOut}.
  */
-public final class LowLatencyCall {
-    private enum State { OVER, SENDING, COUNTING, SENT, RECEIVING, RECEIVED, RETURNING, RETURNED, GATHERING, REDUCING }
+public abstract sealed class LowLatencyCall permits RingCall, ZeroCall {
+    enum State { OVER, SENDING, COUNTING, SENT, RECEIVING, RECEIVED, RETURNING, RETURNED, GATHERING, REDUCING }
 
+    static final RowCodec CODEC = RowCodec.best();
+    static final int FLAG_COMBINED = 1;
+    static final int FLAG_RELEASED = 2;
     private static final VarHandle LONG = JAVA_LONG.varHandle();
-    private static final int HEADER_RANK_OFFSET = 4;
-    private static final int HEADER_CALL_OFFSET = 8;
-    private static final int FLAG_COMBINED = 1;
-    private static final int FLAG_RELEASED = 2;
-    private static final int NOT_PACKED = -1;
-    private static final RowCodec CODEC = RowCodec.best();
 
-    private final LowLatencyConfig config;
-    private final MoeShape shape;
-    private final LowLatencyBuffers buffers;
-    private final SymmetricHeap heap;
-    private final MemorySegment region;
-    private final ExpertQueuePairs queuePairs;
-    private final LowLatencyExchange exchange;
+    final LowLatencyExchange exchange;
+    final LowLatencyConfig config;
+    final MoeShape shape;
+    final MemorySegment region;
+    final ExpertQueuePairs queuePairs;
+    final StageTimes stageTimes;
+    final WorkMeter meter;
+    final LongSupplier nanoClock;
+    final int rank;
+    final int buffer;
+    final int ranks;
+    final int topK;
+    final int localExperts;
+    final int rowBytes;
+    final int messageBytes;
+    final int returnBytes;
+    final boolean isMoved;
+    final boolean isEncoded;
     private final PeerWatch watch;
-    private final StageTimes stageTimes;
-    private final WorkMeter meter;
-    private final LongSupplier nanoClock;
-    private final int rank;
-    private final int buffer;
-    private final int ranks;
-    private final int topK;
-    private final int localExperts;
-    private final int perExpert;
-    private final int rowBytes;
-    private final int messageBytes;
-    private final int returnBytes;
-    private final boolean isEncoded;
-    private final MessageSplit dispatchSplit;
-    private final MessageSplit combineSplit;
 
-    private final int[] sentCounts;
-    private final int[] slots;
-    private final int[] receivedCounts;
+    final int[] sentCounts;
+    final int[] slots;
+    final int[] receivedCounts;
+    final boolean[] leftOut;
+    final RowTable rows = new RowTable(MoeShape.MAX_TOP_K);
+    /** Of each peer, the words that are waited for. */
+    final int[] remaining;
+    private final long countsOffset;
+    private final long flagsOffset;
+    private final int lanes;
     private final int[] pending;
-    private final int[] remaining;
+    /** The sources of the words that are pending; null if none are waited for. */
+    private int[] expected;
     private final int[] sourceOfCount;
     private final int[] sourceOfFlag;
-    private final boolean[] leftOut;
-    private final RowTable rows = new RowTable(MoeShape.MAX_TOP_K);
 
-    private State state = State.OVER;
-    private long callNumber;
-    private MemorySegment tokens;
-    private Routing routing;
+    State state = State.OVER;
+    long callNumber;
+    MemorySegment tokens;
+    Routing routing;
+    boolean released;
+    long waitingSinceNanos;
+    int pendingCount;
+    // Where the current state stands, so that it can stop at any full queue and go on later.
+    int token;
+    int selection;
+    int range;
+    int slot;
+    int signal;
     private MemorySegment combined;
     private boolean receiveWanted;
     private boolean reduceWanted;
-    private boolean released;
-    private long waitingSinceNanos;
-    private int pendingCount;
     private boolean stuck;
     private long stuckSinceNanos;
-    // Where the current state stands, so that it can stop at any full queue and go on later.
-    private int token;
-    private int selection;
-    private int range;
-    private int slot;
-    private int signal;
-    private int element;
-    private boolean encoded;
 
-    LowLatencyCall(final LowLatencyExchange exchange, final int buffer, final SymmetricHeap heap, final ExpertQueuePairs queuePairs, final PeerWatch watch,
-                   final StageTimes stageTimes, final WorkMeter meter, final LongSupplier nanoClock) {
+    /**
+     * Makes a call that is over.
+     *
+     * @param buffer       which of the two sets of buffers it uses
+     * @param countsOffset where its counts are, [local expert][source rank][lane]
+     * @param lanes        words of a count
+     * @param flagsOffset  where its flags are, [peer][word]
+     * @param flagsPerPeer words by which a peer tells that its outputs have been sent
+     */
+    LowLatencyCall(final LowLatencyExchange exchange, final int buffer, final long countsOffset, final int lanes, final long flagsOffset,
+                   final int flagsPerPeer) {
         this.exchange = exchange;
-        this.watch = watch;
+        this.watch = exchange.watch();
         this.config = exchange.config();
         this.shape = config.shape();
-        this.buffers = exchange.buffers();
-        this.heap = heap;
-        this.region = heap.region(exchange.rank());
-        this.queuePairs = queuePairs;
-        this.stageTimes = stageTimes;
-        this.meter = meter;
-        this.nanoClock = nanoClock;
+        this.region = exchange.region();
+        this.queuePairs = exchange.queuePairs();
+        this.stageTimes = exchange.stageTimes();
+        this.meter = exchange.meter();
+        this.nanoClock = exchange.nanoClock();
         this.rank = exchange.rank();
         this.buffer = buffer;
         this.ranks = shape.ranks();
         this.topK = shape.topK();
         this.localExperts = shape.localExperts();
-        this.perExpert = config.queuePairsPerExpert();
         this.rowBytes = shape.rowBytes();
         this.messageBytes = LowLatencyExchange.messageBytes(config);
-        this.dispatchSplit = new MessageSplit(
-            messageBytes, isMoved() ? messageBytes : LowLatencyBuffers.HEADER_BYTES, perExpert, config.segmentBytes());
         this.returnBytes = config.combineType().rowBytes(shape.hidden());
+        this.isMoved = config.payload() == Payload.MOVED;
         this.isEncoded = config.combineType() == CombineType.LOGFMT10;
-        this.combineSplit = new MessageSplit(returnBytes, isMoved() ? returnBytes : 0, perExpert, config.segmentBytes());
         this.sentCounts = new int[shape.experts()];
         this.slots = new int[shape.maxTokensPerRank() * topK];
         this.receivedCounts = new int[localExperts * ranks];
-        this.pending = new int[shape.experts() * perExpert];
         this.remaining = new int[ranks];
         this.leftOut = new boolean[ranks];
-        this.sourceOfCount = new int[pending.length];
-        this.sourceOfFlag = new int[pending.length];
-        for (int word = 0; word < pending.length; word++) {
-            sourceOfCount[word] = word / perExpert % ranks;
-            sourceOfFlag[word] = word / perExpert / localExperts;
+        this.countsOffset = countsOffset;
+        this.lanes = lanes;
+        this.flagsOffset = flagsOffset;
+        this.sourceOfCount = new int[shape.experts() * lanes];
+        this.sourceOfFlag = new int[ranks * flagsPerPeer];
+        this.pending = new int[Math.max(sourceOfCount.length, sourceOfFlag.length)];
+        for (int word = 0; word < sourceOfCount.length; word++) {
+            sourceOfCount[word] = word / lanes % ranks;
+        }
+        for (int word = 0; word < sourceOfFlag.length; word++) {
+            sourceOfFlag[word] = word / flagsPerPeer;
         }
     }
 
@@ -161,14 +152,13 @@ public final class LowLatencyCall {
         released = false;
         combined = null;
         token = 0;
-        selection = NOT_PACKED;
         signal = 0;
-        element = 0;
         stuck = false;
+        expected = null;
         for (int peer = 0; peer < ranks; peer++) {
             leftOut[peer] = watch.isMasked(peer);
         }
-        state = State.SENDING;
+        state = beginSending();
         meter.charge(Stage.ROUTING_MAP, (long) routing.tokens() * topK * (Integer.BYTES + Float.BYTES));
         stageTimes.add(Stage.ROUTING_MAP, nanoClock.getAsLong() - start);
     }
@@ -198,7 +188,7 @@ public final class LowLatencyCall {
 
     /** Begins the receive half of dispatch; allowed once, from the moment the call was begun. */
     public void receive() {
-        require(state == State.SENDING || state == State.COUNTING || state == State.SENT, "receive");
+        require(isSending() || state == State.SENT, "receive");
         require(!receiveWanted, "receive");
         receiveWanted = true;
     }
@@ -218,7 +208,7 @@ public final class LowLatencyCall {
     public void reduce(final MemorySegment target) {
         require(state == State.RETURNING || state == State.RETURNED, "reduce");
         require(!reduceWanted, "reduce");
-        final long bytes = isMoved() ? (long) routing.tokens() * rowBytes : 0;
+        final long bytes = isMoved ? (long) routing.tokens() * rowBytes : 0;
         if (target.byteSize() < bytes) {
             throw new IllegalArgumentException("combined bytes=" + target.byteSize() + ": at least " + bytes);
         }
@@ -238,9 +228,8 @@ public final class LowLatencyCall {
         range = 0;
         slot = 0;
         signal = 0;
-        element = 0;
-        encoded = false;
         stuck = false;
+        beginReturning();
         state = State.RETURNING;
     }
 
@@ -250,9 +239,13 @@ public final class LowLatencyCall {
         }
     }
 
+    private boolean isSending() {
+        return state == State.SENDING || state == State.COUNTING;
+    }
+
     /** Whether all messages and counts of dispatch have been posted. */
     public boolean isSent() {
-        return state != State.SENDING && state != State.COUNTING;
+        return !isSending();
     }
 
     /** Whether all rows for this rank's experts are there, and the call neither combined nor released. */
@@ -295,118 +288,44 @@ public final class LowLatencyCall {
 
     /**
      * Where, in {@link LowLatencyExchange#region()}, the row lies that {@code sourceRank} sent as its {@code slot}-th for
-     * {@code localExpert}; 0 &lt;= slot &lt; {@link #count(int, int)}. BF16 [H]; or FP8 [H] and behind it fp32 scales [H / 128].
+     * {@code localExpert}; 0 &lt;= slot &lt; {@link #count(int, int)}. BF16 [H]; or, with FP8 over the zero path, FP8 [H] and behind it fp32
+     * scales [H / 128].
      */
-    public long rowOffset(final int localExpert, final int sourceRank, final int slotIndex) {
-        return buffers.receive(buffer, localExpert, sourceRank, slotIndex) + LowLatencyBuffers.HEADER_BYTES;
-    }
+    public abstract long rowOffset(int localExpert, int sourceRank, int slotIndex);
 
     /** The index, at its source rank, of the token whose row that is. */
-    public int sourceToken(final int localExpert, final int sourceRank, final int slotIndex) {
-        return region.get(JAVA_INT, buffers.receive(buffer, localExpert, sourceRank, slotIndex));
-    }
+    public abstract int sourceToken(int localExpert, int sourceRank, int slotIndex);
 
-    /** Where, in {@link LowLatencyExchange#region()}, the expert's output for that row is to be written, BF16 [H]. */
-    public long outputOffset(final int localExpert, final int sourceRank, final int slotIndex) {
-        return buffers.output(buffer, localExpert, sourceRank, slotIndex);
-    }
+    /**
+     * Where, in {@link LowLatencyExchange#region()}, the expert's output for that row is to be written, BF16 [H]. Over the ring path it takes
+     * the row's place.
+     */
+    public abstract long outputOffset(int localExpert, int sourceRank, int slotIndex);
+
+    /**
+     * Where the rows of {@code sourceRank} lie among those of {@code localExpert}: {@code begin << 32 | n}. Over the ring path the ranges of
+     * an expert's sources lie one behind another, in any order; over the zero path each begins at {@code sourceRank * M}.
+     */
+    public abstract long layoutRange(int localExpert, int sourceRank);
 
     int doWork() {
         return switch (state) {
             case SENDING -> send();
             case COUNTING -> sendCounts();
-            case SENT -> receiveWanted ? await(State.RECEIVING) : 0;
-            case RECEIVING -> takeCounts();
+            case SENT -> receiveWanted ? beginReceiving() : takeEarly();
+            case RECEIVING -> take();
             case RETURNING -> sendBack();
-            case RETURNED -> reduceWanted ? await(State.GATHERING) : 0;
-            case GATHERING -> takeFlags();
+            case RETURNED -> reduceWanted ? beginGathering() : 0;
+            case GATHERING -> gather();
             case REDUCING -> sum();
             case RECEIVED, OVER -> 0;
         };
     }
 
-    private int send() {
-        final int count = routing.tokens();
-        final int end = Math.min(count, token + config.rowsPerDutyCycle());
-        final int first = token;
-        long from = nanoClock.getAsLong();
-        while (token < end) {
-            if (selection == NOT_PACKED) {
-                pack();
-                selection = 0;
-                final long now = nanoClock.getAsLong();
-                stageTimes.add(Stage.PACK, now - from);
-                from = now;
-            }
-            final boolean sent = sendToken();
-            final long now = nanoClock.getAsLong();
-            stageTimes.add(Stage.SEND, now - from);
-            from = now;
-            if (!sent) {
-                return token - first;
-            }
-            selection = NOT_PACKED;
-            token++;
-        }
-        if (token == count) {
-            state = State.COUNTING;
-        }
-        return token - first + 1;
-    }
-
-    private void pack() {
-        final long at = buffers.send(buffer, token);
-        region.set(JAVA_INT, at, token);
-        region.set(JAVA_INT, at + HEADER_RANK_OFFSET, rank);
-        region.set(JAVA_LONG, at + HEADER_CALL_OFFSET, callNumber);
-        if (isMoved()) {
-            final long row = at + LowLatencyBuffers.HEADER_BYTES;
-            if (config.dispatchType() == DispatchType.FP8) {
-                final int hidden = shape.hidden();
-                CODEC.quantizeFp8(tokens, (long) token * rowBytes, region, row, region, row + hidden, hidden, config.roundScales());
-            } else {
-                MemorySegment.copy(tokens, (long) token * rowBytes, region, row, rowBytes);
-            }
-        }
-        meter.charge(Stage.PACK, rowBytes + messageBytes);
-    }
-
-    private boolean sendToken() {
-        for (; selection < topK; selection++) {
-            final int expert = routing.expert(token, selection);
-            if (expert != Routing.NONE) {
-                final int peer = expert / localExperts;
-                final int localExpert = expert - peer * localExperts;
-                final long target = buffers.receive(buffer, localExpert, rank, slots[token * topK + selection]);
-                if (!sendMessage(peer, localExpert, dispatchSplit, buffers.send(buffer, token), target)) {
-                    return false;
-                }
-            }
-        }
-        return true;
-    }
-
-    /** Sends a message, or drops it because the peer is left out; false: call again. */
-    private boolean sendMessage(final int peer, final int localExpert, final MessageSplit split, final long localOffset, final long remoteOffset) {
-        if (!leftOut[peer]) {
-            final int before = element;
-            element = queuePairs.send(peer, localExpert, split, before, localOffset, remoteOffset);
-            if (element != split.elements() && !isGivenUp(peer, element == ExpertQueuePairs.GONE, element != before)) {
-                return false;
-            }
-            if (queuePairs.isMapped(peer)) {
-                meter.charge(Stage.SEND, 2L * split.bytes());
-            }
-        }
-        element = 0;
-        stuck = false;
-        return true;
-    }
-
     /** Sends a count or flag, or drops it because the peer is left out; false: call again. */
-    private boolean sendSignal(final int peer, final int localExpert, final int lane, final long remoteOffset, final long value) {
+    final boolean sendSignal(final int peer, final int endpoint, final int lane, final long remoteOffset, final long value) {
         if (!leftOut[peer]) {
-            final int result = queuePairs.signal(peer, localExpert, lane, remoteOffset, value);
+            final int result = queuePairs.signal(peer, endpoint, lane, remoteOffset, value);
             if (result != ExpertQueuePairs.SENT && !isGivenUp(peer, result == ExpertQueuePairs.GONE, false)) {
                 return false;
             }
@@ -415,18 +334,25 @@ public final class LowLatencyCall {
         return true;
     }
 
+    /** Posting went on: nothing is stuck. */
+    final void posted() {
+        stuck = false;
+    }
+
     /** Masks a peer to which nothing can be posted: for good, or for as long as the time-out. */
-    private boolean isGivenUp(final int peer, final boolean gone, final boolean progress) {
+    final boolean isGivenUp(final int peer, final boolean gone, final boolean progress) {
         if (!gone) {
             final long now = nanoClock.getAsLong();
             if (!stuck || progress) {
                 stuck = true;
                 stuckSinceNanos = now;
+                watch.waitBegins(now);
             }
-            if (!watch.isTimedOut(stuckSinceNanos, now)) {
+            if (!watch.isOverdue(peer, stuckSinceNanos, now)) {
                 return false;
             }
         }
+        stuck = false;
         giveUp(peer);
         return true;
     }
@@ -438,54 +364,57 @@ public final class LowLatencyCall {
         exchange.mask(peer);
     }
 
-    /** Counts go behind the rows on every queue pair, also where no row went: the receiver waits for each of them. */
-    private int sendCounts() {
-        final long from = nanoClock.getAsLong();
-        final int experts = shape.experts();
-        final int first = (rank + 1) % ranks * localExperts;
-        final int total = experts * perExpert;
-        final int before = signal;
-        for (; signal < total; signal++) {
-            final int expert = (first + signal / perExpert) % experts;
-            final int lane = signal % perExpert;
-            final int peer = expert / localExperts;
-            final int localExpert = expert - peer * localExperts;
-            final long value = callNumber << Integer.SIZE | ~sentCounts[expert] & 0xffff_ffffL;
-            if (!sendSignal(peer, localExpert, lane, buffers.count(buffer, localExpert, rank, lane), value)) {
-                break;
-            }
-        }
-        if (signal == total) {
-            state = State.SENT;
-        }
-        stageTimes.add(Stage.SEND, nanoClock.getAsLong() - from);
-        return signal - before;
+    /** Counts are waited for from now on, of all peers that are not left out. */
+    final void expectCounts() {
+        expect(sourceOfCount);
     }
 
-    private int await(final State next) {
-        final int[] sources = next == State.RECEIVING ? sourceOfCount : sourceOfFlag;
+    private void expect(final int[] sources) {
+        expected = sources;
         pendingCount = 0;
         Arrays.fill(remaining, 0);
-        for (int word = 0; word < pending.length; word++) {
+        for (int word = 0; word < sources.length; word++) {
             if (!leftOut[sources[word]]) {
                 pending[pendingCount++] = word;
                 remaining[sources[word]]++;
             }
         }
+    }
+
+    private int beginReceiving() {
+        prepareReceiving();
+        return await(State.RECEIVING);
+    }
+
+    private int beginGathering() {
+        expect(sourceOfFlag);
+        return await(State.GATHERING);
+    }
+
+    private int await(final State next) {
         waitingSinceNanos = nanoClock.getAsLong();
         watch.waitBegins(waitingSinceNanos);
         state = next;
         return 1;
     }
 
-    boolean isWaiting() {
+    final boolean hasReceived() {
+        return !isSending() && state != State.SENT && state != State.RECEIVING;
+    }
+
+    /** Whether nothing but peers keeps the call from going on. */
+    final boolean isWaiting() {
+        return isTaking() || stuck && state != State.OVER;
+    }
+
+    private boolean isTaking() {
         return state == State.RECEIVING || state == State.GATHERING;
     }
 
     /** Masks every peer that is waited for and overdue. */
     void giveUpOverdue(final long nowNanos) {
-        for (int peer = 0; peer < ranks && isWaiting(); peer++) {
-            if (remaining[peer] > 0 && watch.isOverdue(peer, waitingSinceNanos, nowNanos)) {
+        for (int peer = 0; peer < ranks && isTaking(); peer++) {
+            if (isAwaited(peer) && watch.isOverdue(peer, waitingSinceNanos, nowNanos)) {
                 giveUp(peer);
             }
         }
@@ -495,12 +424,11 @@ public final class LowLatencyCall {
     void leaveOut(final int peer) {
         if (state != State.OVER && state != State.REDUCING) {
             leftOut[peer] = true;
-            if (isWaiting() && remaining[peer] > 0) {
+            if (expected != null && remaining[peer] > 0) {
                 remaining[peer] = 0;
-                final int[] sources = state == State.RECEIVING ? sourceOfCount : sourceOfFlag;
                 int kept = 0;
                 for (int i = 0; i < pendingCount; i++) {
-                    if (sources[pending[i]] != peer) {
+                    if (expected[pending[i]] != peer) {
                         pending[kept++] = pending[i];
                     }
                 }
@@ -514,135 +442,76 @@ public final class LowLatencyCall {
         state = State.OVER;
     }
 
-    private int takeCounts() {
-        final long base = buffers.count(buffer, 0, 0, 0);
+    /** Takes the counts that have come; gives how many. */
+    final int takeCounts() {
         final int before = pendingCount;
         int i = 0;
         while (i < pendingCount) {
             final int word = pending[i];
-            final long value = (long) LONG.getAcquire(region, base + (long) word * Long.BYTES);
+            final long value = (long) LONG.getAcquire(region, countsOffset + (long) word * Long.BYTES);
             if (value >>> Integer.SIZE == (callNumber & 0xffff_ffffL)) {
-                receivedCounts[word / perExpert] = ~(int) value;
+                receivedCounts[word / lanes] = ~(int) value;
                 pending[i] = pending[--pendingCount];
                 if (--remaining[sourceOfCount[word]] == 0) {
-                    exchange.peerWaits().addDispatch(sourceOfCount[word], nanoClock.getAsLong() - waitingSinceNanos);
+                    countsTaken(sourceOfCount[word]);
                 }
             } else {
                 i++;
             }
         }
-        final int taken = before - pendingCount;
-        if (pendingCount > 0) {
-            return taken;
-        }
+        return before - pendingCount;
+    }
+
+    final int received() {
         for (int source = 0; source < ranks; source++) {
             for (int localExpert = 0; leftOut[source] && localExpert < localExperts; localExpert++) {
                 receivedCounts[localExpert * ranks + source] = 0;
             }
         }
-        meter.charge(Stage.UNPACK, (long) pending.length * Long.BYTES);
+        expected = null;
+        meter.charge(Stage.UNPACK, (long) sourceOfCount.length * Long.BYTES);
         stageTimes.add(Stage.WAIT, nanoClock.getAsLong() - waitingSinceNanos);
         state = State.RECEIVED;
-        return taken + 1;
+        return 1;
     }
 
-    /** Source ranks in rotated order, so that not all ranks write to the same one; for each, its experts' rows and behind them the flag. */
-    private int sendBack() {
-        final long from = nanoClock.getAsLong();
-        final int ranges = localExperts * ranks;
-        final boolean push = !released && config.combine() == CombineMethod.PUSH;
-        int budget = config.rowsPerDutyCycle();
-        int work = 0;
-        boolean full = false;
-        while (range < ranges && budget > 0 && !full) {
-            final int source = (rank + 1 + range / localExperts) % ranks;
-            final int localExpert = range % localExperts;
-            final int count = push ? count(localExpert, source) : 0;
-            while (slot < count && budget > 0 && sendRow(localExpert, source)) {
-                slot++;
-                budget--;
-                work++;
-            }
-            while (slot == count && signal < perExpert && sendFlag(localExpert, source)) {
-                signal++;
-                work++;
-            }
-            full = signal < perExpert;
-            if (!full) {
-                range++;
-                slot = 0;
-                signal = 0;
-                budget--;
-            }
-        }
-        if (range == ranges) {
-            state = State.RETURNED;
-        }
-        stageTimes.add(Stage.SEND, nanoClock.getAsLong() - from);
-        return work;
+    final long flag() {
+        return callNumber << Integer.SIZE | (released ? FLAG_RELEASED : FLAG_COMBINED);
     }
 
-    private boolean sendRow(final int localExpert, final int source) {
-        final int expert = rank * localExperts + localExpert;
-        final long output = outputOffset(localExpert, source, slot);
-        final long target = buffers.combine(buffer, expert, sourceToken(localExpert, source, slot));
-        if (!isEncoded || leftOut[source]) {
-            return sendMessage(source, localExpert, combineSplit, output, target);
-        }
-        if (queuePairs.isMapped(source)) {
-            encode(output, heap.region(source), target);
-            return true;
-        }
-        final long staged = rowOffset(localExpert, source, slot);
-        if (!encoded) {
-            encode(output, region, staged);
-            encoded = true;
-        }
-        final boolean sent = sendMessage(source, localExpert, combineSplit, staged, target);
-        encoded = !sent;
-        return sent;
-    }
-
-    private void encode(final long output, final MemorySegment target, final long targetOffset) {
-        if (isMoved()) {
-            CODEC.encodeLogFmt10(region, output, target, targetOffset, shape.hidden());
-        }
-        meter.charge(Stage.PACK, rowBytes + returnBytes);
-    }
-
-    private boolean sendFlag(final int localExpert, final int source) {
-        final long value = callNumber << Integer.SIZE | (released ? FLAG_RELEASED : FLAG_COMBINED);
-        return sendSignal(source, localExpert, signal, buffers.flag(buffer, rank * localExperts + localExpert, signal), value);
-    }
-
-    private int takeFlags() {
-        final long base = buffers.flag(buffer, 0, 0);
-        final long expected = callNumber << Integer.SIZE | (released ? FLAG_RELEASED : FLAG_COMBINED);
+    /** Takes the flags that have come; gives how many. */
+    final int takeFlags() {
+        final long wanted = flag();
         final int before = pendingCount;
         int i = 0;
         while (i < pendingCount) {
-            final long value = (long) LONG.getAcquire(region, base + (long) pending[i] * Long.BYTES);
-            if (value == expected) {
+            final long value = (long) LONG.getAcquire(region, flagsOffset + (long) pending[i] * Long.BYTES);
+            if (value == wanted) {
                 final int source = sourceOfFlag[pending[i]];
                 pending[i] = pending[--pendingCount];
                 if (--remaining[source] == 0) {
-                    exchange.peerWaits().addCombine(source, nanoClock.getAsLong() - waitingSinceNanos);
+                    flagsTaken(source);
                 }
-            } else if (value >>> Integer.SIZE == expected >>> Integer.SIZE) {
-                throw new IllegalStateException("call " + callNumber + ": rank " + pending[i] / perExpert / localExperts
+            } else if (value >>> Integer.SIZE == wanted >>> Integer.SIZE) {
+                throw new IllegalStateException("call " + callNumber + ": rank " + sourceOfFlag[pending[i]]
                     + " released what rank " + rank + " combines, or the other way round");
             } else {
                 i++;
             }
         }
-        final int taken = before - pendingCount;
-        if (pendingCount > 0) {
-            return taken;
-        }
+        return before - pendingCount;
+    }
+
+    final int gathered() {
+        expected = null;
         stageTimes.add(Stage.WAIT, nanoClock.getAsLong() - waitingSinceNanos);
         token = 0;
         state = released ? State.OVER : State.REDUCING;
-        return taken + 1;
+        return 1;
+    }
+
+    final long waitedNanos() {
+        return nanoClock.getAsLong() - waitingSinceNanos;
     }
 
     private int sum() {
@@ -658,7 +527,7 @@ public final class LowLatencyCall {
                     addRow(expert, k);
                 }
             }
-            if (isMoved()) {
+            if (isMoved) {
                 CODEC.reduce(rows, combined, (long) token * rowBytes, shape.hidden());
             }
             meter.charge(Stage.REDUCE, (rows.count() + 1L) * rowBytes + (isEncoded ? rows.count() * (rowBytes + returnBytes) : 0L));
@@ -670,23 +539,38 @@ public final class LowLatencyCall {
         return token - first + 1;
     }
 
-    private void addRow(final int expert, final int k) {
-        final float weight = routing.weight(token, k);
-        if (isEncoded) {
-            final long decoded = buffers.decoded(rows.count());
-            if (isMoved()) {
-                CODEC.decodeLogFmt10(region, buffers.combine(buffer, expert, token), region, decoded, shape.hidden());
-            }
-            rows.add(region, decoded, weight);
-        } else if (config.combine() == CombineMethod.PUSH) {
-            rows.add(region, buffers.combine(buffer, expert, token), weight);
-        } else {
-            final int peer = expert / localExperts;
-            rows.add(heap.region(peer), buffers.output(buffer, expert - peer * localExperts, rank, slots[token * topK + k]), weight);
-        }
-    }
+    /** Puts the row that {@code expert} gave for selection {@code k} of the current token into {@link #rows}. */
+    abstract void addRow(int expert, int k);
 
-    private boolean isMoved() {
-        return config.payload() == Payload.MOVED;
-    }
+    /** Prepares for sending; gives the state to begin with. */
+    abstract State beginSending();
+
+    abstract int send();
+
+    abstract int sendCounts();
+
+    /** Takes what has come before it was asked for, if that is needed to let others go on. */
+    abstract int takeEarly();
+
+    /** The caller asks for what has come. */
+    abstract void prepareReceiving();
+
+    /** All counts of {@code source} have come. */
+    abstract void countsTaken(int source);
+
+    /** Takes rows or what speaks for them, until all are there. */
+    abstract int take();
+
+    abstract void beginReturning();
+
+    abstract int sendBack();
+
+    /** All flags of {@code source} have come. */
+    abstract void flagsTaken(int source);
+
+    /** Takes outputs or what speaks for them, until all are there. */
+    abstract int gather();
+
+    /** Whether the current wait is for {@code peer}, among others. */
+    abstract boolean isAwaited(int peer);
 }

@@ -8,12 +8,15 @@ import io.expertlane.kernel.moe.MoeShape;
  * What all ranks of a low-latency exchange agree on. Make one with {@link #of(MoeShape)} and the {@code with} methods.
  *
  * @param shape               sizes
+ * @param path                zero or ring; ring needs push
  * @param dispatchType        format of dispatched rows; FP8 needs {@code hidden} to be a multiple of 128
  * @param roundScales         FP8 scales are rounded up to powers of two
  * @param queuePairsPerExpert queue pairs of each (peer, local expert), over which every message is split in equal parts (source paper,
- *                            L1); 1 to 8
+ *                            L1); over the ring path, rings of each kind to each peer, with a queue pair each, taken by tokens in turn; 1 to 8
  * @param segmentBytes        longest work queue element; longer messages are cut (source paper, L2); {@link #NO_SEGMENTATION} or at
- *                            least 64
+ *                            least 64. Without effect over the ring path, which writes chunks
+ * @param chunkTokens         ring path: messages that are sent and told of together, 1 to 1,024
+ * @param ringTokens          ring path: messages a ring holds, a multiple of {@code chunkTokens}, at least twice as many, at most 65,536
  * @param sendQueueDepth      elements of a send queue, a power of two, 2 to 32,768
  * @param doorbellBatch       elements posted to a queue pair between doorbells, 1 to {@code sendQueueDepth}; DeepEP uses 4
  * @param combine             push or pull
@@ -25,8 +28,8 @@ import io.expertlane.kernel.moe.MoeShape;
  *                            longest time between two {@code doWork()} of a healthy rank, expert step included.
  */
 public record LowLatencyConfig(
-    MoeShape shape, DispatchType dispatchType, boolean roundScales, int queuePairsPerExpert, int segmentBytes, int sendQueueDepth,
-    int doorbellBatch, CombineMethod combine, Payload payload, int rowsPerDutyCycle, CombineType combineType,
+    MoeShape shape, TransferPath path, DispatchType dispatchType, boolean roundScales, int queuePairsPerExpert, int segmentBytes, int chunkTokens,
+    int ringTokens, int sendQueueDepth, int doorbellBatch, CombineMethod combine, Payload payload, int rowsPerDutyCycle, CombineType combineType,
     long timeoutNanos) {
 
     /** No message is cut. */
@@ -36,6 +39,8 @@ public record LowLatencyConfig(
     private static final long MIN_TIMEOUT_NANOS = 1_000;
     private static final long MAX_TIMEOUT_NANOS = 3_600_000_000_000L;
     private static final int MAX_QUEUE_PAIRS_PER_EXPERT = 8;
+    private static final int MAX_CHUNK_TOKENS = 1024;
+    private static final int MAX_RING_TOKENS = 1 << 16;
     private static final int MIN_SEGMENT_BYTES = 64;
     private static final int MAX_SEND_QUEUE_DEPTH = 1 << 15;
 
@@ -56,6 +61,14 @@ public record LowLatencyConfig(
         }
         requireRange("queuePairsPerExpert", queuePairsPerExpert, 1, MAX_QUEUE_PAIRS_PER_EXPERT);
         requireRange("segmentBytes", segmentBytes, MIN_SEGMENT_BYTES, NO_SEGMENTATION);
+        requireRange("chunkTokens", chunkTokens, 1, MAX_CHUNK_TOKENS);
+        requireRange("ringTokens", ringTokens, 2L * chunkTokens, MAX_RING_TOKENS);
+        if (ringTokens % chunkTokens != 0) {
+            throw new IllegalArgumentException("ringTokens=" + ringTokens + ": a multiple of chunkTokens=" + chunkTokens);
+        }
+        if (path == TransferPath.RING && combine != CombineMethod.PUSH) {
+            throw new IllegalArgumentException("combine=" + combine + ": PUSH over the ring path");
+        }
         requireRange("sendQueueDepth", sendQueueDepth, 2, MAX_SEND_QUEUE_DEPTH);
         if (Integer.bitCount(sendQueueDepth) != 1) {
             throw new IllegalArgumentException("sendQueueDepth=" + sendQueueDepth + ": a power of two");
@@ -71,9 +84,24 @@ public record LowLatencyConfig(
         }
     }
 
-    /** Defaults for {@code shape}: BF16, one queue pair an expert, no segmentation, depth 64, a doorbell every 4 elements, push. */
+    /** Defaults for {@code shape}: zero path, BF16, one queue pair an expert, no segmentation, depth 64, a doorbell every 4 elements, push. */
     public static LowLatencyConfig of(final MoeShape shape) {
         return new Values(shape).config();
+    }
+
+    /** This over another path. */
+    public LowLatencyConfig withPath(final TransferPath value) {
+        final Values values = new Values(this);
+        values.path = value;
+        return values.config();
+    }
+
+    /** This with rings of another size: {@code chunk} messages told of together, {@code capacity} messages a ring. */
+    public LowLatencyConfig withRing(final int chunk, final int capacity) {
+        final Values values = new Values(this);
+        values.chunkTokens = chunk;
+        values.ringTokens = capacity;
+        return values.config();
     }
 
     /** This with another dispatch type. */
@@ -156,10 +184,13 @@ public record LowLatencyConfig(
     /** The values of a configuration being made. */
     private static final class Values {
         private final MoeShape shape;
+        private TransferPath path = TransferPath.ZERO;
         private DispatchType dispatchType = DispatchType.BF16;
         private boolean roundScales;
         private int queuePairsPerExpert = 1;
         private int segmentBytes = NO_SEGMENTATION;
+        private int chunkTokens = 4;
+        private int ringTokens = 16;
         private int sendQueueDepth = 64;
         private int doorbellBatch = 4;
         private CombineMethod combine = CombineMethod.PUSH;
@@ -174,10 +205,13 @@ public record LowLatencyConfig(
 
         Values(final LowLatencyConfig from) {
             this(from.shape);
+            path = from.path;
             dispatchType = from.dispatchType;
             roundScales = from.roundScales;
             queuePairsPerExpert = from.queuePairsPerExpert;
             segmentBytes = from.segmentBytes;
+            chunkTokens = from.chunkTokens;
+            ringTokens = from.ringTokens;
             sendQueueDepth = from.sendQueueDepth;
             doorbellBatch = from.doorbellBatch;
             combine = from.combine;
@@ -188,8 +222,8 @@ public record LowLatencyConfig(
         }
 
         LowLatencyConfig config() {
-            return new LowLatencyConfig(shape, dispatchType, roundScales, queuePairsPerExpert, segmentBytes, sendQueueDepth, doorbellBatch, combine,
-                payload, rowsPerDutyCycle, combineType, timeoutNanos);
+            return new LowLatencyConfig(shape, path, dispatchType, roundScales, queuePairsPerExpert, segmentBytes, chunkTokens, ringTokens,
+                sendQueueDepth, doorbellBatch, combine, payload, rowsPerDutyCycle, combineType, timeoutNanos);
         }
     }
 }

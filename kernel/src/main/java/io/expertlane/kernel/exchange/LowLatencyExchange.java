@@ -13,20 +13,23 @@ import java.lang.invoke.VarHandle;
 import java.util.function.LongSupplier;
 
 /**
- * One rank's end of a low-latency exchange over the zero-buffer path: each token goes by itself straight to each of its experts, into
- * its final place in the memory of the expert's rank.
+ * One rank's end of a low-latency exchange: each token goes by itself straight to each of its experts. Over the zero path it is written to
+ * its final place in the memory of the expert's rank; over the ring path it passes through a ring and is copied out of it, which bounds
+ * memory, and lets a slow receiver hold its senders up.
  *
  * <p>A call is collective: every rank begins it with {@link #dispatch}, in the same order. Its steps are methods of
  * {@link LowLatencyCall}; none of them blocks. {@link #doWork()} moves all live calls on; drive it from any loop.
  *
- * <p>Two buffers are used in turn, so at most two calls may be live at once, which is enough to overlap two batches. A call is live
- * until it has been combined or released.
+ * <p>At most two calls may be live at once, which is enough to overlap two batches. A call is live until it has been combined or released.
+ * Over the ring path there is memory for the received rows of one call: the rows of a second one wait in the rings, and at their senders,
+ * until the outputs of the first have been sent back. So {@link LowLatencyCall#isSent()} of a second call may need the first to go on.
  *
  * <p>Threading: one thread at a time drives a rank and reads its calls; ranks may share threads or not.
  *
- * <p>Ordering: a count or flag is sent on the same queue pair as the rows it speaks for, behind them, with release semantics, and read
- * with acquire semantics: a rank that has seen it sees the rows. A buffer is written again only by a rank whose own call on it is over,
- * and that call was over only when the flag of every expert said that the rows had been taken.
+ * <p>Ordering: over the zero path a count or flag is sent on the same queue pair as the rows it speaks for, behind them, with release
+ * semantics, and read with acquire semantics: a rank that has seen it sees the rows. A buffer is written again only by a rank whose own
+ * call on it is over, and that call was over only when the flag of every expert said that the rows had been taken. For the ring path see
+ * {@link io.expertlane.kernel.ring.RingLayout}.
  *
  * <p>Progress: nothing waits inside {@code doWork()}; a full queue is retried at the next one.
  *
@@ -35,15 +38,15 @@ import java.util.function.LongSupplier;
  * ones neither send to it nor wait for it. A rank stuck in waiting gives signs of life itself, so those that wait for it don't mask it.
  * Each rank has a mask of its own. No wait is longer than four time-outs.
  *
- * <p>Coming back: the masked rank, stopped or started anew with the same heap, calls {@link #rejoin()} until it is true; the others
- * {@link #clearMask} it, all of them between the same two calls. The next call is complete.
+ * <p>Coming back: the masked rank, stopped or started anew with the same heap, calls {@link #rejoin()} until it is true; meanwhile all
+ * others call {@link #clearMask} for it until that is true, between the same two calls. The next call is complete. Several ranks come back
+ * one after another.
  *
- * <p>Late writes: every place in a rank's memory is written by one peer only, and counts and flags carry the call number, so what a
- * masked rank writes late, believing that it still takes part, is not read by anyone. {@link io.expertlane.kernel.memory.SymmetricHeap#revoke}
- * also refuses writes to it over queue pairs. Not protected: writes of a rank started anew that are still in flight on its old queue
- * pairs; a rank that was masked although it lives, while it sums by pull, reads rows that
- * the peer which masked it may already have replaced; and a rank that peers cleared before it called {@code rejoin()} may be
- * reading rows of the old call while those of the new one arrive.
+ * <p>Late writes: every place in a rank's memory is written by one peer only, and counts, flags and ring records carry the call number, so
+ * what a masked rank writes late, believing that it still takes part, is not read by anyone.
+ * {@link io.expertlane.kernel.memory.SymmetricHeap#revoke} also refuses writes to its memory over queue pairs. Not protected: writes of a
+ * rank started anew that are still in flight on its old queue pairs; and a rank that was masked although it lives, while it sums by pull:
+ * it reads rows that the peer which masked it may already have replaced.
  *
  * <p>Source: DeepEP's low-latency kernels; source paper, section 3.3.
  */
@@ -51,12 +54,21 @@ public final class LowLatencyExchange implements AutoCloseable {
     private static final VarHandle LONG = JAVA_LONG.varHandle();
     /** Even, so that calls go on using the two buffers in turn. */
     private static final int NUMBERS_PASSED_OVER = 2;
+    private static final int NOBODY = -1;
 
     private final LowLatencyConfig config;
     private final int rank;
-    private final LowLatencyBuffers buffers;
     private final MemorySegment region;
+    private final WorkMeter meter;
     private final LowLatencyCall[] calls;
+    private final RingCall evenRingCall;
+    private final RingCall oddRingCall;
+    private final PeerRings rings;
+    private final long knocks;
+    private final long welcomes;
+    private final int knockWords;
+    private final int welcomeWords;
+    private final long[] welcome;
     private final ExpertQueuePairs queuePairs;
     private final PeerWatch watch;
     private final PeerWaits peerWaits;
@@ -66,6 +78,10 @@ public final class LowLatencyExchange implements AutoCloseable {
     private long begunNumber;
     private boolean rejoining;
     private long rejoiningSinceNanos;
+    private int knocked;
+    private int knockSent;
+    private int welcoming = NOBODY;
+    private int welcomeSent;
     private boolean closed;
 
     /**
@@ -85,9 +101,8 @@ public final class LowLatencyExchange implements AutoCloseable {
         if (rank < 0 || rank >= shape.ranks()) {
             throw new IllegalArgumentException("rank=" + rank + ": 0 to " + (shape.ranks() - 1));
         }
-        this.buffers = buffers(config);
-        if (transport.heap().bytesPerRank() < buffers.bytes()) {
-            throw new IllegalArgumentException("heap bytesPerRank=" + transport.heap().bytesPerRank() + ": at least " + buffers.bytes());
+        if (transport.heap().bytesPerRank() < heapBytes(config)) {
+            throw new IllegalArgumentException("heap bytesPerRank=" + transport.heap().bytesPerRank() + ": at least " + heapBytes(config));
         }
         for (int peer = 0; config.combine() == CombineMethod.PULL && peer < shape.ranks(); peer++) {
             if (!transport.isMapped(rank, peer)) {
@@ -97,18 +112,41 @@ public final class LowLatencyExchange implements AutoCloseable {
         this.config = config;
         this.rank = rank;
         this.region = transport.heap().region(rank);
-        this.queuePairs = new ExpertQueuePairs(config, transport, rank);
+        this.meter = meter;
         this.nanoClock = nanoClock;
         this.peerWaits = new PeerWaits(shape.ranks());
-        this.watch = new PeerWatch(config, buffers, region, queuePairs, rank, nanoClock.getAsLong());
-        this.calls = new LowLatencyCall[] {
-            new LowLatencyCall(this, 0, transport.heap(), queuePairs, watch, stageTimes, meter, nanoClock),
-            new LowLatencyCall(this, 1, transport.heap(), queuePairs, watch, stageTimes, meter, nanoClock)};
+        if (config.path() == TransferPath.RING) {
+            final RingBuffers buffers = new RingBuffers(config);
+            this.queuePairs = new ExpertQueuePairs(config, transport, rank, 1, 1);
+            this.watch = new PeerWatch(config, buffers.signsOfLife(), region, queuePairs, rank, nanoClock.getAsLong());
+            this.rings = new PeerRings(config, buffers, transport, rank);
+            this.knocks = buffers.knocks();
+            this.welcomes = buffers.welcome(0);
+            this.knockWords = buffers.knockWords();
+            this.welcomeWords = buffers.welcomeWords();
+            this.evenRingCall = new RingCall(this, 0, buffers, rings);
+            this.oddRingCall = new RingCall(this, 1, buffers, rings);
+            this.calls = new LowLatencyCall[] {evenRingCall, oddRingCall};
+        } else {
+            final LowLatencyBuffers buffers = buffers(config);
+            final int lanes = config.queuePairsPerExpert();
+            this.queuePairs = new ExpertQueuePairs(config, transport, rank, shape.localExperts() * lanes, lanes);
+            this.watch = new PeerWatch(config, buffers.signsOfLife(), region, queuePairs, rank, nanoClock.getAsLong());
+            this.rings = null;
+            this.knocks = buffers.knocks();
+            this.welcomes = buffers.welcomes();
+            this.knockWords = 1;
+            this.welcomeWords = 1;
+            this.evenRingCall = null;
+            this.oddRingCall = null;
+            this.calls = new LowLatencyCall[] {new ZeroCall(this, 0, buffers, transport.heap()), new ZeroCall(this, 1, buffers, transport.heap())};
+        }
+        this.welcome = new long[welcomeWords - 1];
     }
 
-    /** Heap bytes that every rank needs; the terms are those of {@link LowLatencyBuffers}. */
+    /** Heap bytes that every rank needs. Over the zero path the terms are those of {@link LowLatencyBuffers}. */
     public static long heapBytes(final LowLatencyConfig config) {
-        return buffers(config).bytes();
+        return config.path() == TransferPath.RING ? new RingBuffers(config).bytes() : buffers(config).bytes();
     }
 
     private static LowLatencyBuffers buffers(final LowLatencyConfig config) {
@@ -176,6 +214,9 @@ public final class LowLatencyExchange implements AutoCloseable {
     public int doWork() {
         requireOpen();
         int work = queuePairs.poll();
+        if (rings != null) {
+            work += rings.takeReturned(evenRingCall, oddRingCall, config.rowsPerDutyCycle());
+        }
         final int older = (int) ((callNumber + 1) & 1);
         work += calls[older].doWork();
         work += calls[older ^ 1].doWork();
@@ -234,22 +275,61 @@ public final class LowLatencyExchange implements AutoCloseable {
     /**
      * Lets {@code peer} in again: clears its mask for the calls begun from now on, and tells it the call number. Collective: every rank but
      * {@code peer} does it, masked there or not, between the same two {@link #dispatch}es. Two call numbers are passed over, since the
-     * returning rank may have used one of them. Its queue pairs are connected anew if its memory was revoked, which allocates.
+     * returning rank may have used one of them. Queue pairs are connected anew if the peer's memory was revoked, and rings are opened anew,
+     * which allocates.
      *
-     * @return whether it is done; false if a full queue kept the call number from being sent: call again after {@link #doWork()}
+     * @return whether it is done; false if the peer has not begun to {@link #rejoin()}, or something is still under way to it: call again
      */
     public boolean clearMask(final int peer) {
         requireOpen();
         requirePeer(peer);
+        queuePairs.poll();
+        if (!hasKnocked(peer) || rings != null && !rings.isQuiet(peer)) {
+            return false;
+        }
         if (callNumber == begunNumber) {
             callNumber += NUMBERS_PASSED_OVER;
         }
-        queuePairs.reconnect(peer);
-        if (queuePairs.signal(peer, 0, 0, buffers.welcome(rank), callNumber + 1) != ExpertQueuePairs.SENT) {
+        if (welcoming != peer) {
+            welcoming = peer;
+            welcomeSent = 0;
+            final boolean gone = queuePairs.isGone(peer);
+            queuePairs.reconnect(peer);
+            if (rings != null) {
+                rings.reopenAsHost(peer, gone, knockOffset(peer) + Long.BYTES, welcome);
+            }
+        }
+        if (!sendWelcome(peer)) {
             return false;
         }
+        welcoming = NOBODY;
+        LONG.setRelease(region, knockOffset(peer), 0L);
         watch.clear(peer, nanoClock.getAsLong());
         return true;
+    }
+
+    /** The call number goes last: whoever has seen it sees the rest. */
+    private boolean sendWelcome(final int peer) {
+        for (; welcomeSent < welcomeWords; welcomeSent++) {
+            final int word = (welcomeSent + 1) % welcomeWords;
+            final long value = word == 0 ? callNumber + 1 : welcome[word - 1];
+            if (queuePairs.signal(peer, 0, 0, welcomeOffset(rank) + (long) word * Long.BYTES, value) != ExpertQueuePairs.SENT) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    private boolean hasKnocked(final int peer) {
+        return (long) LONG.getAcquire(region, knockOffset(peer)) != 0;
+    }
+
+    private long knockOffset(final int peer) {
+        return knocks + (long) peer * knockWords * Long.BYTES;
+    }
+
+    private long welcomeOffset(final int peer) {
+        return welcomes + (long) peer * welcomeWords * Long.BYTES;
     }
 
     private void requirePeer(final int peer) {
@@ -259,47 +339,83 @@ public final class LowLatencyExchange implements AutoCloseable {
     }
 
     /**
-     * Comes back after having been masked. The first time, all live calls are given up and the mask is cleared; then, each time, looks
-     * whether the others have let this rank in. A peer that has not when a time-out has passed since the first time is masked.
+     * Comes back after having been masked. The first time, all live calls are given up and the mask is cleared; then, when nothing of the
+     * old calls is under way any more, asks all peers to be let in, and waits for them. A peer that has not let this rank in when a time-out
+     * has passed since the first time is masked.
      *
      * @return whether this rank is in: its next call is the others' next call
      */
     public boolean rejoin() {
         requireOpen();
+        final int ranks = config.shape().ranks();
         final long now = nanoClock.getAsLong();
         if (!rejoining) {
             rejoining = true;
             rejoiningSinceNanos = now;
+            knocked = 0;
+            knockSent = 0;
             calls[0].abandon();
             calls[1].abandon();
-            for (int peer = 0; peer < config.shape().ranks(); peer++) {
-                queuePairs.reconnect(peer);
+            for (int peer = 0; peer < ranks; peer++) {
                 watch.clear(peer, now);
             }
         }
         queuePairs.poll();
-        final boolean late = watch.isTimedOut(rejoiningSinceNanos, now);
-        final int ranks = config.shape().ranks();
-        int welcomes = 0;
-        for (int peer = 0; peer < ranks; peer++) {
-            if ((long) LONG.getAcquire(region, buffers.welcome(peer)) != 0) {
-                welcomes++;
+        int welcomed = 0;
+        if (knock()) {
+            for (int peer = 0; peer < ranks; peer++) {
+                welcomed += (long) LONG.getAcquire(region, welcomeOffset(peer)) != 0 ? 1 : 0;
             }
         }
-        if (welcomes == ranks - 1 || late && welcomes > 0) {
+        if (welcomed == ranks - 1 || welcomed > 0 && watch.isTimedOut(rejoiningSinceNanos, now)) {
             enter();
         }
         return !rejoining;
     }
 
+    private boolean knock() {
+        for (; knocked < config.shape().ranks(); knocked++) {
+            if (rings != null && !rings.isQuiet(knocked) || knocked != rank && !knockAt(knocked)) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    private boolean knockAt(final int peer) {
+        if (queuePairs.isGone(peer)) {
+            queuePairs.reconnect(peer);
+            if (rings != null) {
+                rings.connect(peer);
+            }
+        }
+        for (; knockSent < knockWords; knockSent++) {
+            final int word = (knockSent + 1) % knockWords;
+            final long value = word == 0 ? 1 : rings.tail(peer, word - 1);
+            if (queuePairs.signal(peer, 0, 0, knockOffset(rank) + (long) word * Long.BYTES, value) != ExpertQueuePairs.SENT) {
+                return false;
+            }
+        }
+        knockSent = 0;
+        return true;
+    }
+
     private void enter() {
-        long number = config.shape().ranks() == 1 ? callNumber + NUMBERS_PASSED_OVER : 0;
-        for (int peer = 0; peer < config.shape().ranks(); peer++) {
-            final long welcome = (long) LONG.getAndSet(region, buffers.welcome(peer), 0L);
-            number = Math.max(number, welcome - 1);
-            if (welcome == 0 && peer != rank) {
+        final int ranks = config.shape().ranks();
+        long number = ranks == 1 ? callNumber + NUMBERS_PASSED_OVER : 0;
+        for (int peer = 0; peer < ranks; peer++) {
+            final long told = (long) LONG.getAndSet(region, welcomeOffset(peer), 0L);
+            number = Math.max(number, told - 1);
+            if (told != 0 && rings != null) {
+                rings.reopenAsGuest(peer, welcomeOffset(peer) + Long.BYTES);
+            } else if (told == 0 && peer != rank) {
                 watch.mask(peer);
             }
+        }
+        final boolean gone = queuePairs.isGone(rank);
+        queuePairs.reconnect(rank);
+        if (rings != null) {
+            rings.reopenOwn(gone);
         }
         callNumber = number;
         rejoining = false;
@@ -351,8 +467,41 @@ public final class LowLatencyExchange implements AutoCloseable {
         return queuePairs.failures();
     }
 
-    LowLatencyBuffers buffers() {
-        return buffers;
+    /** How many times sending to {@code peer} stalled for want of credits, over the ring path; 0 over the zero path. */
+    public long creditStalls(final int peer) {
+        return rings == null ? 0 : rings.stalls(peer);
+    }
+
+    ExpertQueuePairs queuePairs() {
+        return queuePairs;
+    }
+
+    PeerWatch watch() {
+        return watch;
+    }
+
+    WorkMeter meter() {
+        return meter;
+    }
+
+    LongSupplier nanoClock() {
+        return nanoClock;
+    }
+
+    /** Whether a call begun before {@code call} still has rows to receive. */
+    boolean isEarlierReceiving(final LowLatencyCall call) {
+        final LowLatencyCall other = other(call);
+        return other.number() < call.number() && !other.hasReceived();
+    }
+
+    /** Whether a call begun before {@code call} still has rows to send. */
+    boolean isEarlierSending(final LowLatencyCall call) {
+        final LowLatencyCall other = other(call);
+        return other.number() < call.number() && !other.isSent();
+    }
+
+    private LowLatencyCall other(final LowLatencyCall call) {
+        return calls[0] == call ? calls[1] : calls[0];
     }
 
     /**
@@ -362,7 +511,7 @@ public final class LowLatencyExchange implements AutoCloseable {
      */
     public void readRow(final long rowOffset, final MemorySegment target, final long targetOffset) {
         final int hidden = config.shape().hidden();
-        if (config.dispatchType() == DispatchType.FP8) {
+        if (config.dispatchType() == DispatchType.FP8 && config.path() == TransferPath.ZERO) {
             RowCodec.best().dequantizeFp8(region, rowOffset, region, rowOffset + hidden, target, targetOffset, hidden);
         } else {
             MemorySegment.copy(region, JAVA_SHORT_UNALIGNED, rowOffset, target, JAVA_SHORT_UNALIGNED, targetOffset, hidden);

@@ -2,7 +2,6 @@ package io.expertlane.kernel.exchange;
 
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
-import io.expertlane.kernel.zero.LowLatencyBuffers;
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.VarHandle;
 
@@ -19,7 +18,7 @@ final class PeerWatch {
     private static final int SIGNS_PER_TIMEOUT = 4;
     private static final int PATIENCE = 4;
 
-    private final LowLatencyBuffers buffers;
+    private final long signsOffset;
     private final MemorySegment region;
     private final ExpertQueuePairs queuePairs;
     private final int rank;
@@ -29,9 +28,14 @@ final class PeerWatch {
     private final long[] heardNanos;
     private long nextTickNanos;
 
-    PeerWatch(final LowLatencyConfig config, final LowLatencyBuffers buffers, final MemorySegment region, final ExpertQueuePairs queuePairs,
+    /**
+     * Makes a watch that has nobody masked.
+     *
+     * @param signsOffset where, in every rank's region, each peer shows that it lives: a long a peer
+     */
+    PeerWatch(final LowLatencyConfig config, final long signsOffset, final MemorySegment region, final ExpertQueuePairs queuePairs,
               final int rank, final long nowNanos) {
-        this.buffers = buffers;
+        this.signsOffset = signsOffset;
         this.region = region;
         this.queuePairs = queuePairs;
         this.rank = rank;
@@ -72,10 +76,11 @@ final class PeerWatch {
             return false;
         }
         nextTickNanos = nowNanos + timeoutNanos / SIGNS_PER_TIMEOUT;
+        heardNanos[rank] = nowNanos;
         for (int peer = 0; peer < masked.length; peer++) {
             if (peer != rank && !masked[peer]) {
                 // One that does not fit is left out: the next is near.
-                queuePairs.signal(peer, 0, 0, buffers.signOfLife(rank), nowNanos);
+                queuePairs.signal(peer, 0, 0, signsOffset + (long) rank * Long.BYTES, nowNanos);
                 final long sign = sign(peer);
                 if (sign != signs[peer]) {
                     signs[peer] = sign;
@@ -96,6 +101,6 @@ final class PeerWatch {
     }
 
     private long sign(final int peer) {
-        return (long) LONG.getAcquire(region, buffers.signOfLife(peer));
+        return (long) LONG.getAcquire(region, signsOffset + (long) peer * Long.BYTES);
     }
 }

@@ -24,6 +24,11 @@ public final class HeapPlan {
         }
     }
 
+    /** {@code bytes}, rounded up to a multiple of the alignment. */
+    public static long aligned(final long bytes) {
+        return Math.ceilDiv(bytes, SymmetricHeap.ALIGNMENT_BYTES) * SymmetricHeap.ALIGNMENT_BYTES;
+    }
+
     /** Bytes of all that was reserved. */
     public long bytes() {
         return bytes;

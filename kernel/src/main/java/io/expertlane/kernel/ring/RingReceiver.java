@@ -46,6 +46,12 @@ public final class RingReceiver implements RecordReceiver {
      */
     public RingReceiver(final RingLayout layout, final SymmetricHeap heap, final int rank, final int peer, final long localEnd,
                         final long remoteEnd, final QueuePairSet queuePairs, final QueuePair creditQueuePair) {
+        this(layout, heap, rank, peer, localEnd, remoteEnd, queuePairs, creditQueuePair, 0);
+    }
+
+    /** Makes the consumer of a ring that goes on at record {@code position}; the sender does so, too. */
+    public RingReceiver(final RingLayout layout, final SymmetricHeap heap, final int rank, final int peer, final long localEnd,
+                        final long remoteEnd, final QueuePairSet queuePairs, final QueuePair creditQueuePair, final long position) {
         this.layout = layout;
         this.region = heap.region(rank);
         this.senderRegion = heap.region(peer);
@@ -53,15 +59,19 @@ public final class RingReceiver implements RecordReceiver {
         this.remoteEnd = remoteEnd;
         this.queuePairs = queuePairs;
         this.creditQueuePair = creditQueuePair;
+        this.tail = position;
+        this.consumed = position;
+        this.told = position;
     }
 
     @Override
     public int available() {
         returnCredits();
-        if (tail == consumed) {
+        if (tail <= consumed) {
             tail = (long) LONG.getAcquire(region, localEnd + RingLayout.WORD_OFFSET);
         }
-        return (int) (tail - consumed);
+        // In a ring that goes on, the tail may be behind until the sender has told it anew.
+        return (int) Math.max(0, tail - consumed);
     }
 
     @Override

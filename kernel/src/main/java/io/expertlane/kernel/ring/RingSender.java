@@ -36,6 +36,7 @@ public final class RingSender implements RecordSender {
     private long written;
     private long told;
     private long head;
+    private boolean tailIsKnown;
     private boolean stalled;
     private long stalls;
 
@@ -51,6 +52,15 @@ public final class RingSender implements RecordSender {
      */
     public RingSender(final RingLayout layout, final SymmetricHeap heap, final int rank, final int peer, final long localEnd, final long remoteEnd,
                       final QueuePairSet queuePairs, final QueuePair queuePair) {
+        this(layout, heap, rank, peer, localEnd, remoteEnd, queuePairs, queuePair, 0);
+    }
+
+    /**
+     * Makes the producer of a ring that goes on at record {@code position}, at least what the tail at the receiver says; the receiver goes on
+     * there, too.
+     */
+    public RingSender(final RingLayout layout, final SymmetricHeap heap, final int rank, final int peer, final long localEnd, final long remoteEnd,
+                      final QueuePairSet queuePairs, final QueuePair queuePair, final long position) {
         this.layout = layout;
         this.region = heap.region(rank);
         this.slots = queuePair == null ? heap.region(peer) : region;
@@ -59,6 +69,16 @@ public final class RingSender implements RecordSender {
         this.remoteEnd = remoteEnd;
         this.queuePairs = queuePairs;
         this.queuePair = queuePair;
+        this.committed = position;
+        this.written = position;
+        this.told = position;
+        this.head = position;
+        this.tailIsKnown = position == 0;
+    }
+
+    /** Records that the receiver has been told of. */
+    public long told() {
+        return told;
     }
 
     @Override
@@ -129,11 +149,21 @@ public final class RingSender implements RecordSender {
             }
             written += count;
         }
-        if (told < written && !queuePairs.add(queuePair, remoteEnd + RingLayout.WORD_OFFSET, written - told)) {
+        if (told < written && !tell()) {
             return false;
         }
         told = written;
         return true;
+    }
+
+    /** The first time in a ring that goes on, says where the tail is: not all that was told before need have arrived. */
+    private boolean tell() {
+        final long word = remoteEnd + RingLayout.WORD_OFFSET;
+        if (tailIsKnown) {
+            return queuePairs.add(queuePair, word, written - told);
+        }
+        tailIsKnown = queuePairs.signal(queuePair, word, written);
+        return tailIsKnown;
     }
 
     /** How many times the producer ran out of credits. */

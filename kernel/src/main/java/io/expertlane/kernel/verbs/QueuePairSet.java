@@ -7,7 +7,8 @@ import java.util.Arrays;
  *
  * <p>Threading: one thread at a time. Progress: no method waits; one that answers false has posted nothing and is to be called again.
  *
- * <p>Failure: a post to a peer whose memory was revoked since it was connected throws {@link IllegalStateException}.
+ * <p>Failure: a post to a peer whose memory was revoked since it was connected throws {@link IllegalStateException}; in a set whose user
+ * looks after lost peers itself, it answers false for good.
  */
 public final class QueuePairSet {
     private final Transport transport;
@@ -15,6 +16,7 @@ public final class QueuePairSet {
     private final int rank;
     private final int depth;
     private final int doorbellBatch;
+    private final boolean toleratesLostPeers;
     private QueuePair[] queuePairs = new QueuePair[0];
 
     /**
@@ -24,11 +26,17 @@ public final class QueuePairSet {
      * @param doorbellBatch elements posted to a queue pair between doorbells, 1 to {@code depth}
      */
     public QueuePairSet(final Transport transport, final int rank, final int depth, final int doorbellBatch) {
+        this(transport, rank, depth, doorbellBatch, false);
+    }
+
+    /** Makes an empty set; {@code toleratesLostPeers}: its user looks after peers whose memory was revoked. */
+    public QueuePairSet(final Transport transport, final int rank, final int depth, final int doorbellBatch, final boolean toleratesLostPeers) {
         this.transport = transport;
         this.completionQueue = transport.completionQueue(rank);
         this.rank = rank;
         this.depth = depth;
         this.doorbellBatch = doorbellBatch;
+        this.toleratesLostPeers = toleratesLostPeers;
     }
 
     /** Opens a queue pair to {@code peer}; {@code lane} as in {@link Transport#connect}. */
@@ -82,6 +90,9 @@ public final class QueuePairSet {
 
     private boolean makeRoom(final QueuePair queuePair, final int result) {
         if (result == QueuePair.PEER_REVOKED) {
+            if (toleratesLostPeers) {
+                return false;
+            }
             throw new IllegalStateException("peerRank=" + queuePair.peerRank() + ": its memory was revoked since it was connected");
         }
         if (result == QueuePair.SEND_QUEUE_FULL) {

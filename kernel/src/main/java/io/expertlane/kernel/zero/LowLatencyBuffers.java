@@ -5,7 +5,7 @@ import io.expertlane.kernel.memory.SymmetricHeap;
 import io.expertlane.kernel.moe.MoeShape;
 
 /**
- * Where everything of a low-latency exchange lies in every rank's heap region. All of it but the last three exists twice, for calls with
+ * Where everything of a low-latency exchange lies in every rank's heap region. All of it but the last four exists twice, for calls with
  * even and odd numbers.
  *
  * <pre>
@@ -17,6 +17,7 @@ import io.expertlane.kernel.moe.MoeShape;
  *  counts          L x R x Q    8                 each source rank      [local expert][source rank][queue pair]
  *  flags           E x Q        8                 each expert's rank    [expert][queue pair]
  *  signs of life   R            8                 each peer             [peer]
+ *  knocks          R            8                 each peer             [peer]
  *  welcomes        R            8                 each peer             [peer]
  *  decoded         D            row stride        the rank itself       [row]
  * </pre>
@@ -50,6 +51,7 @@ public final class LowLatencyBuffers {
     private final long[] counts = new long[2];
     private final long[] flags = new long[2];
     private final long signsOfLife;
+    private final long knocks;
     private final long welcomes;
     private final long decoded;
     private final long bytes;
@@ -84,6 +86,7 @@ public final class LowLatencyBuffers {
             flags[buffer] = plan.reserve("flags", 0, (long) shape.experts() * queuePairs, Long.BYTES);
         }
         signsOfLife = plan.reserve("signs of life", 0, ranks, Long.BYTES);
+        knocks = plan.reserve("knocks", 0, ranks, Long.BYTES);
         welcomes = plan.reserve("welcomes", 0, ranks, Long.BYTES);
         decoded = plan.reserve("decoded rows", 0, decodedRows, rowStride);
         this.bytes = plan.bytes();
@@ -128,14 +131,19 @@ public final class LowLatencyBuffers {
         return flags[buffer] + ((long) expert * queuePairs + queuePair) * Long.BYTES;
     }
 
-    /** Offset of the word that {@code peer} changes to show that it lives. */
-    public long signOfLife(final int peer) {
-        return signsOfLife + (long) peer * Long.BYTES;
+    /** Offset of the words that peers change to show that they live. */
+    public long signsOfLife() {
+        return signsOfLife;
     }
 
-    /** Offset of the word by which {@code peer} lets this rank in again. */
-    public long welcome(final int peer) {
-        return welcomes + (long) peer * Long.BYTES;
+    /** Offset of the words by which peers ask to be let in again. */
+    public long knocks() {
+        return knocks;
+    }
+
+    /** Offset of the words by which peers let this rank in again. */
+    public long welcomes() {
+        return welcomes;
     }
 
     /** Offset of a row decoded for a sum. */

@@ -53,8 +53,11 @@ public final class ExchangeCase {
             .withDoorbellBatch(1 + random.nextInt(4))
             .withCombine(mapped && random.nextBoolean() ? CombineMethod.PULL : CombineMethod.PUSH)
             .withRowsPerDutyCycle(1 + random.nextInt(5));
+        final boolean ring = config.combine() == CombineMethod.PUSH && random.nextBoolean();
+        final int chunk = 1 + random.nextInt(4);
         final boolean encoded = hidden % 128 == 0 && config.combine() == CombineMethod.PUSH && random.nextBoolean();
-        return new ExchangeCase(seed, config.withCombineType(encoded ? CombineType.LOGFMT10 : CombineType.BF16), arena).fill(random);
+        return new ExchangeCase(seed, config.withCombineType(encoded ? CombineType.LOGFMT10 : CombineType.BF16)
+            .withRing(chunk, chunk * (2 + random.nextInt(4))).withPath(ring ? TransferPath.RING : TransferPath.ZERO), arena).fill(random);
     }
 
     /** Other tokens and routings of the same configuration. */

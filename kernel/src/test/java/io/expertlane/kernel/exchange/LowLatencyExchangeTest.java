@@ -1,9 +1,11 @@
 package io.expertlane.kernel.exchange;
 
+import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.expertlane.kernel.memory.SymmetricHeap;
+import io.expertlane.kernel.moe.DispatchLayout;
 import io.expertlane.kernel.moe.MoeShape;
 import io.expertlane.kernel.moe.Routing;
 import io.expertlane.kernel.verbs.DirectTransport;
@@ -11,6 +13,7 @@ import io.expertlane.kernel.verbs.DirectTransport.Mapping;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
+import java.util.BitSet;
 import java.util.List;
 import java.util.SplittableRandom;
 import java.util.concurrent.ExecutorService;
@@ -27,7 +30,7 @@ class LowLatencyExchangeTest {
 
     @Test
     void everyRowAndSumIsRightOnOneThreadInAnyOrder() {
-        for (long seed = BASE_SEED; seed < BASE_SEED + 300; seed++) {
+        for (long seed = BASE_SEED; seed < BASE_SEED + 240; seed++) {
             try (Arena arena = Arena.ofConfined()) {
                 final SplittableRandom random = new SplittableRandom(~seed);
                 final boolean mapped = random.nextBoolean();
@@ -53,7 +56,7 @@ class LowLatencyExchangeTest {
 
     @Test
     void aSlowNetworkWithSmallQueuesOnlyDelays() {
-        for (long seed = BASE_SEED + 500; seed < BASE_SEED + 600; seed++) {
+        for (long seed = BASE_SEED + 500; seed < BASE_SEED + 560; seed++) {
             final SplittableRandom random = new SplittableRandom(~seed);
             try (Arena arena = Arena.ofConfined()) {
                 final ExchangeCase input = ExchangeCase.random(seed, arena, false);
@@ -81,7 +84,7 @@ class LowLatencyExchangeTest {
     @Test
     void ranksMayLiveOnDifferentThreads() throws Exception {
         try (ExecutorService threads = Executors.newFixedThreadPool(4)) {
-            for (long seed = BASE_SEED + 1000; seed < BASE_SEED + 1040; seed++) {
+            for (long seed = BASE_SEED + 1000; seed < BASE_SEED + 1030; seed++) {
                 try (Arena arena = Arena.ofShared()) {
                     final boolean mapped = seed % 2 == 0;
                     final ExchangeCase input = ExchangeCase.random(seed, arena, mapped);
@@ -200,6 +203,11 @@ class LowLatencyExchangeTest {
         assertThatThrownBy(() -> config.withSendQueueDepth(1)).isInstanceOf(IllegalArgumentException.class).hasMessage("sendQueueDepth=1: 2 to 32768");
         assertThatThrownBy(() -> config.withDoorbellBatch(65)).isInstanceOf(IllegalArgumentException.class).hasMessage("doorbellBatch=65: 1 to 64");
         assertThatThrownBy(() -> config.withRowsPerDutyCycle(0)).isInstanceOf(IllegalArgumentException.class).hasMessageStartingWith("rowsPerDutyCycle=0: 1 to");
+        assertThatThrownBy(() -> config.withPath(TransferPath.RING).withCombine(CombineMethod.PULL)).isInstanceOf(IllegalArgumentException.class)
+            .hasMessage("combine=PULL: PUSH over the ring path");
+        assertThatThrownBy(() -> config.withRing(0, 16)).isInstanceOf(IllegalArgumentException.class).hasMessage("chunkTokens=0: 1 to 1024");
+        assertThatThrownBy(() -> config.withRing(9, 16)).isInstanceOf(IllegalArgumentException.class).hasMessage("ringTokens=16: 18 to 65536");
+        assertThatThrownBy(() -> config.withRing(4, 18)).isInstanceOf(IllegalArgumentException.class).hasMessage("ringTokens=18: a multiple of chunkTokens=4");
         assertThatThrownBy(() -> config.withTimeoutNanos(999)).isInstanceOf(IllegalArgumentException.class).hasMessage("timeoutNanos=999: 1000 to 3600000000000");
         assertThatThrownBy(() -> config.withCombine(CombineMethod.PULL).withCombineType(CombineType.LOGFMT10)).isInstanceOf(IllegalArgumentException.class)
             .hasMessage("combine=PULL: PUSH with LogFMT-10 combine");
@@ -253,8 +261,16 @@ class LowLatencyExchangeTest {
             assertThat(exchange.queryMask(mask)).isEqualTo(1);
             assertThat(mask).containsExactly(0, 0, 1, 9);
             assertThat(exchange.isMasked(2)).isTrue();
+            assertThat(exchange.clearMask(2)).as("before rank 2 asks to be let in").isFalse();
+            assertThat(exchange.isMasked(2)).isTrue();
+            assertThat(group.exchange(2).rejoin()).isFalse();
             assertThat(exchange.clearMask(2)).isTrue();
             assertThat(exchange.isMasked(2)).isFalse();
+            assertThat(group.exchange(2).rejoin()).as("before rank 1 lets it in").isFalse();
+            assertThatThrownBy(() -> group.exchange(2).dispatch(MemorySegment.NULL, new Routing(0, 1, 3, MemorySegment.NULL, MemorySegment.NULL)))
+                .isInstanceOf(IllegalStateException.class).hasMessage("dispatch: rank 2 is rejoining");
+            assertThat(group.exchange(1).clearMask(2)).isTrue();
+            assertThat(group.exchange(2).rejoin()).isTrue();
             assertThatThrownBy(() -> exchange.mask(0)).isInstanceOf(IllegalArgumentException.class).hasMessage("peer=0: 0 to 2, and not rank=0 itself");
             assertThatThrownBy(() -> exchange.clearMask(3)).isInstanceOf(IllegalArgumentException.class);
             assertThatThrownBy(() -> exchange.queryMask(new int[2])).isInstanceOf(IllegalArgumentException.class).hasMessage("mask length=2: at least ranks=3");
@@ -289,6 +305,110 @@ class LowLatencyExchangeTest {
             assertThat(new long[] {waits.combineNanos(0), waits.combineNanos(1), waits.combineNanos(2)}).containsExactly(0, 9, 0);
             waits.reset();
             assertThat(waits.dispatchNanos(2) + waits.combineNanos(1)).isZero();
+        }
+    }
+
+    @Test
+    void theRingPathNeedsLessThanAQuarterOfTheZeroPathsMemory() {
+        for (final DispatchType type : DispatchType.values()) {
+            final LowLatencyConfig zero = LowLatencyConfig.of(new MoeShape(32, 8, 256, 8, 7168, 128)).withDispatchType(type);
+            final long ring = LowLatencyExchange.heapBytes(zero.withPath(TransferPath.RING));
+            assertThat(4 * ring).as("bytes over the ring path, %s", type).isLessThan(LowLatencyExchange.heapBytes(zero));
+            // What the ring path adds to one copy of the received rows does not depend on the number of experts.
+            final long rows = 256L * 128 * 7168 * 2;
+            assertThat(ring - rows).as("bytes beside the received rows, %s", type).isLessThan(rows / 3);
+        }
+    }
+
+    @Test
+    void aBurstStallsItsSendersAndArrives() {
+        final int tokens = 64;
+        final LowLatencyConfig config = LowLatencyConfig.of(new MoeShape(3, 3, 6, 2, 64, tokens)).withPath(TransferPath.RING).withRing(2, 4);
+        try (Arena arena = Arena.ofConfined(); LowLatencyGroup group = new LowLatencyGroup(config, Mapping.SELF, System::nanoTime)) {
+            final MemorySegment idx = arena.allocate(8L * tokens, 4);
+            for (int i = 0; i < 2 * tokens; i++) {
+                idx.setAtIndex(JAVA_INT, i, i % 2);
+            }
+            final Routing burst = new Routing(tokens, 2, 6, idx, arena.allocate(8L * tokens, 4));
+            final LowLatencyCall[] calls = new LowLatencyCall[3];
+            for (int rank = 0; rank < 3; rank++) {
+                calls[rank] = group.exchange(rank).dispatch(arena.allocate(tokens * 128L), burst);
+            }
+            for (int turn = 0; turn < 10; turn++) {
+                drive(group, 1, 2);
+            }
+            assertThat(calls[1].isSent()).as("sent, though the receiver has taken nothing").isFalse();
+            assertThat(group.exchange(1).creditStalls(0)).isPositive();
+            assertThat(group.exchange(1).creditStalls(2)).isZero();
+            for (int turn = 0; turn < 40; turn++) {
+                drive(group, 0, 1, 2);
+            }
+            for (final LowLatencyCall call : calls) {
+                call.receive();
+            }
+            drive(group, 0, 1, 2);
+            assertThat(calls[0].isReceived()).isTrue();
+            final BitSet begins = new BitSet();
+            for (int source = 0; source < 3; source++) {
+                assertThat(calls[0].count(1, source)).isEqualTo(tokens);
+                assertThat((int) calls[0].layoutRange(1, source)).isEqualTo(tokens);
+                begins.set((int) (calls[0].layoutRange(1, source) >>> 32));
+            }
+            assertThat(begins.stream().toArray()).as("ranges lie one behind another").containsExactly(0, tokens, 2 * tokens);
+        }
+    }
+
+    @Test
+    void payloadLeftOutGivesTheSameCountsOverBothPaths() {
+        for (final TransferPath path : TransferPath.values()) {
+            for (long seed = BASE_SEED + 2000; seed < BASE_SEED + 2030; seed++) {
+                try (Arena arena = Arena.ofConfined()) {
+                    final ExchangeCase input = ExchangeCase.random(seed, arena, false);
+                    final LowLatencyConfig config = input.config.withPath(path).withPayload(Payload.OMITTED);
+                    try (LowLatencyGroup group = new LowLatencyGroup(config, Mapping.SELF, System::nanoTime)) {
+                        runOmitted(input, group);
+                    }
+                }
+            }
+        }
+    }
+
+    private static void runOmitted(final ExchangeCase input, final LowLatencyGroup group) {
+        final int ranks = input.shape.ranks();
+        final LowLatencyCall[] calls = new LowLatencyCall[ranks];
+        for (int rank = 0; rank < ranks; rank++) {
+            calls[rank] = group.exchange(rank).dispatch(MemorySegment.NULL, input.routings[rank]);
+            calls[rank].receive();
+        }
+        driveUntilIdle(group, ranks);
+        for (int rank = 0; rank < ranks; rank++) {
+            assertThat(calls[rank].isReceived()).as("received at rank %s, %s", rank, input).isTrue();
+            for (int source = 0; source < ranks; source++) {
+                final DispatchLayout layout = new DispatchLayout(input.shape, input.routings[source]);
+                for (int localExpert = 0; localExpert < input.shape.localExperts(); localExpert++) {
+                    assertThat(calls[rank].count(localExpert, source)).as("%s", input)
+                        .isEqualTo(layout.tokensPerExpert(rank * input.shape.localExperts() + localExpert));
+                }
+            }
+        }
+        for (final LowLatencyCall call : calls) {
+            call.combine();
+            call.reduce(MemorySegment.NULL);
+        }
+        driveUntilIdle(group, ranks);
+        for (final LowLatencyCall call : calls) {
+            assertThat(call.isOver()).as("over, %s", input).isTrue();
+        }
+    }
+
+    private static void driveUntilIdle(final LowLatencyGroup group, final int ranks) {
+        int idle = 0;
+        while (idle < 3) {
+            int work = 0;
+            for (int rank = 0; rank < ranks; rank++) {
+                work += group.exchange(rank).doWork();
+            }
+            idle = work == 0 ? idle + 1 : 0;
         }
     }
 

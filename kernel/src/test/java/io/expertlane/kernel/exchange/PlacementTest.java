@@ -36,7 +36,7 @@ class PlacementTest {
         final LowLatencyConfig config = LowLatencyConfig.of(new MoeShape(logical.ranks(), logical.ranksPerNode(), table.length, logical.topK(),
                 logical.hidden(), logical.maxTokensPerRank()))
             .withDispatchType(input.config.dispatchType()).withRoundScales(input.config.roundScales()).withCombine(input.config.combine())
-            .withCombineType(input.config.combineType());
+            .withCombineType(input.config.combineType()).withPath(input.config.path()).withRing(input.config.chunkTokens(), input.config.ringTokens());
         final LowLatencyCall[] calls = new LowLatencyCall[logical.ranks()];
         try (LowLatencyGroup group = new LowLatencyGroup(config, Mapping.ALL, System::nanoTime)) {
             for (int rank = 0; rank < calls.length; rank++) {
