@@ -80,9 +80,13 @@ public class HighThroughputBenchmark {
     @Param("2")
     public int channels;
 
-    /** Tokens sent and told of together; a ring holds two chunks. */
-    @Param("8")
+    /** Tokens sent and told of together. */
+    @Param("16")
     public int chunkTokens;
+
+    /** Tokens a ring holds. Where threads share cores, small rings measure the scheduler. */
+    @Param("64")
+    public int ringTokens;
 
     /** ZERO or RING. */
     @Param({"ZERO", "RING"})
@@ -109,7 +113,7 @@ public class HighThroughputBenchmark {
         final MoeShape shape = new MoeShape(ranks, ranks, experts, topK, hidden, tokens);
         final HighThroughputConfig config = HighThroughputConfig.of(shape).withPath(TransferPath.valueOf(path))
             .withDispatchType(DispatchType.valueOf(dispatchType)).withCombine(CombineMethod.valueOf(combine))
-            .withChannels(channels).withChunkTokens(chunkTokens, 2 * chunkTokens).withRowsPerTurn(chunkTokens);
+            .withChannels(channels).withChunkTokens(chunkTokens, ringTokens).withRowsPerTurn(chunkTokens);
         team = new ExchangeTeam(ranks, ranks, HighThroughputExchange.heapBytes(config), Mapping.NODE,
             ExchangeKind.rounds(config, ExpertStep.SCALE, arena), ranks);
         routings = DrawnRouting.uniform().routings(shape, tokens, SEED, arena);
