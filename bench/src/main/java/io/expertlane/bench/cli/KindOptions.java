@@ -27,7 +27,7 @@ final class KindOptions {
         description = "Two queue pairs an end point, on different ports: each message in halves (ll), messages in turn (ht). Default: ${DEFAULT-VALUE}.")
     private String split;
 
-    @Option(names = "--segment", paramLabel = "BYTES", description = "With ll: longest work queue element. Default: no limit.")
+    @Option(names = "--segment", paramLabel = "BYTES", description = "With ll over zero: longest work queue element. Default: no limit.")
     private Integer segmentBytes;
 
     @Option(names = "--channels", paramLabel = "C", description = "With ht: channels. Default: 1.")

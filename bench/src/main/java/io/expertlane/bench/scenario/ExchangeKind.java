@@ -24,7 +24,7 @@ import java.lang.foreign.Arena;
  * @param combine        push or pull
  * @param split          whether what goes to an end point is spread over two queue pairs (source paper, L1): equal halves of every message in
  *                       low-latency mode, messages in turn in high-throughput mode
- * @param segmentBytes   longest work queue element (source paper, L2), low-latency mode only; {@link LowLatencyConfig#NO_SEGMENTATION}
+ * @param segmentBytes   longest work queue element (source paper, L2), low-latency mode over the zero path only; {@link LowLatencyConfig#NO_SEGMENTATION}
  * @param channels       channels, high-throughput mode only
  * @param sendQueueDepth elements of a send queue
  * @param payload        whether rows exist
@@ -51,11 +51,8 @@ public record ExchangeKind(
      * @throws IllegalArgumentException naming the knob and the mode it belongs to
      */
     public ExchangeKind {
-        if (mode == Mode.HT && segmentBytes != LowLatencyConfig.NO_SEGMENTATION) {
-            throw new IllegalArgumentException("segment=" + segmentBytes + ": only with mode ll");
-        }
-        if (mode == Mode.LL && path == TransferPath.RING) {
-            throw new IllegalArgumentException("path=ring: only with mode ht");
+        if (segmentBytes != LowLatencyConfig.NO_SEGMENTATION && (mode == Mode.HT || path == TransferPath.RING)) {
+            throw new IllegalArgumentException("segment=" + segmentBytes + ": only with mode ll over path zero, the others send chunks");
         }
         if (mode == Mode.LL && channels != 1) {
             throw new IllegalArgumentException("channels=" + channels + ": 1 with mode ll, which has none");
@@ -68,7 +65,7 @@ public record ExchangeKind(
     }
 
     private LowLatencyConfig lowLatencyConfig(final MoeShape shape) {
-        return LowLatencyConfig.of(shape).withDispatchType(dispatchType).withCombine(combine).withQueuePairsPerExpert(queuePairs())
+        return LowLatencyConfig.of(shape).withPath(path).withDispatchType(dispatchType).withCombine(combine).withQueuePairsPerExpert(queuePairs())
             .withSegmentBytes(segmentBytes).withSendQueueDepth(sendQueueDepth).withPayload(payload);
     }
 

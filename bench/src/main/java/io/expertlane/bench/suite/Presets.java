@@ -34,10 +34,11 @@ public final class Presets {
     /** About three minutes on two cores. */
     private static final Preset QUICK = new Preset("quick", List.of(
         PresetRow.timed(RANKS_COPY, QUICK_ROWS).param("dispatchType", "BF16").param("combine", "PUSH").moving(Presets::messageBytes),
-        PresetRow.timed(RANKS_REDUCE, QUICK_ROWS).param("dispatchType", "BF16").param("combine", "PUSH").moving(Presets::selectedRowBytes),
+        PresetRow.timed(RANKS_REDUCE, QUICK_ROWS).param("dispatchType", "BF16").param("combine", "PUSH").moving(Presets::selectedRowBytes)
+            .against(RANKS_COPY),
         PresetRow.timed("LowLatencyBenchmark.dispatch", QUICK_CALLS).param("combine", "PUSH").moving(Presets::messageBytes).against(RANKS_COPY),
         PresetRow.timed("LowLatencyBenchmark.combine", QUICK_CALLS).param("dispatchType", "BF16").moving(Presets::selectedRowBytes)
-            .against(RANKS_REDUCE),
+            .against(RANKS_COPY),
         PresetRow.timed(DECODE_STEP, QUICK_CALLS).param("combine", "PULL"),
         PresetRow.timed(MEMORY_COPY, QUICK_ROWS).moving(Presets::rowBytes),
         PresetRow.timed("RowMemoryBenchmark.copyCacheToMemory", QUICK_ROWS).moving(Presets::rowBytes).against(MEMORY_COPY),
