@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.expertlane.kernel.exchange.CaseProgram;
 import io.expertlane.kernel.exchange.ExchangeCase;
 import io.expertlane.kernel.exchange.LowLatencyExchange;
+import io.expertlane.kernel.exchange.TransferPath;
 import io.expertlane.kernel.exchange.WorkMeter;
 import io.expertlane.kernel.memory.SymmetricHeap;
 import io.expertlane.kernel.verbs.CompletionQueue;
@@ -302,9 +303,15 @@ class EmulatedExchangeTest {
     @Test
     void simulationEmulationAndDirectTransportCarryOutTheSameElements() throws Exception {
         int elements = 0;
-        for (long seed = BASE_SEED + 2000; seed < BASE_SEED + 2024; seed++) {
+        int cases = 0;
+        for (long seed = BASE_SEED + 2000; cases < 24; seed++) {
             try (Arena arena = Arena.ofConfined()) {
                 final ExchangeCase input = ExchangeCase.random(seed, arena, false);
+                // Over the ring path the length of a chunk depends on the credits there are, and so on time.
+                if (input.config.path() == TransferPath.RING) {
+                    continue;
+                }
+                cases++;
                 final Map<String, List<String>> expected = direct(input, arena);
                 compare(emulated(input, arena, false), expected, "emulation, " + input);
                 compare(emulated(input, arena, true), expected, "emulation by proxy, " + input);
