@@ -2,10 +2,12 @@ package io.expertlane.bench.cli;
 
 import io.expertlane.bench.results.Environment;
 import io.expertlane.bench.results.Json;
-import io.expertlane.bench.results.OutputDirectory;
+import io.expertlane.bench.results.RunSummary;
+import io.expertlane.bench.results.RunWriter;
 import io.expertlane.bench.scenario.ExchangeKind;
 import io.expertlane.bench.scenario.LayerSimulation;
 import io.expertlane.bench.scenario.ModelProfile;
+import io.expertlane.bench.scenario.SimulatedMetrics;
 import io.expertlane.bench.suite.Preset;
 import io.expertlane.bench.suite.Presets;
 import io.expertlane.bench.suite.SuiteRun;
@@ -18,13 +20,10 @@ import io.expertlane.kernel.moe.DrawnRouting;
 import io.expertlane.kernel.verbs.PortPolicy;
 import io.expertlane.nic.profile.ClusterProfile;
 import java.io.IOException;
-import java.io.PrintStream;
 import java.io.PrintWriter;
-import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Clock;
-import java.time.ZoneOffset;
-import java.time.format.DateTimeFormatter;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -32,8 +31,6 @@ import java.util.TreeSet;
 import java.util.concurrent.Callable;
 import java.util.regex.Pattern;
 import java.util.regex.PatternSyntaxException;
-import org.openjdk.jmh.results.format.ResultFormatFactory;
-import org.openjdk.jmh.results.format.ResultFormatType;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
@@ -65,7 +62,6 @@ import picocli.CommandLine.Spec;
         "  expertlane jmh -l                         JMH itself, all its options"
     })
 final class BenchCommand implements Callable<Integer> {
-    private static final DateTimeFormatter RUN_TIME = DateTimeFormatter.ofPattern("uuuu-MM-dd'T'HHmmss").withZone(ZoneOffset.UTC);
     private static final int EXIT_FAILED = 1;
     private static final int EXIT_INTERRUPTED = 130;
 
@@ -103,14 +99,13 @@ final class BenchCommand implements Callable<Integer> {
         final Environment environment = Environment.capture(clock, Path.of("/"), ExpertlaneCommand.home(),
             spec.root().commandLine().getParseResult().originalArgs());
         final Path parent = resultsFolder != null ? resultsFolder : ExpertlaneCommand.home().orElse(Path.of("")).resolve("results");
-        final Path target = parent.resolve(RUN_TIME.format(environment.date()) + "-" + environment.shortCommit());
-        OutputDirectory.check("--results", target);
+        RunWriter.check("--results", parent, environment);
         try (Interruption interruption = new Interruption()) {
             final SuiteRun run = SuiteRun.of(trials, interruption::stopRequested, err, ExpertlaneCommand.errorStreamIsTerminal());
-            final Summary summary = Summary.of(presetName, run);
+            final RunSummary summary = Summary.of(RunWriter.id(environment), presetName, run);
             final Optional<LayerSimulation.Result> simulated = include == null && !summary.interrupted() ? Optional.of(simulate()) : Optional.empty();
             if (!summary.rows().isEmpty()) {
-                keep(target, run, summary, simulated, environment);
+                keep(parent, run, summary, simulated, environment);
             }
             print(summary, simulated);
             return exitCode(summary);
@@ -144,30 +139,30 @@ final class BenchCommand implements Callable<Integer> {
         }
     }
 
-    private void keep(final Path target, final SuiteRun run, final Summary summary,
+    /** Where the results folder cannot be written (disk full), the folder for temporary files takes the run, and the command still fails. */
+    private void keep(final Path parent, final SuiteRun run, final RunSummary summary,
                       final Optional<LayerSimulation.Result> simulated, final Environment environment) throws IOException {
-        try (OutputDirectory directory = OutputDirectory.open("--results", target)) {
-            writeRaw(directory.file("jmh.json"), run);
-            Json.write(directory.file("summary.json"), summary);
+        try {
+            spec.commandLine().getErr().println("results: " + write(parent, run, summary, simulated, environment));
+        } catch (final IOException | IllegalArgumentException e) {
+            final Path rescue = Files.createTempDirectory("expertlane-results-");
+            throw new IOException("--results=" + parent + ": " + e.getMessage() + "; the run is kept in "
+                + write(rescue, run, summary, simulated, environment), e);
+        }
+    }
+
+    private static Path write(final Path parent, final SuiteRun run, final RunSummary summary, final Optional<LayerSimulation.Result> simulated,
+                              final Environment environment) throws IOException {
+        try (RunWriter writer = RunWriter.open("--results", parent, environment)) {
+            writer.jmh(run.measured().stream().map(SuiteRun.Measured::result).toList());
             if (simulated.isPresent()) {
-                Json.write(directory.file("simulated.json"), simulated.get());
+                writer.simulated(SimulatedMetrics.of(List.of(simulated.get())));
             }
-            Json.write(directory.file("environment.json"), environment);
-            directory.commit();
-            spec.commandLine().getErr().println("results: " + directory.target());
+            return writer.commit(summary);
         }
     }
 
-    private static void writeRaw(final Path file, final SuiteRun run) throws IOException {
-        try (PrintStream raw = new PrintStream(file.toFile(), StandardCharsets.UTF_8)) {
-            ResultFormatFactory.getInstance(ResultFormatType.JSON, raw).writeOut(run.measured().stream().map(SuiteRun.Measured::result).toList());
-            if (raw.checkError()) {
-                throw new IOException("cannot write " + file);
-            }
-        }
-    }
-
-    private void print(final Summary summary, final Optional<LayerSimulation.Result> simulated) {
+    private void print(final RunSummary summary, final Optional<LayerSimulation.Result> simulated) {
         final PrintWriter out = spec.commandLine().getOut();
         if (json) {
             out.println(Json.text(summary));
@@ -181,7 +176,7 @@ final class BenchCommand implements Callable<Integer> {
         out.flush();
     }
 
-    private int exitCode(final Summary summary) {
+    private int exitCode(final RunSummary summary) {
         final PrintWriter err = spec.commandLine().getErr();
         summary.failed().forEach(f -> err.println("expertlane: " + f.benchmark() + " " + f.params() + " failed: " + f.reason()));
         if (summary.interrupted()) {

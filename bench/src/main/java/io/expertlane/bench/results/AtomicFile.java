@@ -9,7 +9,7 @@ import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.util.UUID;
 
-/** Writes a file under a temporary name beside it, then renames: readers see the old file or the whole new one. */
+/** Writes a file under a temporary name beside it, forces it to the disk, then renames: readers see the old file or the whole new one. */
 public final class AtomicFile {
     /** Writes the contents. */
     @FunctionalInterface
@@ -27,6 +27,7 @@ public final class AtomicFile {
         try {
             try (FileChannel channel = FileChannel.open(temporary, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
                 contents.writeTo(channel);
+                channel.force(true);
             }
             Files.move(temporary, file, StandardCopyOption.ATOMIC_MOVE);
         } finally {

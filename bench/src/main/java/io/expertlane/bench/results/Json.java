@@ -2,7 +2,9 @@ package io.expertlane.bench.results;
 
 import java.io.IOException;
 import java.nio.channels.Channels;
+import java.nio.channels.WritableByteChannel;
 import java.nio.file.Path;
+import tools.jackson.core.JacksonException;
 import tools.jackson.core.StreamWriteFeature;
 import tools.jackson.databind.SerializationFeature;
 import tools.jackson.databind.json.JsonMapper;
@@ -29,6 +31,18 @@ public final class Json {
 
     /** Writes {@code value} to {@code file}, which appears whole or not at all. */
     public static void write(final Path file, final Object value) throws IOException {
-        AtomicFile.write(file, channel -> MAPPER.writeValue(Channels.newOutputStream(channel), value));
+        AtomicFile.write(file, channel -> write(channel, value));
+    }
+
+    /** Jackson wraps what goes wrong with the file, such as a full disk. */
+    private static void write(final WritableByteChannel channel, final Object value) throws IOException {
+        try {
+            MAPPER.writeValue(Channels.newOutputStream(channel), value);
+        } catch (final JacksonException e) {
+            if (e.getCause() instanceof IOException cause) {
+                throw cause;
+            }
+            throw e;
+        }
     }
 }

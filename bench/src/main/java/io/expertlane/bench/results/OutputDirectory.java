@@ -2,19 +2,22 @@ package io.expertlane.bench.results;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.channels.FileChannel;
 import java.nio.file.FileVisitResult;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.SimpleFileVisitor;
 import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.stream.Stream;
 
 /**
- * A folder of results that appears whole or not at all: files go to a temporary sibling folder, {@link #commit()} renames it.
+ * A folder of results that appears whole or not at all: files go to a temporary sibling folder, {@link #commit()}
+ * forces them to the disk and renames it.
  * Closed without a commit, or when the JVM is interrupted, nothing is left, parent folders made for it included.
  * <p>Threading: one thread.
  * <p>Failure: a target that exists and is not an empty folder is refused when opened, before any work is done.
@@ -112,12 +115,30 @@ public final class OutputDirectory implements AutoCloseable {
         return temporary.resolve(name);
     }
 
-    /** Renames the temporary folder to the target. */
+    /** Forces the files to the disk and renames the temporary folder to the target. */
     public void commit() throws IOException {
+        try (Stream<Path> entries = Files.walk(temporary)) {
+            for (final Path entry : (Iterable<Path>) entries::iterator) {
+                force(entry);
+            }
+        }
         Files.deleteIfExists(target);
         Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE);
         open = false;
         forgetInterrupt();
+        force(target.getParent());
+    }
+
+    /** fsync(2); of folders too, where the system can. */
+    private static void force(final Path entry) throws IOException {
+        final boolean folder = Files.isDirectory(entry);
+        try (FileChannel channel = FileChannel.open(entry, folder ? StandardOpenOption.READ : StandardOpenOption.WRITE)) {
+            channel.force(true);
+        } catch (final IOException e) {
+            if (!folder) {
+                throw e;
+            }
+        }
     }
 
     /** Removes everything that was written, unless it was committed. */

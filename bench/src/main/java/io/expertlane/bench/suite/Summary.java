@@ -1,24 +1,14 @@
 package io.expertlane.bench.suite;
 
+import io.expertlane.bench.results.RunSummary;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import org.openjdk.jmh.results.Result;
 import org.openjdk.jmh.results.RunResult;
 
-/**
- * What a run of the suite says: times, rates, ratios to the roofline of the same run. This is the JSON of {@code --json} and {@code summary.json}.
- *
- * @param schema version of this form
- * @param preset what was run
- * @param simulated false: these are measurements
- * @param interrupted whether the run was stopped before its end
- * @param rows finished trials, in the order they ran
- * @param failed trials that threw
- */
-public record Summary(int schema, String preset, boolean simulated, boolean interrupted, List<Row> rows, List<Failed> failed) {
-    /** The version written. */
-    public static final int SCHEMA = 1;
+/** Sums up what was measured: times, rates, ratios to the roofline of the same run. */
+public final class Summary {
     private static final String ALLOCATION = "gc.alloc.rate.norm";
 
     /**
@@ -50,22 +40,25 @@ public record Summary(int schema, String preset, boolean simulated, boolean inte
     public record Failed(String benchmark, Map<String, String> params, String reason) {
     }
 
-    /** Sums up {@code run}. */
-    public static Summary of(final String preset, final SuiteRun run) {
-        final List<Row> rows = run.measured().stream().map(m -> row(m, run.measured())).toList();
-        final List<Failed> failed = run.failures().stream().map(f -> new Failed(f.trial().row().benchmark(), f.trial().params(), f.reason())).toList();
-        return new Summary(SCHEMA, preset, false, run.interrupted(), rows, failed);
+    private Summary() {
     }
 
-    private static Row row(final SuiteRun.Measured measured, final List<SuiteRun.Measured> all) {
+    /** Sums up {@code run}, which is named {@code id} and was of {@code preset}. */
+    public static RunSummary of(final String id, final String preset, final SuiteRun run) {
+        final List<RunSummary.Row> rows = run.measured().stream().map(m -> row(m, run.measured())).toList();
+        final List<RunSummary.Failed> failed = run.failures().stream().map(f -> new RunSummary.Failed(f.trial().row().benchmark(), f.trial().params(), f.reason())).toList();
+        return new RunSummary(RunSummary.SCHEMA, id, preset, false, run.interrupted(), rows, List.of(), failed);
+    }
+
+    private static RunSummary.Row row(final SuiteRun.Measured measured, final List<SuiteRun.Measured> all) {
         final Trial trial = measured.trial();
         final Result<?> time = measured.result().getPrimaryResult();
         final Double rate = rate(measured);
         final Double ceiling = trial.row().roofline().flatMap(name -> all.stream().filter(m -> m.trial().row().benchmark().equals(name)).findFirst())
             .map(Summary::rate).orElse(null);
-        return new Row(trial.row().benchmark(), trial.params(), time.getScore(), finite(time.getScoreError()), time.getSampleCount(), bytes(trial), rate,
+        return new RunSummary.Row(trial.row().benchmark(), trial.params(), time.getScore(), finite(time.getScoreError()), time.getSampleCount(), bytes(trial), null, rate,
             trial.row().roofline().orElse(null), rate == null || ceiling == null ? null : rate / ceiling,
-            allocation(measured.result()));
+            allocation(measured.result()), null);
     }
 
     private static Double allocation(final RunResult result) {

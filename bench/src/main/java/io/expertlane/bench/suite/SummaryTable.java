@@ -1,5 +1,6 @@
 package io.expertlane.bench.suite;
 
+import io.expertlane.bench.results.RunSummary;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -18,7 +19,7 @@ public final class SummaryTable {
     }
 
     /** The lines of the table; none if the summary has no rows. */
-    public static List<String> lines(final Summary summary) {
+    public static List<String> lines(final RunSummary summary) {
         if (summary.rows().isEmpty()) {
             return List.of();
         }
@@ -36,12 +37,12 @@ public final class SummaryTable {
         return lines;
     }
 
-    private static String tpot(final Summary.Row row) {
+    private static String tpot(final RunSummary.Row row) {
         return format("TPOT, measured: %s for %s MoE layers, %s dispatch, %s ranks x %s tokens; communication and a pass over the rows, no matrix products",
             time(row.nanosPerOp()), row.params().get("layers"), row.params().get("dispatchType"), row.params().get("ranks"), row.params().get("tokens"));
     }
 
-    private static List<String> cells(final Summary.Row row) {
+    private static List<String> cells(final RunSummary.Row row) {
         final String params = row.params().entrySet().stream().sorted(Map.Entry.comparingByKey()).map(e -> e.getKey() + "=" + e.getValue())
             .collect(Collectors.joining(" "));
         final String error = row.nanosPerOpError() == null ? NONE : format("%.1f %%", 100 * row.nanosPerOpError() / row.nanosPerOp());

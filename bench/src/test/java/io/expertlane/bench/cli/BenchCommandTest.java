@@ -3,9 +3,11 @@ package io.expertlane.bench.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.expertlane.bench.results.Json;
+import io.expertlane.bench.results.Run;
 import io.expertlane.bench.suite.Preset;
 import io.expertlane.bench.suite.PresetRow;
 import io.expertlane.bench.suite.Timing;
+import java.io.FilterWriter;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
@@ -68,6 +70,32 @@ class BenchCommandTest {
         assertThat(Json.mapper().readTree(run.resolve("jmh.json")).size()).isEqualTo(3);
         assertThat(Json.mapper().readTree(run.resolve("environment.json")).at("/commandLine").toString()).contains("--preset");
         assertThat(entries(folder.resolve("r"))).containsExactly(run);
+        final Run read = Run.read(run);
+        assertThat(read.summary().partial()).isTrue();
+        assertThat(read.measurements()).extracting(m -> m.series().label()).contains("SampleBenchmark.copy lengthBytes=65536",
+            "SampleBenchmark.allocate lengthBytes=4096 [allocation]");
+    }
+
+    @Test
+    void keepsTheRunElsewhereWhereItsFolderCannotBeWritten() throws IOException {
+        final Path results = folder.resolve("r");
+        final PrintWriter filling = new PrintWriter(new FilterWriter(err) {
+            @Override
+            public void write(final String text, final int offset, final int length) throws IOException {
+                if (Files.notExists(results)) {
+                    Files.writeString(results, "a file comes in the way while benchmarks run");
+                }
+                super.write(text, offset, length);
+            }
+        }, true);
+        final CommandLine commandLine = new CommandLine(new BenchCommand(Map.of("sample", SAMPLE), CLOCK)).setOut(new PrintWriter(out, true)).setErr(filling);
+        ErrorPolicy.install(commandLine);
+        assertThat(commandLine.execute("--preset", "sample", "--include", "alloc", "--results", results.toString())).as(err.toString()).isEqualTo(2);
+        final String line = err.toString().lines().filter(l -> l.startsWith("expertlane: ")).findFirst().orElseThrow();
+        assertThat(line).contains("--results=" + results, "cannot be made", "; the run is kept in ");
+        final Path kept = Path.of(line.substring(line.lastIndexOf(' ') + 1));
+        assertThat(Run.read(kept).measurements()).hasSize(4);
+        assertThat(results).hasContent("a file comes in the way while benchmarks run");
     }
 
     @Test
