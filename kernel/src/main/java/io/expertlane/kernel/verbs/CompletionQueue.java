@@ -44,6 +44,12 @@ public final class CompletionQueue {
     public static final int SUCCESS = 0;
     /** Status of an element whose target the peer had revoked. Source: {@code IBV_WC_REM_ACCESS_ERR} of {@code verbs.h}. */
     public static final int REMOTE_ACCESS_ERROR = 10;
+    /** Status of elements behind one that failed for good. Source: {@code IBV_WC_WR_FLUSH_ERR}. */
+    public static final int FLUSHED = 5;
+    /** Status of the first element of a queue pair that was sent again as often as allowed. Source: {@code IBV_WC_RETRY_EXC_ERR}. */
+    public static final int RETRY_EXCEEDED = 12;
+    /** Status of a write with immediate whose peer had no receive as often as allowed. Source: {@code IBV_WC_RNR_RETRY_EXC_ERR}. */
+    public static final int RECEIVER_NOT_READY = 13;
 
     static final int QP_NUMBER_OFFSET = 0;
     static final int INDEX_OFFSET = 4;

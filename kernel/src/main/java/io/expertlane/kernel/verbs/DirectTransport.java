@@ -83,13 +83,39 @@ public final class DirectTransport implements Transport, AutoCloseable {
     @Override
     public void doorbell(final QueuePair queuePair, final long first, final long end) {
         final MemorySegment queue = queuePair.memory();
+        final ReceiveQueue receives = queuePair.receiveQueue();
         for (long index = first; index < end; index++) {
             final long at = queuePair.elementOffset((int) index);
-            final int status = RemoteMemory.apply(heap, queuePair.rank(), queuePair.peerRank(), queue, at);
+            final int status = receives == null ? RemoteMemory.apply(heap, queuePair.rank(), queuePair.peerRank(), queue, at)
+                : apply(queuePair, receives, queue, at);
             if (WorkQueueElement.isSignaled(queue, at)) {
                 completionQueues[queuePair.rank()].complete(queuePair.number(), (int) index, status);
             }
         }
+    }
+
+    /** Nobody waits for a receive here: without one the write, and all that comes behind it on the queue pair, fails. */
+    private int apply(final QueuePair queuePair, final ReceiveQueue receives, final MemorySegment queue, final long at) {
+        if (receives.isRefused()) {
+            return CompletionQueue.FLUSHED;
+        }
+        final boolean immediate = WorkQueueElement.opcode(queue, at) == WorkQueueElement.WRITE_IMMEDIATE;
+        if (immediate && receives.available() == 0) {
+            receives.refuse();
+            return CompletionQueue.RECEIVER_NOT_READY;
+        }
+        final int status = RemoteMemory.apply(heap, queuePair.rank(), queuePair.peerRank(), queue, at);
+        if (immediate && status == CompletionQueue.SUCCESS) {
+            receives.consume(queue, at);
+            receives.complete();
+        }
+        return status;
+    }
+
+    /** As {@link Transport} says, with no second try: a write that finds no receive fails at once, and its queue pair for good. */
+    @Override
+    public ReceiveQueue openReceiveQueue(final QueuePair queuePair, final int depth) {
+        return new ReceiveQueue(queuePair, depth, arena.allocate(ReceiveQueue.memoryBytes(depth), SymmetricHeap.ALIGNMENT_BYTES));
     }
 
     /** Frees the queues; the heap is its owner's. */

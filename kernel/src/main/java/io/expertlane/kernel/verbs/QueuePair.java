@@ -54,6 +54,7 @@ public final class QueuePair {
     private long posted;
     private long rung;
     private long retired;
+    private ReceiveQueue receiveQueue;
 
     /**
      * Makes a queue pair; called by a {@link Transport}.
@@ -97,12 +98,25 @@ public final class QueuePair {
      * @return {@link #POSTED}, {@link #SEND_QUEUE_FULL}, {@link #COMPLETION_QUEUE_FULL} or {@link #PEER_REVOKED}
      */
     public int postWrite(final long localOffset, final long remoteOffset, final int lengthBytes, final int residentBytes) {
-        if (residentBytes < 0 || residentBytes > lengthBytes) {
-            throw new IllegalArgumentException("residentBytes=" + residentBytes + ": 0 to lengthBytes=" + lengthBytes);
-        }
-        requireInside("localOffset", localOffset, residentBytes);
-        requireInside("remoteOffset", remoteOffset, residentBytes);
+        requireWrite(localOffset, remoteOffset, lengthBytes, residentBytes);
         return post(WorkQueueElement.WRITE, remoteOffset, lengthBytes, residentBytes, localOffset);
+    }
+
+    /**
+     * Posts a write as {@link #postWrite(long, long, int, int)} does that consumes a receive of the peer and brings it {@code immediate}.
+     *
+     * @throws IllegalStateException if the queue pair has no receive queue (see {@link Transport#openReceiveQueue})
+     */
+    public int postWriteImmediate(final long localOffset, final long remoteOffset, final int lengthBytes, final int residentBytes, final int immediate) {
+        if (receiveQueue == null) {
+            throw new IllegalStateException("receiveQueue=null of queue pair " + number + " of rank " + rank + ": open one first");
+        }
+        requireWrite(localOffset, remoteOffset, lengthBytes, residentBytes);
+        final int result = post(WorkQueueElement.WRITE_IMMEDIATE, remoteOffset, lengthBytes, residentBytes, localOffset);
+        if (result == POSTED) {
+            WorkQueueElement.setImmediate(memory, elementOffset((int) posted - 1), immediate);
+        }
+        return result;
     }
 
     /**
@@ -127,6 +141,14 @@ public final class QueuePair {
     public int postAtomicAdd(final long remoteOffset, final long addend) {
         requireLong(remoteOffset);
         return post(WorkQueueElement.ATOMIC_ADD, remoteOffset, INLINE_BYTES, INLINE_BYTES, addend);
+    }
+
+    private void requireWrite(final long localOffset, final long remoteOffset, final int lengthBytes, final int residentBytes) {
+        if (residentBytes < 0 || residentBytes > lengthBytes) {
+            throw new IllegalArgumentException("residentBytes=" + residentBytes + ": 0 to lengthBytes=" + lengthBytes);
+        }
+        requireInside("localOffset", localOffset, residentBytes);
+        requireInside("remoteOffset", remoteOffset, residentBytes);
     }
 
     private void requireLong(final long remoteOffset) {
@@ -218,6 +240,24 @@ public final class QueuePair {
     /** Elements the send queue holds. */
     public int depth() {
         return depth;
+    }
+
+    /** The peer's receives for this queue pair's writes with immediate; null if there is no such queue. */
+    public ReceiveQueue receiveQueue() {
+        return receiveQueue;
+    }
+
+    /**
+     * Lets this queue pair post writes with immediate: called when a receive queue is made for it, or by a transport that passes its elements on to
+     * the queue pair that has one.
+     *
+     * @throws IllegalStateException if it has one
+     */
+    public void receiveQueue(final ReceiveQueue opened) {
+        if (receiveQueue != null) {
+            throw new IllegalStateException("receiveQueue of queue pair " + number + " of rank " + rank + ": is open");
+        }
+        receiveQueue = opened;
     }
 
     /** Takes over elements and positions of a queue pair of the same depth: for transports that copy themselves. */

@@ -15,7 +15,7 @@ public final class RemoteMemory {
 
     /**
      * Carries out the element at {@code at} of {@code queue}, posted by {@code rank}, on {@code peerRank}'s region; refuses it if the region
-     * was revoked since the queue pair was connected.
+     * was revoked since the queue pair was connected. The receive that a write with immediate consumes is the caller's business.
      *
      * @return {@link CompletionQueue#SUCCESS} or {@link CompletionQueue#REMOTE_ACCESS_ERROR}
      */
@@ -26,7 +26,7 @@ public final class RemoteMemory {
         final MemorySegment target = heap.region(peerRank);
         final long remoteOffset = WorkQueueElement.remoteOffset(queue, at);
         switch (WorkQueueElement.opcode(queue, at)) {
-            case WorkQueueElement.WRITE -> {
+            case WorkQueueElement.WRITE, WorkQueueElement.WRITE_IMMEDIATE -> {
                 final int residentBytes = WorkQueueElement.residentBytes(queue, at);
                 // Where nothing is resident the offsets may lie outside of both regions.
                 if (residentBytes > 0) {

@@ -30,6 +30,21 @@ public interface Transport {
      */
     QueuePair connect(int rank, int peerRank, int depth, int lane);
 
+    /**
+     * Opens the receiving end of a queue pair, for writes with immediate; by the thread that may connect, before any is posted.
+     *
+     * <p>A write with immediate that finds no receive posted does not take effect, nor does anything behind it on its queue pair ("receiver
+     * not ready"). The transport tries again until one is posted, or as often as it is set to; then the element completes with
+     * {@link CompletionQueue#RECEIVER_NOT_READY} and those behind it with {@link CompletionQueue#FLUSHED}.
+     *
+     * @param depth receives it holds, a power of two
+     * @throws UnsupportedOperationException if this transport has no receive queues
+     * @throws IllegalStateException         if the queue pair has one
+     */
+    default ReceiveQueue openReceiveQueue(final QueuePair queuePair, final int depth) {
+        throw new UnsupportedOperationException("receive queues: not offered by " + getClass().getSimpleName());
+    }
+
     /** Whether {@code rank} may load from and store to {@code peerRank}'s region directly, without a queue pair. */
     boolean isMapped(int rank, int peerRank);
 

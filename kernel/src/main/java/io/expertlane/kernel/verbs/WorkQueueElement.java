@@ -31,7 +31,9 @@ import java.lang.foreign.MemorySegment;
  *  |       local heap offset (write), or the operand (others)      |  32
  *  |                                                               |
  *  +---------------------------------------------------------------+
- *  |                           reserved                            |  40
+ *  |                        immediate data                         |  40
+ *  +---------------------------------------------------------------+
+ *  |                           reserved                            |  44
  *  |                              ...                              |  63
  *  +---------------------------------------------------------------+
  * </pre>
@@ -52,6 +54,8 @@ public final class WorkQueueElement {
     public static final byte WRITE_INLINE = 2;
     /** Adds the 8-byte operand to a long in the peer's heap. */
     public static final byte ATOMIC_ADD = 3;
+    /** As {@link #WRITE}, and tells the peer of it: consumes a receive of the peer's {@link ReceiveQueue} and brings it 4 bytes, the immediate. */
+    public static final byte WRITE_IMMEDIATE = 4;
 
     /** Flag: completing this element writes a completion queue entry. */
     public static final byte SIGNALED = 1;
@@ -65,6 +69,7 @@ public final class WorkQueueElement {
     static final int REMOTE_KEY_OFFSET = 24;
     static final int RESIDENT_BYTES_OFFSET = 28;
     static final int OPERAND_OFFSET = 32;
+    static final int IMMEDIATE_OFFSET = 40;
 
     private WorkQueueElement() {
     }
@@ -81,11 +86,15 @@ public final class WorkQueueElement {
         queue.set(JAVA_LONG, at + OPERAND_OFFSET, operand);
     }
 
+    static void setImmediate(final MemorySegment queue, final long at, final int immediate) {
+        queue.set(JAVA_INT, at + IMMEDIATE_OFFSET, immediate);
+    }
+
     static void setFlags(final MemorySegment queue, final long at, final byte flags) {
         queue.set(JAVA_BYTE, at + FLAGS_OFFSET, flags);
     }
 
-    /** The operation: {@link #WRITE}, {@link #WRITE_INLINE} or {@link #ATOMIC_ADD}. */
+    /** The operation: {@link #WRITE}, {@link #WRITE_INLINE}, {@link #ATOMIC_ADD} or {@link #WRITE_IMMEDIATE}. */
     public static byte opcode(final MemorySegment queue, final long at) {
         return queue.get(JAVA_BYTE, at + OPCODE_OFFSET);
     }
@@ -125,7 +134,7 @@ public final class WorkQueueElement {
         return queue.get(JAVA_INT, at + RESIDENT_BYTES_OFFSET);
     }
 
-    /** Offset in the poster's heap region, of a {@link #WRITE}. */
+    /** Offset in the poster's heap region, of a {@link #WRITE} or {@link #WRITE_IMMEDIATE}. */
     public static long localOffset(final MemorySegment queue, final long at) {
         return queue.get(JAVA_LONG, at + OPERAND_OFFSET);
     }
@@ -133,5 +142,10 @@ public final class WorkQueueElement {
     /** The value of a {@link #WRITE_INLINE} or the addend of an {@link #ATOMIC_ADD}. */
     public static long operand(final MemorySegment queue, final long at) {
         return queue.get(JAVA_LONG, at + OPERAND_OFFSET);
+    }
+
+    /** What a {@link #WRITE_IMMEDIATE} brings to the peer's receive queue. */
+    public static int immediate(final MemorySegment queue, final long at) {
+        return queue.get(JAVA_INT, at + IMMEDIATE_OFFSET);
     }
 }

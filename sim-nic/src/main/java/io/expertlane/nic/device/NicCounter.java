@@ -38,6 +38,10 @@ public enum NicCounter {
     DUPLICATE_PACKETS,
     /** Negative acknowledgements sent. */
     SENT_NAKS,
+    /** Packets to this port that were refused because no receive was posted (RNR NAK). */
+    SENT_RNR_NAKS,
+    /** Completion entries of writes with immediate to this port. */
+    RECEIVE_COMPLETIONS,
     /** Acknowledgement timeouts of queue pairs of this port. */
     TIMEOUTS,
     /** Queue pairs of this port that went into error. */

@@ -16,6 +16,14 @@ public interface NicListener {
     }
 
     /**
+     * The entry of a write with immediate has been written to the receive queue of a queue pair.
+     *
+     * @param rank the rank that polls that queue
+     */
+    default void received(final long timePicos, final int queuePair, final int rank) {
+    }
+
+    /**
      * A completion entry has been written to the completion queue of {@code rank}.
      *
      * @param status 0 or the reason of the failure

@@ -19,7 +19,7 @@ import java.util.Arrays;
  *        | under way | on the  | may be  | in the  | rung,   |
  *        |           | wire    | sent    | pipeline| waiting |
  *
- *   summary:  | length: 27 | refused by the peer: 1 | alone in its doorbell: 1 | signaled: 1 | opcode: 2 |
+ *   summary:  | length: 27 | refused by the peer: 1 | alone in its doorbell: 1 | signaled: 1 | opcode modulo 4: 2 |
  * </pre>
  */
 final class QueuePairTable {
@@ -97,6 +97,7 @@ final class QueuePairTable {
         final int row = count * INTS;
         queuePairs[count] = queuePair;
         ints[row + LOCAL_PORT] = NONE;
+        ints[row + PEER_PORT] = NONE;
         ints[row + FLAGS] = 1 << WEIGHT_SHIFT;
         ints[row + SLOTS_BASE] = slotCount;
         ints[row + SLOTS_MASK] = queuePair.depth() - 1;
@@ -128,7 +129,7 @@ final class QueuePairTable {
             throw new IllegalArgumentException("lengthBytes=" + length + ": at most " + MAX_LENGTH_BYTES + " on a simulated NIC");
         }
         slots[slot(qp, index)] = length << LENGTH_SHIFT | (alone ? ALONE_BIT : 0) | (WorkQueueElement.isSignaled(queue, at) ? SIGNALED_BIT : 0)
-            | WorkQueueElement.opcode(queue, at);
+            | WorkQueueElement.opcode(queue, at) & OPCODE_MASK;
     }
 
     /** The peer did not let an element take effect. */
@@ -150,7 +151,20 @@ final class QueuePairTable {
     }
 
     static int opcode(final int summary) {
-        return summary & OPCODE_MASK;
+        return (summary - 1 & OPCODE_MASK) + 1;
+    }
+
+    /** Whether the payload is read from the sender's memory, not from the element: {@code WRITE} and {@code WRITE_IMMEDIATE}. */
+    static boolean readsPayload(final int summary) {
+        return (summary & 2) == 0;
+    }
+
+    static boolean isAtomic(final int summary) {
+        return (summary & OPCODE_MASK) == WorkQueueElement.ATOMIC_ADD;
+    }
+
+    static boolean isImmediate(final int summary) {
+        return (summary & OPCODE_MASK) == (WorkQueueElement.WRITE_IMMEDIATE & OPCODE_MASK);
     }
 
     static int lengthBytes(final int summary) {

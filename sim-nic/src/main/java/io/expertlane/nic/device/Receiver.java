@@ -9,6 +9,7 @@ import static io.expertlane.nic.device.QueuePairTable.LONGS;
 import static io.expertlane.nic.device.QueuePairTable.PEER_PORT;
 
 import io.expertlane.kernel.verbs.CompletionQueue;
+import io.expertlane.kernel.verbs.ReceiveQueue;
 import io.expertlane.kernel.verbs.RemoteMemory;
 import io.expertlane.nic.profile.NicProfile;
 import io.expertlane.nic.profile.NicProfile.Granularity;
@@ -38,6 +39,7 @@ final class Receiver {
     /** By rank: when its atomic unit is free. */
     private final long[] atomicFree;
     private final int deliveryHandler;
+    private final int receivedHandler;
 
     Receiver(final Nics nics) {
         final NicProfile profile = nics.profile;
@@ -55,6 +57,7 @@ final class Receiver {
         this.completionPicos = Nics.picos(profile.completionNanos());
         this.atomicFree = new long[nics.heap.ranks()];
         this.deliveryHandler = simulation.register(this::onDelivery);
+        this.receivedHandler = simulation.register(this::onReceived);
     }
 
     // Ports, PCI Express, atomic unit and context misses are servers whose next free time is kept. A server is always booked from the present on,
@@ -116,6 +119,9 @@ final class Receiver {
         if (status != CompletionQueue.SUCCESS) {
             table.refuse(qp, index);
         }
+        if (QueuePairTable.isImmediate(summary)) {
+            consumeReceive(qp, index, status, now);
+        }
         ports.count(port, NicCounter.RECEIVED_ELEMENTS, 1);
         ports.count(port, NicCounter.RECEIVED_BYTES, QueuePairTable.lengthBytes(summary));
         final long acknowledged = acknowledge(qp, now);
@@ -131,6 +137,27 @@ final class Receiver {
         }
         for (final NicListener listener : nics.listeners) {
             listener.delivered(now, qp, index, QueuePairTable.opcode(summary), rank, peerRank);
+        }
+    }
+
+    /** A write with immediate that was let in consumes its receive. The descriptor has been read ahead; reading it and writing the entry take their share of PCI Express. */
+    private void consumeReceive(final int qp, final int index, final int status, final long now) {
+        recovery.receiveTaken(qp);
+        if (status == CompletionQueue.SUCCESS) {
+            final int peerRank = table.peerRank(qp);
+            table.queuePairs[qp].receiveQueue().consume(table.queueMemory(qp), table.elementOffset(qp, index));
+            pcie.read(peerRank, ReceiveQueue.DESCRIPTOR_BYTES, now);
+            pcie.write(peerRank, ReceiveQueue.ENTRY_BYTES, now);
+            simulation.schedule(now + completionPicos, receivedHandler, qp);
+        }
+    }
+
+    private void onReceived(final long now, final long event) {
+        final int qp = (int) event;
+        table.queuePairs[qp].receiveQueue().complete();
+        ports.count(table.ints[qp * INTS + PEER_PORT], NicCounter.RECEIVE_COMPLETIONS, 1);
+        for (final NicListener listener : nics.listeners) {
+            listener.received(now, qp, table.peerRank(qp));
         }
     }
 

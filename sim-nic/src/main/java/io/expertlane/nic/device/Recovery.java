@@ -16,9 +16,10 @@ import static io.expertlane.nic.device.QueuePairTable.RELEASED;
 import static io.expertlane.nic.device.QueuePairTable.REMAINING;
 import static io.expertlane.nic.device.QueuePairTable.STARTED;
 
-import io.expertlane.kernel.verbs.WorkQueueElement;
+import io.expertlane.kernel.verbs.CompletionQueue;
 import io.expertlane.nic.profile.FaultProfile;
 import io.expertlane.nic.profile.NicProfile;
+import io.expertlane.nic.profile.RecoveryProfile;
 import io.expertlane.nic.profile.RecoveryProfile.Method;
 import io.expertlane.nic.time.Simulation;
 import java.util.Arrays;
@@ -35,22 +36,21 @@ import java.util.Arrays;
  * {@code retryLimit} timeouts or NAKs in a row without progress (with selective repeat: timeouts without an answer) the queue pair is in error: its elements are flushed, each
  * signaled one completing with a status other than success; later ones likewise, until the queue pair is recovered.
  *
+ * <p>Receiver not ready: the last packet of a write with immediate that finds no receive posted is refused (RNR NAK). Its sender sends nothing more on
+ * the queue pair for {@code rnrTimerNanos}, then goes on with that packet, at most {@code rnrRetryLimit} times without progress.
+ *
  * <p>A duplicate is answered by an acknowledgement and changes nothing, atomics included.
  *
  * <p>Source: InfiniBand Architecture Specification vol. 1, 9.7 (reliable service); the methods as published for ConnectX-5 and later.
  */
 final class Recovery {
-    /** Completion status of the first element of a queue pair that ran out of retries, and of all others flushed (values of libibverbs). */
-    static final int RETRY_EXCEEDED = 12;
-    static final int FLUSHED = 5;
-
     private static final int WINDOW_PACKETS = 1024;
     private static final int PROGRESS_PACKETS = 64;
     private static final int WINDOW_WORDS = WINDOW_PACKETS / Long.SIZE;
     /** Packets of before an error must look old: a quarter of the sequence numbers further on. */
     private static final int RECOVERY_JUMP = 1 << 22;
 
-    private static final int ROW = 10;
+    private static final int ROW = 13;
     private static final int ACKED = 0;
     private static final int ACKED_PSN = 1;
     private static final int RETRIES = 2;
@@ -61,6 +61,10 @@ final class Recovery {
     private static final int RECEIVED = 7;
     private static final int SEEN_PSN = 8;
     private static final int TOLD_PSN = 9;
+    /** RNR NAKs in a row; whether the sender waits after one; writes with immediate let in, whose receives are not consumed yet. */
+    private static final int RNR_RETRIES = 10;
+    private static final int RNR_WAITING = 11;
+    private static final int RECEIVES_DUE = 12;
 
     private final Nics nics;
     private final Simulation simulation;
@@ -73,6 +77,8 @@ final class Recovery {
     private final boolean selective;
     private final long timeoutPicos;
     private final int retryLimit;
+    private final long rnrPicos;
+    private final int rnrRetryLimit;
     private final int mtuBytes;
     private final int packetOverheadBytes;
 
@@ -87,6 +93,8 @@ final class Recovery {
     private final int nakHandler;
     private final int progressHandler;
     private final int timeoutHandler;
+    private final int rnrHandler;
+    private final int rnrOverHandler;
 
     Recovery(final Nics nics, final FaultProfile faults) {
         final NicProfile profile = nics.profile;
@@ -105,6 +113,8 @@ final class Recovery {
         this.selective = profile.recovery().method() == Method.SELECTIVE_REPEAT;
         this.timeoutPicos = Nics.picos(profile.recovery().timeoutNanos());
         this.retryLimit = profile.recovery().retryLimit();
+        this.rnrPicos = Nics.picos(profile.recovery().rnrTimerNanos());
+        this.rnrRetryLimit = profile.recovery().rnrRetryLimit();
         this.mtuBytes = profile.mtuBytes();
         this.packetOverheadBytes = profile.packetOverheadBytes();
         this.resends = new LongFifo[ports.count()];
@@ -113,6 +123,8 @@ final class Recovery {
         this.nakHandler = simulation.register(this::onNak);
         this.progressHandler = simulation.register(this::onProgress);
         this.timeoutHandler = simulation.register(this::onTimeout);
+        this.rnrHandler = simulation.register(this::onReceiverNotReady);
+        this.rnrOverHandler = simulation.register(this::onWaitOver);
     }
 
     /** Makes room for the state of a new queue pair. */
@@ -197,14 +209,49 @@ final class Recovery {
     /** The packet expected is in: so are, perhaps, kept ones behind it. */
     private void accept(final int qp, final long done) {
         final int row = qp * ROW;
-        advance(qp, done);
-        while (selective && isKept(qp, ints[row + EXPECTED_PSN])) {
-            forget(qp, ints[row + EXPECTED_PSN]);
+        do {
+            if (!isReceiverReady(qp)) {
+                refuseNotReady(qp);
+                return;
+            }
+            if (selective) {
+                forget(qp, ints[row + EXPECTED_PSN]);
+            }
             advance(qp, done);
-        }
+        } while (selective && isKept(qp, ints[row + EXPECTED_PSN]));
         if (selective && Packet.difference(ints[row + HIGHEST_PSN], ints[row + EXPECTED_PSN]) < 0) {
             ints[row + HIGHEST_PSN] = ints[row + EXPECTED_PSN] - 1;
         }
+    }
+
+    /** Whether the packet expected may be taken: not if it ends a write with immediate and no receive is left for it. */
+    private boolean isReceiverReady(final int qp) {
+        final int row = qp * ROW;
+        final int summary = table.summary(qp, ints[row + RECEIVED]);
+        if (!QueuePairTable.isImmediate(summary) || ints[row + EXPECTED_PSN] + 1 - ints[row + MESSAGE_PSN] != packets(summary)) {
+            return true;
+        }
+        if (table.queuePairs[qp].receiveQueue().available() == ints[row + RECEIVES_DUE]) {
+            return false;
+        }
+        ints[row + RECEIVES_DUE]++;
+        return true;
+    }
+
+    /** A receive that {@link #isReceiverReady} set apart is consumed, or given back. */
+    void receiveTaken(final int qp) {
+        ints[qp * ROW + RECEIVES_DUE]--;
+    }
+
+    /** RNR NAK; the packets behind are dropped or kept without a word. */
+    private void refuseNotReady(final int qp) {
+        final int row = qp * ROW;
+        final int psn = ints[row + EXPECTED_PSN] & Packet.PSN_MASK;
+        if (!selective || Packet.difference(ints[row + HIGHEST_PSN], psn) < 0) {
+            ints[row + HIGHEST_PSN] = psn;
+        }
+        ports.count(table.ints[qp * INTS + PEER_PORT], NicCounter.SENT_RNR_NAKS, 1);
+        answer(qp, rnrHandler, psn, nics.receiver.acknowledge(qp, simulation.nowPicos()));
     }
 
     /** One more packet in order; finishes the element it is the last packet of. */
@@ -216,7 +263,7 @@ final class Recovery {
             ints[row + MESSAGE_PSN] = ints[row + EXPECTED_PSN];
             ints[row + RECEIVED]++;
             ints[row + TOLD_PSN] = ints[row + EXPECTED_PSN];
-            nics.receiver.finish(qp, QueuePairTable.opcode(summary) == WorkQueueElement.ATOMIC_ADD, done, simulation.nowPicos());
+            nics.receiver.finish(qp, QueuePairTable.isAtomic(summary), done, simulation.nowPicos());
         } else if (ints[row + EXPECTED_PSN] - ints[row + TOLD_PSN] == PROGRESS_PACKETS) {
             ints[row + TOLD_PSN] = ints[row + EXPECTED_PSN];
             answer(qp, progressHandler, ints[row + EXPECTED_PSN] & Packet.PSN_MASK, nics.receiver.acknowledge(qp, simulation.nowPicos()));
@@ -295,9 +342,9 @@ final class Recovery {
         }
     }
 
-    /** Whether another packet may be sent before the oldest is known to have arrived: the receiver keeps no more than a window. */
+    /** Whether another packet may be sent: not beyond the window that the receiver keeps, nor while its lack of a receive is waited out. */
     boolean isWindowOpen(final int qp) {
-        return !selective || Packet.difference(table.ints[qp * INTS + NEXT_PSN], ints[qp * ROW + SEEN_PSN]) < WINDOW_PACKETS;
+        return ints[qp * ROW + RNR_WAITING] == 0 && (!selective || Packet.difference(table.ints[qp * INTS + NEXT_PSN], ints[qp * ROW + SEEN_PSN]) < WINDOW_PACKETS);
     }
 
     /** All packets before {@code psn} have arrived. */
@@ -307,7 +354,8 @@ final class Recovery {
         if (progress > 0) {
             ints[row + SEEN_PSN] += progress;
             ints[row + RETRIES] = 0;
-            lastProgress[qp] = now;
+            ints[row + RNR_RETRIES] = 0;
+            lastProgress[qp] = Math.max(lastProgress[qp], now);
             if (selective) {
                 nics.sender.offer(qp, now);
             }
@@ -342,26 +390,63 @@ final class Recovery {
     }
 
     private void onNak(final long now, final long event) {
-        if (QueuePairEvent.isVoid(table, event)) {
-            return;
-        }
         final int qp = QueuePairEvent.queuePair(event);
-        final int row = qp * ROW;
         final int psn = QueuePairEvent.value(event);
-        final int ahead = Packet.difference(psn, ints[row + ACKED_PSN]);
-        if (ahead < 0 || Packet.difference(psn, table.ints[qp * INTS + NEXT_PSN]) >= 0) {
+        if (QueuePairEvent.isVoid(table, event) || !isUnderWay(qp, psn)) {
             return;
         }
         if (selective) {
-            ints[row + RETRIES] = 0;
+            ints[qp * ROW + RETRIES] = 0;
             resendOne(qp, psn, now);
         } else {
-            // All before the packet named has arrived.
-            while (Packet.difference(psn, ints[row + ACKED_PSN]) >= packets(table.summary(qp, ints[row + ACKED]))) {
-                retire(qp, now);
-            }
-            seen(qp, psn, now);
+            arrivedBefore(qp, psn, now);
             retry(qp, psn, now);
+        }
+    }
+
+    private boolean isUnderWay(final int qp, final int psn) {
+        return Packet.difference(psn, ints[qp * ROW + ACKED_PSN]) >= 0 && Packet.difference(psn, table.ints[qp * INTS + NEXT_PSN]) < 0;
+    }
+
+    /** The packet {@code psn} is the one expected: all before it has arrived. */
+    private void arrivedBefore(final int qp, final int psn, final long now) {
+        final int row = qp * ROW;
+        while (Packet.difference(psn, ints[row + ACKED_PSN]) >= packets(table.summary(qp, ints[row + ACKED]))) {
+            retire(qp, now);
+        }
+        seen(qp, psn, now);
+    }
+
+    private void onReceiverNotReady(final long now, final long event) {
+        final int qp = QueuePairEvent.queuePair(event);
+        final int psn = QueuePairEvent.value(event);
+        final int row = qp * ROW;
+        if (QueuePairEvent.isVoid(table, event) || !isUnderWay(qp, psn) || ints[row + RNR_WAITING] != 0) {
+            return;
+        }
+        arrivedBefore(qp, psn, now);
+        if (rnrRetryLimit != RecoveryProfile.RNR_RETRY_ALWAYS && ++ints[row + RNR_RETRIES] > rnrRetryLimit) {
+            fail(qp, CompletionQueue.RECEIVER_NOT_READY, now);
+            return;
+        }
+        ints[row + RETRIES] = 0;
+        ints[row + RNR_WAITING] = 1;
+        if (!selective) {
+            rewind(qp, psn);
+        }
+        // The wait is no time without an answer.
+        lastProgress[qp] = now + rnrPicos;
+        simulation.schedule(now + rnrPicos, rnrOverHandler, QueuePairEvent.of(table, qp, psn));
+    }
+
+    private void onWaitOver(final long now, final long event) {
+        if (!QueuePairEvent.isVoid(table, event)) {
+            final int qp = QueuePairEvent.queuePair(event);
+            ints[qp * ROW + RNR_WAITING] = 0;
+            if (selective) {
+                resendOne(qp, QueuePairEvent.value(event), now);
+            }
+            nics.sender.offer(qp, now);
         }
     }
 
@@ -389,7 +474,7 @@ final class Recovery {
     /** Sends again from {@code psn} on, or it alone; false if the queue pair has run out of retries and is in error now. */
     private boolean retry(final int qp, final int psn, final long now) {
         if (++ints[qp * ROW + RETRIES] > retryLimit) {
-            fail(qp, now);
+            fail(qp, CompletionQueue.RETRY_EXCEEDED, now);
             return false;
         }
         if (selective) {
@@ -442,8 +527,7 @@ final class Recovery {
             final long event = resends[port].take();
             final int qp = QueuePairEvent.queuePair(event);
             final int psn = QueuePairEvent.value(event);
-            if (!QueuePairEvent.isVoid(table, event) && Packet.difference(psn, ints[qp * ROW + ACKED_PSN]) >= 0
-                && Packet.difference(psn, table.ints[qp * INTS + NEXT_PSN]) < 0) {
+            if (!QueuePairEvent.isVoid(table, event) && isUnderWay(qp, psn)) {
                 return resendPacket(qp, psn, port, now);
             }
         }
@@ -461,7 +545,7 @@ final class Recovery {
 
     // ---- errors
 
-    private void fail(final int qp, final long now) {
+    private void fail(final int qp, final int firstStatus, final long now) {
         final int row = qp * INTS;
         table.set(qp, QueuePairTable.ERROR);
         table.nextEpoch(qp);
@@ -469,12 +553,14 @@ final class Recovery {
         final int first = ints[qp * ROW + ACKED];
         table.ints[row + FLAGS] &= ~STARTED;
         ints[qp * ROW + TIMER] = 0;
+        ints[qp * ROW + RNR_WAITING] = 0;
+        ints[qp * ROW + RECEIVES_DUE] = 0;
         skipAll(qp);
-        int status = RETRY_EXCEEDED;
+        int status = firstStatus;
         for (int index = first; index != table.ints[row + PUBLISHED]; index++) {
             if (QueuePairTable.isSignaled(table.summary(qp, index))) {
                 nics.completer.complete(qp, index, status, now);
-                status = FLUSHED;
+                status = CompletionQueue.FLUSHED;
             }
         }
     }
@@ -484,7 +570,7 @@ final class Recovery {
         skipAll(qp);
         for (int index = first; index != table.ints[qp * INTS + PUBLISHED]; index++) {
             if (QueuePairTable.isSignaled(table.summary(qp, index))) {
-                nics.completer.complete(qp, index, FLUSHED, now);
+                nics.completer.complete(qp, index, CompletionQueue.FLUSHED, now);
             }
         }
     }
@@ -514,6 +600,7 @@ final class Recovery {
         ints[row + SEEN_PSN] = psn;
         ints[row + TOLD_PSN] = psn;
         ints[row + RETRIES] = 0;
+        ints[row + RNR_RETRIES] = 0;
         if (selective) {
             Arrays.fill(windows, qp * WINDOW_WORDS, (qp + 1) * WINDOW_WORDS, 0);
         }

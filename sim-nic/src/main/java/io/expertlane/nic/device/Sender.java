@@ -57,6 +57,7 @@ final class Sender {
     private final int packetOverheadBytes;
     private final int writeHeaderBytes;
     private final int atomicHeaderBytes;
+    private final int immediateHeaderBytes;
     private final int prefetchDepth;
     private final long doorbellPicos;
     private final long fetchPicos;
@@ -94,6 +95,7 @@ final class Sender {
         this.packetOverheadBytes = profile.packetOverheadBytes();
         this.writeHeaderBytes = profile.writeHeaderBytes();
         this.atomicHeaderBytes = profile.atomicHeaderBytes();
+        this.immediateHeaderBytes = profile.immediateHeaderBytes();
         this.prefetchDepth = profile.prefetchDepth();
         this.doorbellPicos = Nics.picos(profile.doorbellNanos());
         this.fetchPicos = Nics.picos(profile.fetchNanos());
@@ -214,7 +216,7 @@ final class Sender {
     }
 
     private long pipelinePicos(final int rank, final int summary, final long now) {
-        long latency = QueuePairTable.opcode(summary) == WorkQueueElement.WRITE ? payloadReadPicos : 0;
+        long latency = QueuePairTable.readsPayload(summary) ? payloadReadPicos : 0;
         if (!blueFlame || !QueuePairTable.isAlone(summary)) {
             pcie.read(rank, WorkQueueElement.SIZE_BYTES, now);
             latency += fetchPicos;
@@ -380,15 +382,18 @@ final class Sender {
         }
     }
 
-    /** Header bytes of an element's first packet beyond those of every packet. */
+    /** Header bytes of an element beyond those of every packet, all counted with its first. */
     int headerBytes(final int summary) {
-        return QueuePairTable.opcode(summary) == WorkQueueElement.ATOMIC_ADD ? atomicHeaderBytes : writeHeaderBytes;
+        if (QueuePairTable.isAtomic(summary)) {
+            return atomicHeaderBytes;
+        }
+        return QueuePairTable.isImmediate(summary) ? writeHeaderBytes + immediateHeaderBytes : writeHeaderBytes;
     }
 
     /** Puts one packet on the wire at {@code time}; gives the end of its last byte. */
     long sendPacket(final int qp, final int port, final int index, final int psn, final int summary, final int offset, final int payload,
                     final int wire, final boolean last, final long time) {
-        final boolean atomic = QueuePairTable.opcode(summary) == WorkQueueElement.ATOMIC_ADD;
+        final boolean atomic = QueuePairTable.isAtomic(summary);
         final long end = wireEnd(qp, summary, payload, wire, time);
         final long arrival = end + table.longs[qp * LONGS + LATENCY] + receivePicos;
         final long packet = Packet.of(qp, wire, psn, last, atomic);
@@ -406,7 +411,7 @@ final class Sender {
 
     private long wireEnd(final int qp, final int summary, final long payload, final long wire, final long time) {
         final long end = time + ports.picos(wire);
-        if (QueuePairTable.opcode(summary) != WorkQueueElement.WRITE) {
+        if (!QueuePairTable.readsPayload(summary)) {
             return end;
         }
         return Math.max(end, pcie.read(table.rank(qp), payload, simulation.nowPicos()));
@@ -433,7 +438,7 @@ final class Sender {
         final int packets = packets(payload);
         final long wire = payload + (long) packets * packetOverheadBytes + headerBytes(summary);
         final long end = wireEnd(qp, summary, payload, wire, now);
-        final boolean atomic = QueuePairTable.opcode(summary) == WorkQueueElement.ATOMIC_ADD;
+        final boolean atomic = QueuePairTable.isAtomic(summary);
         simulation.schedule(end + table.longs[qp * LONGS + LATENCY] + receivePicos, arrivalHandler, Packet.ofMessage(qp, wire, atomic));
         countSent(port, packets, payload, wire, true);
         servedEnds[port] = true;

@@ -5,6 +5,7 @@ import io.expertlane.kernel.verbs.CompletionQueue;
 import io.expertlane.kernel.verbs.PortBinding;
 import io.expertlane.kernel.verbs.PortPolicy;
 import io.expertlane.kernel.verbs.QueuePair;
+import io.expertlane.kernel.verbs.ReceiveQueue;
 import io.expertlane.kernel.verbs.Transport;
 import io.expertlane.nic.fabric.Fabric;
 import io.expertlane.nic.profile.ClusterProfile;
@@ -128,6 +129,19 @@ public final class SimulatedTransport implements Transport, AutoCloseable {
         }
         ordinals[id] = binder.add(queuePair);
         return queuePair;
+    }
+
+    /**
+     * As {@link Transport} says, with the profile's RNR timer and retry limit.
+     *
+     * @throws IllegalStateException also on a network without faults: its NICs keep nothing to send again
+     */
+    @Override
+    public ReceiveQueue openReceiveQueue(final QueuePair queuePair, final int depth) {
+        if (nics.recovery == null) {
+            throw new IllegalStateException("faults=null: receive queues need NICs that send again, so a FaultProfile, be it with rates of 0");
+        }
+        return new ReceiveQueue(queuePair, depth, allocate(ReceiveQueue.memoryBytes(depth)));
     }
 
     /** Only a rank's own memory is mapped: all peers are reached through the NIC. */
@@ -345,7 +359,11 @@ public final class SimulatedTransport implements Transport, AutoCloseable {
         final SimulatedTransport fork = new SimulatedTransport(copy, profile, ports, completionQueueDepth, faults);
         for (int id = 0; id < nics.table.count(); id++) {
             final QueuePair original = queuePair(id);
-            fork.connect(original.rank(), original.peerRank(), original.depth(), original.lane()).copyFrom(original);
+            final QueuePair copied = fork.connect(original.rank(), original.peerRank(), original.depth(), original.lane());
+            copied.copyFrom(original);
+            if (original.receiveQueue() != null) {
+                fork.openReceiveQueue(copied, original.receiveQueue().depth()).copyFrom(original.receiveQueue());
+            }
             fork.sourcePorts[id] = sourcePorts[id];
         }
         for (int rank = 0; rank < heap.ranks(); rank++) {

@@ -29,6 +29,7 @@ final class EmulatedNic implements Agent {
     private static final long PICOS_PER_NANO = 1000;
     /** How late a paced NIC may come round without losing line time: more than a duty cycle, less than an idle phase. */
     private static final long LATE_PICOS = 5_000_000;
+    private static final int NOT_READY = -1;
     private static final ElementListener NOBODY = (queuePair, index, status) -> { };
 
     private final int rank;
@@ -39,6 +40,7 @@ final class EmulatedNic implements Agent {
     private final int packetOverheadBytes;
     private final int writeHeaderBytes;
     private final int atomicHeaderBytes;
+    private final int immediateHeaderBytes;
     private final double picosPerByte;
     private final boolean paced;
     private final LongSupplier nanoClock;
@@ -68,6 +70,7 @@ final class EmulatedNic implements Agent {
         this.packetOverheadBytes = profile.packetOverheadBytes();
         this.writeHeaderBytes = profile.writeHeaderBytes();
         this.atomicHeaderBytes = profile.atomicHeaderBytes();
+        this.immediateHeaderBytes = profile.immediateHeaderBytes();
         this.picosPerByte = PICOS_PER_BYTE_AT_1_GBPS / (profile.portRateGbps() * profile.ports());
         this.paced = paced;
         this.nanoClock = nanoClock;
@@ -108,26 +111,32 @@ final class EmulatedNic implements Agent {
                 if (executed == 0) {
                     return work;
                 }
-                work += executed;
+                work += Math.max(executed, 0);
             }
             cursor++;
         }
         return work;
     }
 
-    /** Executes up to a quantum; none if the line is busy: then it is this queue pair's turn again. */
+    /** Executes up to a quantum; none if the line is busy: then it is this queue pair's turn again; {@link #NOT_READY} if its peer has no receive. */
     private int serve(final Connection connection, final long published) {
         final QueuePair queuePair = connection.queuePair;
         final MemorySegment queue = queuePair.memory();
         long next = connection.executed;
         int credit = quantumBytes;
+        boolean blocked = false;
         while (next != published && credit > 0) {
             final long at = queuePair.elementOffset((int) next);
             final int lengthBytes = WorkQueueElement.lengthBytes(queue, at);
             final int packets = Math.max(1, (lengthBytes + mtuBytes - 1) / mtuBytes);
             final byte opcode = WorkQueueElement.opcode(queue, at);
             final long wireBytes = lengthBytes + (long) packets * packetOverheadBytes
-                + (opcode == WorkQueueElement.ATOMIC_ADD ? atomicHeaderBytes : writeHeaderBytes);
+                + headerBytes(opcode);
+            if (opcode == WorkQueueElement.WRITE_IMMEDIATE && queuePair.receiveQueue().available() == 0) {
+                count(NicCounter.SENT_RNR_NAKS, 1);
+                blocked = true;
+                break;
+            }
             if (paced && !takeLine(wireBytes)) {
                 break;
             }
@@ -141,7 +150,15 @@ final class EmulatedNic implements Agent {
         }
         final int executed = (int) (next - connection.executed);
         connection.executed = next;
-        return executed;
+        return executed == 0 && blocked ? NOT_READY : executed;
+    }
+
+    private int headerBytes(final byte opcode) {
+        return switch (opcode) {
+            case WorkQueueElement.ATOMIC_ADD -> atomicHeaderBytes;
+            case WorkQueueElement.WRITE_IMMEDIATE -> writeHeaderBytes + immediateHeaderBytes;
+            default -> writeHeaderBytes;
+        };
     }
 
     private boolean takeLine(final long wireBytes) {
@@ -155,6 +172,10 @@ final class EmulatedNic implements Agent {
 
     private void execute(final QueuePair queuePair, final MemorySegment queue, final long at, final int index) {
         final int status = RemoteMemory.apply(heap, rank, queuePair.peerRank(), queue, at);
+        if (status == CompletionQueue.SUCCESS && WorkQueueElement.opcode(queue, at) == WorkQueueElement.WRITE_IMMEDIATE) {
+            queuePair.receiveQueue().consume(queue, at);
+            queuePair.receiveQueue().complete();
+        }
         listener.executed(queuePair, index, status);
         if (WorkQueueElement.isSignaled(queue, at)) {
             count(NicCounter.DOORBELLS, 1);

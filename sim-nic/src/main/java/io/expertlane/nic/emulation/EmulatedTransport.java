@@ -3,6 +3,7 @@ package io.expertlane.nic.emulation;
 import io.expertlane.kernel.memory.SymmetricHeap;
 import io.expertlane.kernel.verbs.CompletionQueue;
 import io.expertlane.kernel.verbs.QueuePair;
+import io.expertlane.kernel.verbs.ReceiveQueue;
 import io.expertlane.kernel.verbs.Transport;
 import io.expertlane.nic.device.NicCounter;
 import io.expertlane.nic.profile.NicProfile;
@@ -75,6 +76,12 @@ public final class EmulatedTransport implements Transport, AutoCloseable {
         final QueuePair queuePair = new QueuePair(this, nextNumber[rank]++, rank, peerRank, depth, lane, memory);
         nics[rank].add(queuePair);
         return queuePair;
+    }
+
+    /** As {@link Transport} says: a NIC tries again in each duty cycle, for ever, and serves its other queue pairs meanwhile. */
+    @Override
+    public ReceiveQueue openReceiveQueue(final QueuePair queuePair, final int depth) {
+        return new ReceiveQueue(queuePair, depth, arena.allocate(ReceiveQueue.memoryBytes(depth), SymmetricHeap.ALIGNMENT_BYTES));
     }
 
     /** Only a rank's own memory is mapped: all peers are reached through the NIC. */

@@ -30,6 +30,10 @@ final class HandOff {
         return front.rank();
     }
 
+    QueuePair back() {
+        return back;
+    }
+
     int number() {
         return front.number();
     }
@@ -57,6 +61,8 @@ final class HandOff {
             case WorkQueueElement.WRITE -> back.postWrite(WorkQueueElement.localOffset(queue, at), remoteOffset,
                 WorkQueueElement.lengthBytes(queue, at), WorkQueueElement.residentBytes(queue, at));
             case WorkQueueElement.WRITE_INLINE -> back.postInline(remoteOffset, WorkQueueElement.operand(queue, at));
+            case WorkQueueElement.WRITE_IMMEDIATE -> back.postWriteImmediate(WorkQueueElement.localOffset(queue, at), remoteOffset,
+                WorkQueueElement.lengthBytes(queue, at), WorkQueueElement.residentBytes(queue, at), WorkQueueElement.immediate(queue, at));
             case WorkQueueElement.ATOMIC_ADD -> back.postAtomicAdd(remoteOffset, WorkQueueElement.operand(queue, at));
             default -> throw new IllegalStateException("opcode=" + opcode + " at " + at + ": not an operation");
         };

@@ -3,6 +3,7 @@ package io.expertlane.nic.emulation;
 import io.expertlane.kernel.memory.SymmetricHeap;
 import io.expertlane.kernel.verbs.CompletionQueue;
 import io.expertlane.kernel.verbs.QueuePair;
+import io.expertlane.kernel.verbs.ReceiveQueue;
 import io.expertlane.kernel.verbs.Transport;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -76,6 +77,14 @@ public final class ProxiedTransport implements Transport, AutoCloseable {
         }
         handOffs[rank][number] = new HandOff(front, back, completionQueues[rank]);
         return front;
+    }
+
+    /** The network's: completions of receives do not pass through the proxy. */
+    @Override
+    public ReceiveQueue openReceiveQueue(final QueuePair queuePair, final int depth) {
+        final ReceiveQueue opened = network.openReceiveQueue(handOff(queuePair.rank(), queuePair.number()).back(), depth);
+        queuePair.receiveQueue(opened);
+        return opened;
     }
 
     @Override

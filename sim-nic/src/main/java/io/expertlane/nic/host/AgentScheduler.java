@@ -281,6 +281,11 @@ public final class AgentScheduler {
         }
 
         @Override
+        public void received(final long timePicos, final int queuePair, final int rank) {
+            wake(rank);
+        }
+
+        @Override
         public void completed(final long timePicos, final int queuePair, final int index, final int status, final int rank) {
             wake(rank, timePicos + pollPicos);
         }

@@ -16,6 +16,7 @@ import io.expertlane.kernel.verbs.FlowHashAlgorithm;
  *                                ICRC 4, FCS 4, gap 12 [measured rates at MTU 1024 and 4096 agree within 0.1 %]
  * @param writeHeaderBytes        further header bytes, once a WRITE message, 0 to 512; 16 = RETH [InfiniBand specification vol. 1, 9.2]
  * @param atomicHeaderBytes       further header bytes of an atomic request, 0 to 512; 28 = AtomicETH
+ * @param immediateHeaderBytes    further header bytes of immediate data, 0 to 512; 4 = ImmDt [InfiniBand specification vol. 1, 9.2]
  * @param ackBytes                wire bytes of an acknowledgement, 0 to 512; 86 = 82 + AETH 4
  * @param doorbellNanos           latency of the doorbell, a posted 8-byte MMIO write, 0 to 5000; 150 [textbook 100 to 200]
  * @param fetchNanos              latency from doorbell seen to element decoded, a PCIe read, 0 to 10000; 1000 [difference with and
@@ -49,6 +50,7 @@ public record NicProfile(
     int packetOverheadBytes,
     int writeHeaderBytes,
     int atomicHeaderBytes,
+    int immediateHeaderBytes,
     int ackBytes,
     double doorbellNanos,
     double fetchNanos,
@@ -105,6 +107,7 @@ public record NicProfile(
         Range.check("nic.packetOverheadBytes", packetOverheadBytes, 0, 512);
         Range.check("nic.writeHeaderBytes", writeHeaderBytes, 0, 512);
         Range.check("nic.atomicHeaderBytes", atomicHeaderBytes, 0, 512);
+        Range.check("nic.immediateHeaderBytes", immediateHeaderBytes, 0, 512);
         Range.check("nic.ackBytes", ackBytes, 0, 512);
         Range.check("nic.doorbellNanos", doorbellNanos, 0, 5_000);
         Range.check("nic.fetchNanos", fetchNanos, 0, 10_000);

@@ -156,8 +156,9 @@ public final class PacketCapture implements NicTracer, AutoCloseable {
         final byte opcode = WorkQueueElement.opcode(queue, at);
         final int length = WorkQueueElement.lengthBytes(queue, at);
         final boolean last = offset + bytes == length;
+        final boolean immediate = last && opcode == WorkQueueElement.WRITE_IMMEDIATE;
         final QueuePairBinding binding = connection.binding;
-        final int type = opcode == WorkQueueElement.ATOMIC_ADD ? RoceFrame.FETCH_ADD : writeType(offset == 0, last);
+        final int type = opcode == WorkQueueElement.ATOMIC_ADD ? RoceFrame.FETCH_ADD : writeType(offset == 0, last, immediate);
         frame.begin(transport.address(binding.rank()), transport.address(binding.peerRank()), binding.sourcePort(), type, binding.peerNumber(),
             connection.firstPsn(index) + offset / mtuBytes, last);
         final long remoteOffset = WorkQueueElement.remoteOffset(queue, at);
@@ -168,7 +169,10 @@ public final class PacketCapture implements NicTracer, AutoCloseable {
             if (offset == 0) {
                 frame.rdmaHeader(remoteOffset, remoteKey, length);
             }
-            if (opcode == WorkQueueElement.WRITE) {
+            if (immediate) {
+                frame.immediate(WorkQueueElement.immediate(queue, at));
+            }
+            if (opcode != WorkQueueElement.WRITE_INLINE) {
                 final int resident = Math.clamp(WorkQueueElement.residentBytes(queue, at) - offset, 0, bytes);
                 frame.payload(transport.heap().region(binding.rank()), WorkQueueElement.localOffset(queue, at) + offset, resident, bytes);
             } else {
@@ -179,7 +183,10 @@ public final class PacketCapture implements NicTracer, AutoCloseable {
         frame.end();
     }
 
-    private static int writeType(final boolean first, final boolean last) {
+    private static int writeType(final boolean first, final boolean last, final boolean immediate) {
+        if (immediate) {
+            return first ? RoceFrame.WRITE_ONLY_IMMEDIATE : RoceFrame.WRITE_LAST_IMMEDIATE;
+        }
         if (first) {
             return last ? RoceFrame.WRITE_ONLY : RoceFrame.WRITE_FIRST;
         }

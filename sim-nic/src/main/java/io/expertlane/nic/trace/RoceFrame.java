@@ -10,7 +10,7 @@ import java.util.Arrays;
  * An Ethernet frame that carries a RoCEv2 packet of a reliable connection over IPv4, without preamble and FCS, as a capture shows it.
  *
  * <pre>
- *  | Ethernet 14 | IPv4 20 | UDP 8 | BTH 12 | RETH 16, AtomicETH 28, AETH 4 (+ AtomicAckETH 8) | payload, pad | ICRC 4 |
+ *  | Ethernet 14 | IPv4 20 | UDP 8 | BTH 12 | RETH 16, ImmDt 4, AtomicETH 28, AETH 4 (+ AtomicAckETH 8) | payload, pad | ICRC 4 |
  * </pre>
  *
  * <p>MAC addresses are locally administered: 02:00 and the IPv4 address. The IPv4 header has DF set, a time to live of 64, DSCP 26 and ECT(0), as
@@ -24,7 +24,9 @@ final class RoceFrame {
     static final int WRITE_FIRST = 0x06;
     static final int WRITE_MIDDLE = 0x07;
     static final int WRITE_LAST = 0x08;
+    static final int WRITE_LAST_IMMEDIATE = 0x09;
     static final int WRITE_ONLY = 0x0a;
+    static final int WRITE_ONLY_IMMEDIATE = 0x0b;
     static final int ACKNOWLEDGE = 0x11;
     static final int ATOMIC_ACKNOWLEDGE = 0x12;
     static final int FETCH_ADD = 0x14;
@@ -93,6 +95,10 @@ final class RoceFrame {
 
     void acknowledgeHeader(final int messages) {
         buffer.putInt(SYNDROME_ACK << SYNDROME_SHIFT | messages & PSN_MASK);
+    }
+
+    void immediate(final int immediate) {
+        buffer.putInt(immediate);
     }
 
     void atomicAcknowledgeHeader(final long original) {

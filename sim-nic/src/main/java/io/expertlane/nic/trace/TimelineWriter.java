@@ -249,6 +249,7 @@ public final class TimelineWriter implements NicTracer, WorkTracer, AutoCloseabl
             case WorkQueueElement.WRITE -> "WRITE";
             case WorkQueueElement.WRITE_INLINE -> "WRITE inline";
             case WorkQueueElement.ATOMIC_ADD -> "FETCH_ADD";
+            case WorkQueueElement.WRITE_IMMEDIATE -> "WRITE with immediate";
             default -> "operation " + opcode;
         };
     }

@@ -7,13 +7,17 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.expertlane.kernel.memory.SymmetricHeap;
 import io.expertlane.kernel.verbs.PortPolicy;
 import io.expertlane.kernel.verbs.QueuePair;
+import io.expertlane.kernel.verbs.ReceiveQueue;
 import io.expertlane.nic.profile.FaultProfile;
+import io.expertlane.nic.profile.NicProfile.CompletionOverflow;
 import io.expertlane.nic.profile.NicProfile.Granularity;
 import io.expertlane.nic.profile.RecoveryProfile;
 import io.expertlane.nic.profile.RecoveryProfile.Method;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
+import java.util.TreeMap;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -21,8 +25,14 @@ import org.junit.jupiter.params.provider.EnumSource;
 class RecoveryTest {
     private static final long HEAP_BYTES = 1 << 20;
     private static final long WORDS_OFFSET = 1 << 16;
+    /** A word for each write with immediate that can be outstanding, by queue pair; alike at both ends. */
+    private static final long IMMEDIATES_OFFSET = 1 << 17;
+    private static final int DEPTH = 16;
 
-    /** Random traffic on a network with a random schedule of faults. Every queue pair adds 1 to a counter of its own, so duplicates show. */
+    /**
+     * Random traffic on a network with a random schedule of faults, completion queues too small for it, and receivers that are not always ready. Every
+     * queue pair adds 1 to a counter of its own, so duplicates show; its writes with immediate count upwards, so gaps and disorder show.
+     */
     private static final class Trial implements AutoCloseable {
         final SymmetricHeap heap;
         final SimulatedTransport transport;
@@ -32,6 +42,12 @@ class RecoveryTest {
         final int[] deliveredAdds;
         final int[] failedCompletions;
         final boolean[] everFailed;
+        final List<ReceiveQueue> receives = new ArrayList<>();
+        final int[] postedImmediates;
+        final int[] receivedImmediates;
+        final int[] lastImmediate;
+        int refusedPosts;
+        boolean receiversReady;
         final Random random;
         String disorder = "";
 
@@ -43,16 +59,20 @@ class RecoveryTest {
             profile.mtuBytes = 1024;
             profile.prefetchDepth = 1 + random.nextInt(8);
             profile.quantumBytes = 1 << random.nextInt(15);
-            profile.recovery = new RecoveryProfile(method, 20_000 + random.nextInt(50_000), retryLimit);
+            profile.recovery = new RecoveryProfile(method, 20_000 + random.nextInt(50_000), retryLimit, random.nextInt(30_000),
+                random.nextInt(4) == 0 ? 2 : RecoveryProfile.RNR_RETRY_ALWAYS);
+            profile.completionOverflow = CompletionOverflow.values()[random.nextInt(3)];
+            final int completionQueueDepth = 1 << 1 + random.nextInt(8);
             final FaultProfile faults = new FaultProfile(random.nextDouble() * maxLoss, random.nextDouble() * maxLoss / 2,
                 random.nextInt(3) == 0 ? random.nextDouble() * 0.2 : 0, random.nextInt(5000), seed);
             final int ranks = 2 + random.nextInt(3);
             heap = new SymmetricHeap(ranks, HEAP_BYTES);
-            transport = new SimulatedTransport(heap, profile.cluster(), PortPolicy.QUEUE_AFFINITY, 1024, faults);
+            transport = new SimulatedTransport(heap, profile.cluster(), PortPolicy.QUEUE_AFFINITY, completionQueueDepth, faults);
             for (int rank = 0; rank < ranks; rank++) {
                 for (int peer = 0; peer < ranks; peer++) {
                     if (peer != rank) {
-                        queuePairs.add(transport.connect(rank, peer, 16, 0));
+                        queuePairs.add(transport.connect(rank, peer, DEPTH, 0));
+                        receives.add(transport.openReceiveQueue(queuePairs.getLast(), DEPTH));
                     }
                 }
             }
@@ -61,6 +81,9 @@ class RecoveryTest {
             deliveredAdds = new int[queuePairs.size()];
             failedCompletions = new int[queuePairs.size()];
             everFailed = new boolean[queuePairs.size()];
+            postedImmediates = new int[queuePairs.size()];
+            receivedImmediates = new int[queuePairs.size()];
+            lastImmediate = new int[queuePairs.size()];
             transport.addListener(new NicListener() {
                 @Override
                 public void delivered(final long timePicos, final int queuePair, final int index, final int opcode, final int rank, final int peer) {
@@ -98,14 +121,43 @@ class RecoveryTest {
                     transport.portUp(rank, port);
                 }
             }
-            transport.simulation().run();
-            poll();
+            // As many receives as there can be writes: all that wait for one get it.
+            do {
+                receives.forEach(queue -> postReceives(queue, DEPTH));
+                transport.simulation().run();
+            } while (poll() > 0);
         }
 
-        private void poll() {
-            for (int rank = 0; rank < heap.ranks(); rank++) {
-                transport.completionQueue(rank).poll();
+        private static void postReceives(final ReceiveQueue queue, final int count) {
+            for (int i = 0; i < count; i++) {
+                queue.post();
             }
+        }
+
+        private int poll() {
+            int polled = 0;
+            for (int rank = 0; rank < heap.ranks(); rank++) {
+                polled += transport.completionQueue(rank).poll();
+                transport.completionsPolled(rank);
+            }
+            for (int qp = 0; qp < receives.size(); qp++) {
+                final int id = qp;
+                polled += receives.get(qp).poll((index, immediate, lengthBytes) -> received(id, immediate));
+            }
+            return polled;
+        }
+
+        private void received(final int qp, final int immediate) {
+            receivedImmediates[qp]++;
+            final long word = heap.region(queuePairs.get(qp).peerRank()).get(JAVA_LONG, immediateOffset(qp, immediate));
+            if (immediate <= lastImmediate[qp] || immediate != lastImmediate[qp] + 1 && !everFailed[qp] || word < immediate) {
+                disorder += " qp " + qp + " immediate " + immediate + " after " + lastImmediate[qp] + " word " + word;
+            }
+            lastImmediate[qp] = immediate;
+        }
+
+        private static long immediateOffset(final int qp, final int immediate) {
+            return IMMEDIATES_OFFSET + (qp * DEPTH + immediate % DEPTH) * 8L;
         }
 
         private void flap() {
@@ -126,13 +178,30 @@ class RecoveryTest {
             final int elements = 1 + random.nextInt(5);
             for (int i = 0; i < elements; i++) {
                 final int length = random.nextInt(3) == 0 ? random.nextInt(64) : random.nextInt(9000);
-                final int result = random.nextInt(3) == 0 ? queuePair.postAtomicAdd(WORDS_OFFSET + qp * 64L, 1)
-                    : queuePair.postWrite(0, random.nextInt(1000), length, length);
+                final int result = switch (random.nextInt(4)) {
+                    case 0 -> queuePair.postAtomicAdd(WORDS_OFFSET + qp * 64L, 1);
+                    case 1 -> postImmediate(queuePair, qp, length);
+                    default -> queuePair.postWrite(0, random.nextInt(1000), length, length);
+                };
                 if (result == QueuePair.POSTED) {
                     postedElements[qp]++;
+                } else {
+                    refusedPosts++;
                 }
             }
+            postReceives(receives.get(qp), receiversReady ? DEPTH : random.nextInt(3));
             queuePair.ringDoorbell();
+        }
+
+        private int postImmediate(final QueuePair queuePair, final int qp, final int length) {
+            final int immediate = postedImmediates[qp] + 1;
+            final long offset = immediateOffset(qp, immediate);
+            final int result = queuePair.postWriteImmediate(offset, offset, Math.max(8, length), 8, immediate);
+            if (result == QueuePair.POSTED) {
+                heap.region(queuePair.rank()).set(JAVA_LONG, offset, immediate);
+                postedImmediates[qp]++;
+            }
+            return result;
         }
 
         void check(final String name) {
@@ -140,12 +209,18 @@ class RecoveryTest {
             assertThat(transport.simulation().pendingCount()).as(name).isZero();
             for (int qp = 0; qp < queuePairs.size(); qp++) {
                 final QueuePair queuePair = queuePairs.get(qp);
-                assertThat(queuePair.outstanding()).as(name + " outstanding of qp " + qp).isZero();
                 assertThat(heap.region(queuePair.peerRank()).get(JAVA_LONG, WORDS_OFFSET + qp * 64L)).as(name + " adds of qp " + qp)
                     .isEqualTo(deliveredAdds[qp]);
+                assertThat(deliveredElements[qp]).as(name + " delivered of qp " + qp).isLessThanOrEqualTo(postedElements[qp]);
+                if (transport.isOverrun(queuePair.rank())) {
+                    // The completion queue is in error and says no more of its queue pairs.
+                    continue;
+                }
+                assertThat(queuePair.outstanding()).as(name + " outstanding of qp " + qp).isZero();
                 assertThat(everFailed[qp]).as(name + " qp " + qp).isEqualTo(transport.isInError(queuePair));
                 if (!everFailed[qp]) {
                     assertThat(deliveredElements[qp]).as(name + " delivered of qp " + qp).isEqualTo(postedElements[qp]);
+                    assertThat(receivedImmediates[qp]).as(name + " immediates of qp " + qp).isEqualTo(postedImmediates[qp]);
                 }
             }
         }
@@ -157,19 +232,31 @@ class RecoveryTest {
         }
     }
 
-    /** 1,000 schedules: half of them with each method; with loss, corruption, reordering, ports that go down and come up, queue pairs that move. */
+    /** What the schedules would be worth nothing without. */
+    private static final NicCounter[] COUNTERS_SEEN = {NicCounter.SENT_NAKS, NicCounter.SENT_RNR_NAKS, NicCounter.TIMEOUTS, NicCounter.EARLY_PACKETS,
+        NicCounter.DUPLICATE_PACKETS, NicCounter.COMPLETIONS_HELD, NicCounter.COMPLETION_OVERRUNS, NicCounter.RECEIVE_COMPLETIONS};
+
+    /**
+     * 1,000 schedules, half of them with each method: loss, corruption, reordering, ports that go down and come up, queue pairs that move,
+     * full send and completion queues with all three ways to overflow, receives that come late.
+     */
     @ParameterizedTest
     @EnumSource(Method.class)
     void everyElementIsDeliveredOnceOrItsQueuePairIsInError(final Method method) {
         int failed = 0;
         long lost = 0;
         long repeated = 0;
+        final Map<String, Long> seen = new TreeMap<>();
         for (long seed = 1; seed <= 500; seed++) {
             try (Trial trial = new Trial(seed, method, 0.05, 7)) {
                 trial.run(12, seed % 2 == 0);
                 trial.check(method + " seed " + seed);
                 for (int qp = 0; qp < trial.everFailed.length; qp++) {
                     failed += trial.everFailed[qp] ? 1 : 0;
+                }
+                seen.merge("posts refused", (long) trial.refusedPosts, Long::sum);
+                for (final NicCounter counter : COUNTERS_SEEN) {
+                    seen.merge(counter.name(), trial.transport.total(counter), Long::sum);
                 }
                 lost += trial.transport.total(NicCounter.LOST_PACKETS) + trial.transport.total(NicCounter.CORRUPT_PACKETS);
                 repeated += trial.transport.total(NicCounter.SENT_ELEMENTS) - trial.transport.total(NicCounter.RECEIVED_ELEMENTS);
@@ -178,11 +265,13 @@ class RecoveryTest {
         assertThat(lost).isGreaterThan(1000);
         assertThat(repeated).isPositive();
         assertThat(failed).isLessThan(500);
+        assertThat(seen).allSatisfy((name, count) -> assertThat(count).as(name).isGreaterThan(100));
     }
 
     @Test
     void withoutFaultsNothingIsSentTwice() {
         try (Trial trial = new Trial(5, Method.GO_BACK_N, 0, 7)) {
+            trial.receiversReady = true;
             trial.run(50, false);
             trial.check("no faults");
             assertThat(trial.transport.total(NicCounter.SENT_ELEMENTS)).isEqualTo(trial.transport.total(NicCounter.RECEIVED_ELEMENTS));
@@ -192,7 +281,7 @@ class RecoveryTest {
 
     private static long packetsForOneMegabyte(final Method method, final double lossRate) {
         final TestProfiles profile = new TestProfiles();
-        profile.recovery = new RecoveryProfile(method, 100_000, 7);
+        profile.recovery = new RecoveryProfile(method, 100_000, 7, 10_000, 7);
         try (SymmetricHeap heap = new SymmetricHeap(2, HEAP_BYTES);
              SimulatedTransport transport = new SimulatedTransport(heap, profile.cluster(), PortPolicy.EXPLICIT, 64,
                  new FaultProfile(lossRate, 0, 0, 0, 3))) {
@@ -221,7 +310,7 @@ class RecoveryTest {
     @Test
     void queuePairOutOfRetriesFlushesAndRecovers() {
         final TestProfiles profile = new TestProfiles();
-        profile.recovery = new RecoveryProfile(Method.GO_BACK_N, 10_000, 3);
+        profile.recovery = new RecoveryProfile(Method.GO_BACK_N, 10_000, 3, 10_000, 7);
         try (SymmetricHeap heap = new SymmetricHeap(2, HEAP_BYTES);
              SimulatedTransport transport = new SimulatedTransport(heap, profile.cluster(), PortPolicy.EXPLICIT, 64,
                  new FaultProfile(0, 0, 0, 0, 1))) {

@@ -36,6 +36,7 @@ public final class TestProfiles {
     public NicProfile nic() {
         final NicProfile base = BASE.nic();
         return new NicProfile(ports, portRateGbps, mtuBytes, base.packetOverheadBytes(), base.writeHeaderBytes(), base.atomicHeaderBytes(),
+            base.immediateHeaderBytes(),
             base.ackBytes(), base.doorbellNanos(), fetchNanos, payloadReadNanos, queuePairIntervalNanos, nicIntervalNanos, prefetchDepth,
             quantumBytes, arbiter, granularity, blueFlame, base.receiveNanos(), base.completionNanos(), completionOverflow, atomicNanos, pcie,
             contextCache, recovery, FlowHashAlgorithm.MURMUR3);

@@ -8,6 +8,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.expertlane.kernel.memory.SymmetricHeap;
 import io.expertlane.kernel.verbs.CompletionQueue;
 import io.expertlane.kernel.verbs.QueuePair;
+import io.expertlane.kernel.verbs.ReceiveQueue;
 import io.expertlane.kernel.verbs.Transport;
 import io.expertlane.nic.device.NicCounter;
 import io.expertlane.nic.device.TestProfiles;
@@ -55,6 +56,44 @@ class EmulatedTransportTest {
             assertThat(transport.counter(0, NicCounter.SENT_BYTES)).isEqualTo(9);
             assertThat(transport.counter(0, NicCounter.SENT_WIRE_BYTES)).isEqualTo(1 + 82 + 16 + 8 + 82 + 28);
             assertThat(transport.counter(1, NicCounter.SENT_ELEMENTS)).isZero();
+        }
+    }
+
+    /** A write without a receive waits, with all behind it; other queue pairs do not. With and without a proxy before the NIC. */
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void aWriteWithImmediateWaitsForItsReceive(final boolean proxied) throws Exception {
+        try (EmulatedTransport network = new EmulatedTransport(heap, profile.nic(), 16);
+             ProxiedTransport proxies = new ProxiedTransport(network, 1)) {
+            final Transport transport = proxied ? proxies : network;
+            final QueuePair queuePair = transport.connect(0, 1, 8, 0);
+            final QueuePair other = transport.connect(0, 1, 8, 1);
+            final ReceiveQueue receives = transport.openReceiveQueue(queuePair, 4);
+            final List<Integer> immediates = new ArrayList<>();
+            heap.region(0).set(JAVA_LONG, 64, 42);
+            queuePair.postWriteImmediate(64, 128, 8, 8, 0xBEEF);
+            queuePair.postAtomicAdd(0, 1);
+            queuePair.ringDoorbell();
+            other.postAtomicAdd(8, 1);
+            other.ringDoorbell();
+            final Agent proxy = proxied ? proxies.proxy(0) : network.nic(1);
+            for (int i = 0; i < 3; i++) {
+                proxy.doWork();
+                network.nic(0).doWork();
+            }
+            assertThat(network.counter(0, NicCounter.SENT_RNR_NAKS)).isEqualTo(3);
+            assertThat(heap.region(1).get(JAVA_LONG, 128)).isZero();
+            assertThat(heap.region(1).get(JAVA_LONG, 0)).isZero();
+            assertThat(heap.region(1).get(JAVA_LONG, 8)).isEqualTo(1);
+            receives.post();
+            assertThat(network.nic(0).doWork()).isEqualTo(2);
+            proxy.doWork();
+            receives.poll((index, immediate, lengthBytes) -> immediates.add(immediate));
+            assertThat(immediates).containsExactly(0xBEEF);
+            assertThat(heap.region(1).get(JAVA_LONG, 128)).isEqualTo(42);
+            assertThat(heap.region(1).get(JAVA_LONG, 0)).isEqualTo(1);
+            assertThat(transport.completionQueue(0).poll()).isEqualTo(2);
+            assertThat(queuePair.outstanding()).isZero();
         }
     }
 
