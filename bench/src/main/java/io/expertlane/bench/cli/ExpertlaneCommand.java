@@ -9,13 +9,14 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
-/** The command {@code expertlane}. Exit codes: 0 done, 1 failed, 2 bad input. */
+/** The command {@code expertlane}. Exit codes: 0 done, 1 failed, 2 bad input, 3 a regression. */
 @Command(
     name = "expertlane",
     description = "Dispatch and combine of mixture-of-experts models: measured on this machine, simulated on modelled NICs.",
     mixinStandardHelpOptions = true,
     versionProvider = Version.class,
-    subcommands = {BenchCommand.class, ExchangeCommand.class, SimulateCommand.class, TraceCommand.class, JmhCommand.class},
+    subcommands = {BenchCommand.class, ExchangeCommand.class, SimulateCommand.class, TraceCommand.class, CompareCommand.class, ExportCommand.class,
+        JmhCommand.class},
     synopsisSubcommandLabel = "COMMAND",
     footerHeading = "%nExamples:%n",
     footer = {
@@ -23,7 +24,7 @@ import picocli.CommandLine.Spec;
         "  expertlane bench --include Memory    only what has Memory in its name",
         "  expertlane COMMAND --help            options and examples of a command",
         "",
-        "Exit codes: 0 done, 1 failed, 2 bad input (one line on the error stream)."
+        "Exit codes: 0 done, 1 failed, 2 bad input (one line on the error stream), 3 a regression."
     })
 public final class ExpertlaneCommand implements Runnable {
     /** Columns of the help where the terminal does not say how many it has. */

@@ -24,7 +24,6 @@ import java.util.stream.Stream;
 public record Run(Path folder, RunSummary summary, Environment environment, List<Measurement> measurements) {
     private static final RunSchema SUMMARY = RunSchema.of("summary");
     private static final RunSchema ENVIRONMENT = RunSchema.of("environment");
-    private static final RunSchema JMH = RunSchema.of("jmh");
     private static final RunSchema SIMULATED = RunSchema.of("simulated");
 
     /** Reads the run in {@code folder}. */
@@ -35,7 +34,7 @@ public record Run(Path folder, RunSummary summary, Environment environment, List
         SUMMARY.requireVersion(folder.resolve(RunWriter.SUMMARY));
         final RunSummary summary = SUMMARY.read(folder.resolve(RunWriter.SUMMARY), RunSummary.class);
         final Environment environment = ENVIRONMENT.read(folder.resolve(RunWriter.ENVIRONMENT), Environment.class);
-        final List<Measurement> measurements = new ArrayList<>(measured(summary, List.of(JMH.read(folder.resolve(RunWriter.JMH), JmhResult[].class))));
+        final List<Measurement> measurements = new ArrayList<>(measured(summary, JmhFile.read(folder.resolve(RunWriter.JMH))));
         summary.latency().stream().filter(latency -> latency.excluded() == null).forEach(latency -> addPercentiles(latency, measurements));
         final Path simulated = folder.resolve(RunWriter.SIMULATED);
         if (Files.exists(simulated)) {
