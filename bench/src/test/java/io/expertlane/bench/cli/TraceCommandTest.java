@@ -1,11 +1,14 @@
 package io.expertlane.bench.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.expertlane.bench.results.Json;
 import io.expertlane.nic.device.QueuePairBinding;
 import io.expertlane.nic.trace.BinaryTraceWriter;
+import java.io.File;
 import java.io.IOException;
+import java.lang.ProcessBuilder.Redirect;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -31,6 +34,21 @@ class TraceCommandTest {
         final JsonNode packet = events.get(events.size() - 1);
         assertThat(packet.get("ts").doubleValue()).isEqualTo(1);
         assertThat(packet.get("dur").doubleValue()).isEqualTo(1.5);
+    }
+
+    /** The command of docs/traces.md, where tshark is installed: tokens 6 and 8 are those whose index looks like an Ethernet type. */
+    @Test
+    void wiresharkFindsNoMalformedFrameInALowLatencyTrace() throws Exception {
+        assumeTrue(Stream.of(System.getenv("PATH").split(File.pathSeparator)).anyMatch(path -> Files.isExecutable(Path.of(path, "tshark"))),
+            "tshark is not installed");
+        final Path pcap = folder.resolve("run.pcap");
+        final JsonNode result = CommandRun.of("simulate", "--json", "--ep", 8, "--tokens", 16, "--trace", pcap).succeeded().json();
+        final Path lines = folder.resolve("lines");
+        final Process tshark = new ProcessBuilder("tshark", "-n", "-r", pcap.toString(), "--disable-heuristic", "eth_over_ib", "-T", "fields", "-E",
+            "separator=;", "-e", "frame.protocols", "-e", "_ws.malformed").redirectOutput(lines.toFile()).redirectError(Redirect.DISCARD).start();
+        assertThat(tshark.waitFor()).isZero();
+        assertThat(Files.readAllLines(lines)).hasSizeGreaterThan(2 * result.get("wqes").intValue())
+            .allSatisfy(line -> assertThat(line).matches("eth:ethertype:ip:udp:infiniband(:data)?;"));
     }
 
     @Test

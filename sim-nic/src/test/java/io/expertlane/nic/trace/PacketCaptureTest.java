@@ -11,6 +11,9 @@ import io.expertlane.kernel.verbs.QueuePair;
 import io.expertlane.nic.device.NicCounter;
 import io.expertlane.nic.device.SimulatedTransport;
 import io.expertlane.nic.device.TestProfiles;
+import io.expertlane.nic.profile.FaultProfile;
+import io.expertlane.nic.profile.NicProfile.Granularity;
+import io.expertlane.nic.profile.RecoveryProfile;
 import java.io.ByteArrayOutputStream;
 import java.io.File;
 import java.io.IOException;
@@ -51,7 +54,14 @@ class PacketCaptureTest {
 
     /** A run of all kinds of elements between three ranks on two ports; gives the capture, and what the NICs have counted in {@code counts}. */
     private static byte[] capture(final long seed, final long[] counts) throws IOException {
+        return capture(seed, counts, Granularity.PACKET, null);
+    }
+
+    /** With faults there are writes with immediate, too. */
+    private static byte[] capture(final long seed, final long[] counts, final Granularity granularity, final FaultProfile faults) throws IOException {
         final TestProfiles profile = new TestProfiles();
+        profile.granularity = granularity;
+        profile.recovery = new RecoveryProfile(RecoveryProfile.Method.GO_BACK_N, 50_000, 255, 10_000, 7);
         profile.ports = 2;
         profile.portRateGbps = 200;
         profile.mtuBytes = MTU;
@@ -59,7 +69,7 @@ class PacketCaptureTest {
         final Random random = new Random(seed);
         final ByteArrayOutputStream out = new ByteArrayOutputStream();
         try (SymmetricHeap heap = new SymmetricHeap(3, HEAP_BYTES);
-             SimulatedTransport transport = new SimulatedTransport(heap, profile.cluster(), PortPolicy.HASHED, 256);
+             SimulatedTransport transport = new SimulatedTransport(heap, profile.cluster(), PortPolicy.HASHED, 256, faults);
              PacketCapture capture = new PacketCapture(transport, out)) {
             transport.trace(capture);
             for (int rank = 0; rank < 3; rank++) {
@@ -70,6 +80,9 @@ class PacketCaptureTest {
             final List<QueuePair> queuePairs = new ArrayList<>();
             for (int i = 0; i < 12; i++) {
                 queuePairs.add(transport.connect(i % 3, (i + 1 + i / 6) % 3, 8, 0));
+                if (faults != null) {
+                    transport.openReceiveQueue(queuePairs.getLast(), 32);
+                }
             }
             for (int round = 0; round < 20; round++) {
                 for (final QueuePair queuePair : queuePairs) {
@@ -80,6 +93,10 @@ class PacketCaptureTest {
                     };
                     queuePair.postWrite(random.nextInt(1000), random.nextInt(1000), length, random.nextInt(length + 1));
                     queuePair.postInline(COUNTERS, random.nextLong());
+                    if (faults != null) {
+                        queuePair.receiveQueue().post();
+                        queuePair.postWriteImmediate(0, 0, length, length, 0xABCDEF);
+                    }
                     queuePair.postAtomicAdd(COUNTERS + 8, 5);
                     queuePair.ringDoorbell();
                 }
@@ -92,6 +109,8 @@ class PacketCaptureTest {
             counts[0] = transport.total(NicCounter.SENT_PACKETS);
             counts[1] = transport.total(NicCounter.SENT_ACKS);
             counts[2] = transport.total(NicCounter.SENT_BYTES);
+            counts[3] = transport.total(NicCounter.SENT_NAKS) + transport.total(NicCounter.SENT_RNR_NAKS);
+            counts[4] = transport.total(NicCounter.RECEIVED_ELEMENTS);
         }
         return out.toByteArray();
     }
@@ -118,7 +137,7 @@ class PacketCaptureTest {
 
     @Test
     void everyPacketIsThereOnceAndSound() throws IOException {
-        final long[] counts = new long[3];
+        final long[] counts = new long[5];
         final byte[] file = capture(1, counts);
         final List<Packet> packets = parse(file);
         assertThat(packets).extracting(Packet::nanos).isSorted();
@@ -129,7 +148,7 @@ class PacketCaptureTest {
         long writtenBytes = 0;
         for (final Packet packet : packets) {
             assertThat(packet.u32(packet.frame.length - 4)).isEqualTo(RoceFrameTest.plainInvariantCrc(packet.frame));
-            if (packet.opcode() < 0x11 || packet.opcode() == 0x14) {
+            if (isRequest(packet)) {
                 final List<Integer> flow = List.of(packet.u32(26), packet.u32(30), packet.sourcePort(), packet.u32(46));
                 assertThat(packet.u32(50) & 0xFF_FFFF).as("packet sequence number of %s", flow).isEqualTo(nextPsn.merge(flow, 1, Integer::sum) - 1);
                 final int headers = packet.opcode() == 0x06 || packet.opcode() == 0x0a ? 16 : packet.opcode() == 0x14 ? 28 : 0;
@@ -140,6 +159,57 @@ class PacketCaptureTest {
         assertThat(writtenBytes).isEqualTo(counts[2]);
         assertThat(capture(1, counts)).isEqualTo(file);
         assertThat(capture(2, counts)).isNotEqualTo(file);
+    }
+
+    @Test
+    void aMessageMovedAsOneIsCutIntoItsPackets() throws IOException {
+        final long[] counts = new long[5];
+        final List<Packet> packets = parse(capture(4, counts, Granularity.MESSAGE, null));
+        assertThat(packets).extracting(Packet::nanos).isSorted();
+        assertThat(packets).hasSize((int) (counts[0] + counts[1]));
+        checkSequences(packets, 1);
+    }
+
+    /** What is lost and sent again is in the capture as often as it was sent, under its own sequence number. */
+    @Test
+    void packetsSentAgainShowAgain() throws IOException {
+        final long[] counts = new long[5];
+        final FaultProfile faults = new FaultProfile(0.02, 0.01, 0.05, 3000, 5);
+        final byte[] file = capture(5, counts, Granularity.PACKET, faults);
+        final List<Packet> packets = parse(file);
+        assertThat(packets).extracting(Packet::nanos).isSorted();
+        assertThat(packets).extracting(Packet::opcode).contains(0x06, 0x07, 0x08, 0x09, 0x0a, 0x0b, 0x11, 0x12, 0x14);
+        assertThat(packets.stream().filter(PacketCaptureTest::isRequest)).as("requests").hasSize((int) counts[0]);
+        // Of the answers only those to elements that take effect show: no negative ones, none to duplicates, none to parts of messages.
+        assertThat(packets.stream().filter(packet -> !isRequest(packet))).as("answers").hasSize((int) counts[4]);
+        assertThat(counts[1]).isGreaterThanOrEqualTo(counts[4] + counts[3]);
+        assertThat(checkSequences(packets, Integer.MAX_VALUE)).as("packets sent again").isGreaterThan(50);
+        assertThat(capture(5, counts, Granularity.PACKET, faults)).isEqualTo(file);
+    }
+
+    private static boolean isRequest(final Packet packet) {
+        return packet.opcode() < 0x11 || packet.opcode() == 0x14;
+    }
+
+    /** Every flow's sequence numbers are 0, 1, 2 and so on, each at most so often, with good CRCs; gives how many are repetitions. */
+    private static int checkSequences(final List<Packet> packets, final int most) {
+        final Map<List<Integer>, Map<Integer, Integer>> flows = new HashMap<>();
+        for (final Packet packet : packets) {
+            assertThat(packet.u32(packet.frame.length - 4)).isEqualTo(RoceFrameTest.plainInvariantCrc(packet.frame));
+            if (isRequest(packet)) {
+                flows.computeIfAbsent(List.of(packet.u32(26), packet.u32(30), packet.sourcePort(), packet.u32(46)), flow -> new HashMap<>())
+                    .merge(packet.u32(50) & 0xFF_FFFF, 1, Integer::sum);
+            }
+        }
+        assertThat(flows).hasSize(12);
+        int repeated = 0;
+        for (final Map<Integer, Integer> flow : flows.values()) {
+            for (int psn = 0; psn < flow.size(); psn++) {
+                assertThat(flow.get(psn)).as("sequence number %s", psn).isBetween(1, most);
+                repeated += flow.get(psn) - 1;
+            }
+        }
+        return repeated;
     }
 
     @Test
@@ -181,15 +251,15 @@ class PacketCaptureTest {
     void wiresharkDissectsEveryFrame(@TempDir final Path folder) throws Exception {
         assumeTrue(Stream.of(System.getenv("PATH").split(File.pathSeparator)).anyMatch(path -> Files.isExecutable(Path.of(path, "tshark"))),
             "tshark is not installed: the capture is checked by this project's own code only");
-        final long[] counts = new long[3];
-        final byte[] file = capture(3, counts);
+        final long[] counts = new long[5];
+        final byte[] file = capture(3, counts, Granularity.PACKET, new FaultProfile(0, 0, 0, 0, 3));
         final Path pcap = Files.write(folder.resolve("run.pcap"), file);
         final Path dissected = folder.resolve("fields");
-        final Process tshark = new ProcessBuilder("tshark", "-n", "-r", pcap.toString(), "-o", "ip.check_checksum:TRUE", "-T", "fields", "-E",
+        final Process tshark = new ProcessBuilder("tshark", "-n", "-r", pcap.toString(), "--disable-heuristic", "eth_over_ib", "-o", "ip.check_checksum:TRUE", "-T", "fields", "-E",
             "separator=;",
             "-e", "frame.protocols", "-e", "_ws.malformed", "-e", "_ws.expert.message", "-e", "ip.checksum.status", "-e", "infiniband.bth.opcode",
             "-e", "infiniband.invariant.crc", "-e", "infiniband.bth.psn", "-e", "infiniband.reth.dmalen", "-e", "infiniband.aeth.syndrome.opcode",
-            "-e", "infiniband.bth.destqp").redirectOutput(dissected.toFile()).redirectError(folder.resolve("errors").toFile()).start();
+            "-e", "infiniband.bth.destqp", "-e", "infiniband.immdt").redirectOutput(dissected.toFile()).redirectError(folder.resolve("errors").toFile()).start();
         assertThat(tshark.waitFor()).as(Files.readString(folder.resolve("errors"), StandardCharsets.UTF_8)).isZero();
         final List<String> lines = Files.readAllLines(dissected);
         final List<Packet> packets = parse(file);
@@ -205,6 +275,8 @@ class PacketCaptureTest {
             assertThat(fields[5]).as("invariant CRC of frame %s", i).isEqualTo(expectedCrc);
             assertThat(Integer.decode(fields[6])).isEqualTo(packets.get(i).u32(50) & 0xFF_FFFF);
             assertThat(Integer.decode(fields[9])).isEqualTo(packets.get(i).u32(46) & 0xFF_FFFF);
+            final boolean immediate = packets.get(i).opcode() == 0x09 || packets.get(i).opcode() == 0x0b;
+            assertThat(fields[10]).as("immediate of frame %s", i).matches(immediate ? "00abcdef(,00abcdef)?" : "");
         }
     }
 }
