@@ -20,8 +20,14 @@ import java.util.Arrays;
  *  +---------------------------------------------------------------+
  *  |              status (0 = success, else syndrome)              |   8
  *  +---------------------------------------------------------------+
- *  |                           reserved                            |  12
- *  |                              ...                              |
+ *  |        completions it stands for, this queue pair's           |  12
+ *  +---------------------------------------------------------------+
+ *  |  n: compressed entry with that many WQE indices, else 0       |  16
+ *  +---------------------------------------------------------------+
+ *  |                    n WQE indices, oldest first                |  20
+ *  |                              ...                              |  51
+ *  +---------------------------------------------------------------+
+ *  |                           reserved                            |  52
  *  +---------------------------------------------------------------+
  *  |     sequence: position + 1, stored last, says it is valid     |  56
  *  |                                                               |
@@ -33,7 +39,7 @@ import java.util.Arrays;
  * <p>Ordering: the producer stores the sequence with release semantics after the other fields, the consumer loads it with acquire.
  *
  * <p>Failure: room is reserved when an element that may be signaled is posted, so a transport that completes each signaled element
- * once cannot overrun the queue; a post without room is refused by the queue pair.
+ * once, in an entry of its own or with others, cannot overrun the queue; a post without room is refused by the queue pair.
  *
  * <p>Source: the 64-byte entry of {@code mlx5}; validity by sequence instead of by owner bit.
  */
@@ -54,7 +60,12 @@ public final class CompletionQueue {
     static final int QP_NUMBER_OFFSET = 0;
     static final int INDEX_OFFSET = 4;
     static final int STATUS_OFFSET = 8;
+    static final int COUNT_OFFSET = 12;
+    static final int COMPRESSED_OFFSET = 16;
+    static final int INDICES_OFFSET = 20;
     static final int SEQUENCE_OFFSET = 56;
+    /** Indices that a compressed entry has room for. */
+    static final int MAX_COMPRESSED = 8;
 
     private static final VarHandle LONG = JAVA_LONG.varHandle();
     private static final CompletionHandler IGNORE = (qpNumber, index, status) -> { };
@@ -65,6 +76,7 @@ public final class CompletionQueue {
     private QueuePair[] queuePairs = new QueuePair[16];
 
     private long reserved;
+    private long released;
     private long polled;
     private long produced;
     private long failures;
@@ -105,7 +117,7 @@ public final class CompletionQueue {
     }
 
     boolean tryReserve() {
-        if (reserving && reserved - polled >= depth) {
+        if (reserving && reserved - released >= depth) {
             return false;
         }
         reserved++;
@@ -122,10 +134,44 @@ public final class CompletionQueue {
 
     /** Producer: reports that the element {@code index} of queue pair {@code qpNumber}, and all before it there, are done. */
     public void complete(final int qpNumber, final int index, final int status) {
+        complete(qpNumber, index, status, 1);
+    }
+
+    /** Producer: as {@link #complete(int, int, int)}, in one entry for {@code count} signaled elements up to {@code index}. */
+    public void complete(final int qpNumber, final int index, final int status, final int count) {
+        write(entryOffset(produced), qpNumber, index, status, count, 0);
+        publish();
+    }
+
+    /**
+     * Producer: reports that several signaled elements of queue pair {@code qpNumber} are done, each told of, in one entry.
+     *
+     * @param indices theirs, oldest first
+     * @param from    place of the first in {@code indices}
+     * @param count   1 to 8
+     */
+    public void completeCompressed(final int qpNumber, final int[] indices, final int from, final int count) {
+        if (count < 1 || count > MAX_COMPRESSED) {
+            throw new IllegalArgumentException("count=" + count + ": 1 to " + MAX_COMPRESSED);
+        }
         final long at = entryOffset(produced);
+        write(at, qpNumber, indices[from + count - 1], SUCCESS, count, count);
+        for (int i = 0; i < count; i++) {
+            memory.set(JAVA_INT, at + INDICES_OFFSET + (long) i * Integer.BYTES, indices[from + i]);
+        }
+        publish();
+    }
+
+    private void write(final long at, final int qpNumber, final int index, final int status, final int count, final int compressed) {
         memory.set(JAVA_INT, at + QP_NUMBER_OFFSET, qpNumber);
         memory.set(JAVA_INT, at + INDEX_OFFSET, index);
         memory.set(JAVA_INT, at + STATUS_OFFSET, status);
+        memory.set(JAVA_INT, at + COUNT_OFFSET, count);
+        memory.set(JAVA_INT, at + COMPRESSED_OFFSET, compressed);
+    }
+
+    private void publish() {
+        final long at = entryOffset(produced);
         produced++;
         LONG.setRelease(memory, at + SEQUENCE_OFFSET, produced);
     }
@@ -135,7 +181,7 @@ public final class CompletionQueue {
         return poll(IGNORE);
     }
 
-    /** Consumer: as {@link #poll()}, and tells {@code handler} of each entry once its slots are free. */
+    /** Consumer: as {@link #poll()}, and tells {@code handler} of each entry, of a compressed one of each of its elements, once its slots are free. */
     public int poll(final CompletionHandler handler) {
         int entries = 0;
         while ((long) LONG.getAcquire(memory, entryOffset(polled) + SEQUENCE_OFFSET) == polled + 1) {
@@ -143,10 +189,15 @@ public final class CompletionQueue {
             final int qpNumber = memory.get(JAVA_INT, at + QP_NUMBER_OFFSET);
             final int index = memory.get(JAVA_INT, at + INDEX_OFFSET);
             final int status = memory.get(JAVA_INT, at + STATUS_OFFSET);
+            final int compressed = memory.get(JAVA_INT, at + COMPRESSED_OFFSET);
             if (status != SUCCESS) {
                 failures++;
             }
             queuePairs[qpNumber].retireThrough(index);
+            released += memory.get(JAVA_INT, at + COUNT_OFFSET);
+            for (int i = 0; i < compressed - 1; i++) {
+                handler.completed(qpNumber, memory.get(JAVA_INT, at + INDICES_OFFSET + (long) i * Integer.BYTES), status);
+            }
             polled++;
             entries++;
             handler.completed(qpNumber, index, status);
@@ -171,6 +222,7 @@ public final class CompletionQueue {
         }
         memory.asSlice(0, (long) depth * ENTRY_BYTES).copyFrom(other.memory.asSlice(0, (long) depth * ENTRY_BYTES));
         reserved = other.reserved;
+        released = other.released;
         polled = other.polled;
         produced = other.produced;
         failures = other.failures;

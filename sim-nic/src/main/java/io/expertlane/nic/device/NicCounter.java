@@ -20,8 +20,10 @@ public enum NicCounter {
     RECEIVED_PACKETS,
     /** Payload bytes of the elements delivered. */
     RECEIVED_BYTES,
-    /** Completion queue entries written. */
+    /** Completion queue entries written, 64 bytes each. */
     COMPLETIONS,
+    /** Completions that needed no entry of their own, because of moderation or compression. */
+    COMPLETIONS_MERGED,
     /** Completion queue entries that had to wait because the queue was full. */
     COMPLETIONS_HELD,
     /** Completion queue entries lost because the queue was full. */

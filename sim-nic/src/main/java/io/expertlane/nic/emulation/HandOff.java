@@ -75,9 +75,11 @@ final class HandOff {
 
     /** The network has completed its element {@code index}. */
     void complete(final int index, final int status) {
-        completed += index + 1 - (int) completed;
-        if (WorkQueueElement.isSignaled(front.memory(), front.elementOffset(index))) {
-            completionQueue.complete(front.number(), index, status);
+        // One entry of the network may stand for several doorbells.
+        for (; (int) completed != index + 1; completed++) {
+            if (WorkQueueElement.isSignaled(front.memory(), front.elementOffset((int) completed))) {
+                completionQueue.complete(front.number(), (int) completed, status);
+            }
         }
         completeRefused();
     }

@@ -36,6 +36,7 @@ import io.expertlane.kernel.verbs.FlowHashAlgorithm;
  * @param receiveNanos            latency from last byte received to payload visible in memory, 0 to 10000; 500 [0.5 to 0.6 us a NIC, CX-6]
  * @param completionNanos         latency from acknowledgement received to completion entry visible, 0 to 10000; 250 [64 B one way over PCIe]
  * @param completionOverflow      what happens when a completion queue is full; RESERVED
+ * @param completions             how completions share entries; one each [what a CQ does unless asked]
  * @param atomicNanos             time an atomic occupies the receiving NIC's atomic unit, 0 to 10000; 100 [assumed; an atomic costs about three
  *                                sends, Harmonic NSDI'24]
  * @param pcie                    the link to the host
@@ -65,6 +66,7 @@ public record NicProfile(
     double receiveNanos,
     double completionNanos,
     CompletionOverflow completionOverflow,
+    CompletionProfile completions,
     double atomicNanos,
     PcieProfile pcie,
     ContextCacheProfile contextCache,
@@ -119,6 +121,7 @@ public record NicProfile(
         Range.check("nic.receiveNanos", receiveNanos, 0, 10_000);
         Range.check("nic.completionNanos", completionNanos, 0, 10_000);
         Range.checkPresent("nic.completionOverflow", completionOverflow);
+        Range.checkPresent("nic.completions", completions);
         Range.check("nic.atomicNanos", atomicNanos, 0, 10_000);
         Range.checkPresent("nic.arbiter", arbiter);
         Range.checkPresent("nic.granularity", granularity);

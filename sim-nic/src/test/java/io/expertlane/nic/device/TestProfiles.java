@@ -2,6 +2,7 @@ package io.expertlane.nic.device;
 
 import io.expertlane.kernel.verbs.FlowHashAlgorithm;
 import io.expertlane.nic.profile.ClusterProfile;
+import io.expertlane.nic.profile.CompletionProfile;
 import io.expertlane.nic.profile.ContextCacheProfile;
 import io.expertlane.nic.profile.FabricProfile;
 import io.expertlane.nic.profile.NicProfile;
@@ -28,6 +29,7 @@ public final class TestProfiles {
     public NicProfile.Granularity granularity = BASE.nic().granularity();
     public boolean blueFlame;
     public NicProfile.CompletionOverflow completionOverflow = BASE.nic().completionOverflow();
+    public CompletionProfile completions = CompletionProfile.each();
     public double atomicNanos = BASE.nic().atomicNanos();
     public PcieProfile pcie = BASE.nic().pcie();
     public ContextCacheProfile contextCache = BASE.nic().contextCache();
@@ -38,7 +40,7 @@ public final class TestProfiles {
         return new NicProfile(ports, portRateGbps, mtuBytes, base.packetOverheadBytes(), base.writeHeaderBytes(), base.atomicHeaderBytes(),
             base.immediateHeaderBytes(),
             base.ackBytes(), base.doorbellNanos(), fetchNanos, payloadReadNanos, queuePairIntervalNanos, nicIntervalNanos, prefetchDepth,
-            quantumBytes, arbiter, granularity, blueFlame, base.receiveNanos(), base.completionNanos(), completionOverflow, atomicNanos, pcie,
+            quantumBytes, arbiter, granularity, blueFlame, base.receiveNanos(), base.completionNanos(), completionOverflow, completions, atomicNanos, pcie,
             contextCache, recovery, FlowHashAlgorithm.MURMUR3);
     }
 
