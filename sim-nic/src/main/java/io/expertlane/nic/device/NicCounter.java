@@ -30,6 +30,8 @@ public enum NicCounter {
     COMPLETION_OVERRUNS,
     /** Queue-pair contexts that were not in the cache. */
     CONTEXT_MISSES,
+    /** Pages whose translations were not in the cache. */
+    TRANSLATION_MISSES,
     /** Packets to this port that were lost on the way. */
     LOST_PACKETS,
     /** Packets to this port that were dropped because their check sum was wrong. */

@@ -2,8 +2,10 @@ package io.expertlane.nic.device;
 
 import io.expertlane.kernel.memory.SymmetricHeap;
 import io.expertlane.kernel.verbs.CompletionQueue;
+import io.expertlane.nic.profile.ContextCacheProfile;
 import io.expertlane.nic.profile.FaultProfile;
 import io.expertlane.nic.profile.NicProfile;
+import io.expertlane.nic.profile.TranslationCacheProfile;
 import io.expertlane.nic.time.Simulation;
 import java.util.Arrays;
 
@@ -27,7 +29,9 @@ final class Nics {
     final QueuePairTable table = new QueuePairTable();
     final Ports ports;
     final PcieLinks pcie;
-    final ContextCache contexts;
+    final NicCache contexts;
+    final NicCache translations;
+    final int pageShift;
     final Sender sender;
     final Receiver receiver;
     final Completer completer;
@@ -44,7 +48,12 @@ final class Nics {
         this.profile = profile;
         this.ports = new Ports(heap.ranks(), profile);
         this.pcie = new PcieLinks(heap.ranks(), profile.pcie());
-        this.contexts = new ContextCache(heap.ranks(), profile.contextCache(), ports);
+        final ContextCacheProfile context = profile.contextCache();
+        this.contexts = new NicCache(heap.ranks(), context.entries(), context.missNanos(), context.missIntervalNanos(), NicCounter.CONTEXT_MISSES, ports);
+        final TranslationCacheProfile translation = profile.translationCache();
+        this.translations = new NicCache(heap.ranks(), translation.entries(), translation.missNanos(), translation.missIntervalNanos(),
+            NicCounter.TRANSLATION_MISSES, ports);
+        this.pageShift = Integer.numberOfTrailingZeros(translation.pageBytes());
         this.completer = new Completer(this, completionQueues);
         this.recovery = faults == null ? null : new Recovery(this, faults);
         this.receiver = new Receiver(this);
@@ -53,6 +62,16 @@ final class Nics {
 
     static long picos(final double nanos) {
         return Math.round(nanos * 1e3);
+    }
+
+    /** The time until the translations of all pages of a payload are in the NIC of {@code rank}: several misses are read one after the other, pipelined. */
+    long translatePicos(final int rank, final long offset, final int lengthBytes, final int port, final long now) {
+        long longest = 0;
+        final long last = offset + Math.max(lengthBytes, 1) - 1 >> pageShift;
+        for (long page = offset >> pageShift; page <= last; page++) {
+            longest = Math.max(longest, translations.usePicos(rank, page, port, now));
+        }
+        return longest;
     }
 
     void addListener(final NicListener listener) {
@@ -66,6 +85,7 @@ final class Nics {
         ports.copyFrom(other.ports);
         pcie.copyFrom(other.pcie);
         contexts.copyFrom(other.contexts);
+        translations.copyFrom(other.translations);
         sender.copyFrom(other.sender);
         receiver.copyFrom(other.receiver);
         completer.copyFrom(other.completer);

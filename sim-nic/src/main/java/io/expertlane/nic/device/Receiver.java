@@ -11,9 +11,12 @@ import static io.expertlane.nic.device.QueuePairTable.PEER_PORT;
 import io.expertlane.kernel.verbs.CompletionQueue;
 import io.expertlane.kernel.verbs.ReceiveQueue;
 import io.expertlane.kernel.verbs.RemoteMemory;
+import io.expertlane.kernel.verbs.WorkQueueElement;
 import io.expertlane.nic.profile.NicProfile;
 import io.expertlane.nic.profile.NicProfile.Granularity;
 import io.expertlane.nic.time.Simulation;
+import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
 
 /**
  * The receiving side: packets in, memory effects, acknowledgements out.
@@ -31,11 +34,14 @@ final class Receiver {
     private final PcieLinks pcie;
     private final Recovery recovery;
     private final boolean wholeMessages;
+    private final boolean translating;
     private final int packetOverheadBytes;
     private final int ackBytes;
     private final long ackPicos;
     private final long atomicPicos;
     private final long completionPicos;
+    /** By queue pair, only with a translation cache: elements that are in, delivered or about to be. */
+    private int[] finished = {};
     /** By rank: when its atomic unit is free. */
     private final long[] atomicFree;
     private final int deliveryHandler;
@@ -49,6 +55,7 @@ final class Receiver {
         this.ports = nics.ports;
         this.pcie = nics.pcie;
         this.recovery = nics.recovery;
+        this.translating = nics.translations.isOn();
         this.wholeMessages = profile.granularity() == Granularity.MESSAGE;
         this.packetOverheadBytes = profile.packetOverheadBytes();
         this.ackBytes = profile.ackBytes();
@@ -88,7 +95,10 @@ final class Receiver {
         final long[] longs = table.longs;
         final int row = qp * LONGS;
         final int rank = (int) longs[row + QueuePairTable.PEER_RANK];
-        long done = time + nics.contexts.usePicos(rank, ContextCache.receiveContext(qp), table.ints[qp * INTS + PEER_PORT], now);
+        long done = time + nics.contexts.usePicos(rank, NicCache.receiveContext(qp), table.ints[qp * INTS + PEER_PORT], now);
+        if (translating) {
+            done += translatePicos(qp, rank, now);
+        }
         done = Math.max(done, longs[row + LAST_DELIVERY]);
         if (atomic) {
             atomicFree[rank] = Math.max(atomicFree[rank], now) + atomicPicos;
@@ -99,6 +109,30 @@ final class Receiver {
             deliver(qp, now);
         } else {
             simulation.schedule(done, deliveryHandler, QueuePairEvent.of(table, qp, 0));
+        }
+    }
+
+    /** What missing translations of the element's target add to its receive latency. */
+    private long translatePicos(final int qp, final int rank, final long now) {
+        known(qp);
+        final int index = finished[qp]++;
+        final MemorySegment queue = table.queueMemory(qp);
+        final long at = table.elementOffset(qp, index);
+        return nics.translatePicos(rank, WorkQueueElement.remoteOffset(queue, at), WorkQueueElement.lengthBytes(queue, at),
+            table.ints[qp * INTS + PEER_PORT], now);
+    }
+
+    private void known(final int qp) {
+        if (qp >= finished.length) {
+            finished = Arrays.copyOf(finished, Math.max(2 * finished.length, qp + 1));
+        }
+    }
+
+    /** Elements before {@code end} will not come any more. */
+    void skipTo(final int qp, final int end) {
+        if (translating) {
+            known(qp);
+            finished[qp] = end;
         }
     }
 
@@ -175,6 +209,7 @@ final class Receiver {
     }
 
     void copyFrom(final Receiver other) {
+        finished = other.finished.clone();
         System.arraycopy(other.atomicFree, 0, atomicFree, 0, atomicFree.length);
     }
 }

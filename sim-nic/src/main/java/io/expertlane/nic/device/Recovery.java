@@ -586,6 +586,7 @@ final class Recovery {
         table.ints[row + DEFICIT] = 0;
         ints[qp * ROW + ACKED] = published;
         ints[qp * ROW + RECEIVED] = published;
+        nics.receiver.skipTo(qp, published);
     }
 
     /** Brings both ends of a queue pair in error back to where they can send and receive. */

@@ -26,6 +26,7 @@ import io.expertlane.kernel.verbs.WorkQueueElement;
 import io.expertlane.nic.profile.NicProfile;
 import io.expertlane.nic.profile.NicProfile.Granularity;
 import io.expertlane.nic.time.Simulation;
+import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 
 /**
@@ -53,6 +54,7 @@ final class Sender {
 
     private final boolean wholeMessages;
     private final boolean blueFlame;
+    private final boolean translating;
     private final int mtuBytes;
     private final int packetOverheadBytes;
     private final int writeHeaderBytes;
@@ -91,6 +93,7 @@ final class Sender {
         this.arbiter = new RingArbiter(table, ports.count(), profile);
         this.wholeMessages = profile.granularity() == Granularity.MESSAGE;
         this.blueFlame = profile.blueFlame();
+        this.translating = nics.translations.isOn();
         this.mtuBytes = profile.mtuBytes();
         this.packetOverheadBytes = profile.packetOverheadBytes();
         this.writeHeaderBytes = profile.writeHeaderBytes();
@@ -194,7 +197,7 @@ final class Sender {
         final long[] longs = table.longs;
         final int longRow = qp * LONGS;
         final int rank = table.rank(qp);
-        final long known = now + nics.contexts.usePicos(rank, ContextCache.sendContext(qp), ints[row + LOCAL_PORT], now);
+        final long known = now + nics.contexts.usePicos(rank, NicCache.sendContext(qp), ints[row + LOCAL_PORT], now);
         long nicFree = Math.max(pipelineFree[rank], now);
         long next = Math.max(longs[longRow + NEXT_ISSUE], known);
         long ready = longs[longRow + LAST_READY];
@@ -202,7 +205,11 @@ final class Sender {
             final long start = Math.max(nicFree, next);
             nicFree += nicIntervalPicos;
             next = start + queuePairIntervalPicos;
-            ready = Math.max(ready, start + pipelinePicos(rank, table.summary(qp, index), now));
+            long latency = pipelinePicos(rank, table.summary(qp, index), now);
+            if (translating) {
+                latency += translatePicos(qp, rank, index, now);
+            }
+            ready = Math.max(ready, start + latency);
             simulation.schedule(ready, readyHandler, QueuePairEvent.of(table, qp, 0));
             if (nics.tracer != null) {
                 nics.tracer.issued(start, ready, qp, index);
@@ -222,6 +229,17 @@ final class Sender {
             latency += fetchPicos;
         }
         return latency;
+    }
+
+    /** What missing translations add to an element's payload read. */
+    private long translatePicos(final int qp, final int rank, final int index, final long now) {
+        if (!QueuePairTable.readsPayload(table.summary(qp, index))) {
+            return 0;
+        }
+        final MemorySegment queue = table.queueMemory(qp);
+        final long at = table.elementOffset(qp, index);
+        return nics.translatePicos(rank, WorkQueueElement.localOffset(queue, at), WorkQueueElement.lengthBytes(queue, at),
+            table.ints[qp * INTS + LOCAL_PORT], now);
     }
 
     private void onReady(final long now, final long event) {

@@ -49,6 +49,7 @@ public record ClusterProfile(String name, int ranksPerNode, NicProfile nic, Host
     private static NicProfile connectX7(final int ports, final double portRateGbps) {
         return new NicProfile(ports, portRateGbps, 4096, 82, 16, 28, 4, 86, 150, 1000, 900, 79, 11.5, 16, 4096, NicProfile.Arbitration.ROUND_ROBIN,
             NicProfile.Granularity.PACKET, false, 500, 250, NicProfile.CompletionOverflow.RESERVED, CompletionProfile.each(), 100, new PcieProfile(5, 16, 256, 1.085, 28, 32), new ContextCacheProfile(0, 750, 50),
+            new TranslationCacheProfile(0, 1 << 16, 750, 50),
             new RecoveryProfile(RecoveryProfile.Method.GO_BACK_N, 67_108_864, 7, 640_000, RecoveryProfile.RNR_RETRY_ALWAYS), FlowHashAlgorithm.MURMUR3);
     }
 

@@ -41,6 +41,7 @@ import io.expertlane.kernel.verbs.FlowHashAlgorithm;
  *                                sends, Harmonic NSDI'24]
  * @param pcie                    the link to the host
  * @param contextCache            queue-pair contexts held in the NIC
+ * @param translationCache        memory translations held in the NIC
  * @param recovery                what is done about lost packets
  * @param portHash                flow hash that chooses a port; MURMUR3 [SimAI's NIC model; what a ConnectX uses is not public]
  */
@@ -70,6 +71,7 @@ public record NicProfile(
     double atomicNanos,
     PcieProfile pcie,
     ContextCacheProfile contextCache,
+    TranslationCacheProfile translationCache,
     RecoveryProfile recovery,
     FlowHashAlgorithm portHash) {
 
@@ -127,6 +129,7 @@ public record NicProfile(
         Range.checkPresent("nic.granularity", granularity);
         Range.checkPresent("nic.pcie", pcie);
         Range.checkPresent("nic.contextCache", contextCache);
+        Range.checkPresent("nic.translationCache", translationCache);
         Range.checkPresent("nic.recovery", recovery);
         Range.checkPresent("nic.portHash", portHash);
     }

@@ -14,8 +14,11 @@ import io.expertlane.nic.profile.NicProfile.Arbitration;
 import io.expertlane.nic.profile.NicProfile.CompletionOverflow;
 import io.expertlane.nic.profile.NicProfile.Granularity;
 import io.expertlane.nic.profile.PcieProfile;
+import io.expertlane.nic.profile.TranslationCacheProfile;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -184,6 +187,65 @@ class DeviceFeaturesTest {
             }
             assertThat(transport.counter(0, 0, NicCounter.CONTEXT_MISSES)).isEqualTo(expectedMisses);
             assertThat(transport.counter(1, 0, NicCounter.CONTEXT_MISSES)).isEqualTo(expectedMisses);
+        }
+    }
+
+    /** Against a plain LRU of the standard library, page by page, for both ends. */
+    @ParameterizedTest
+    @ValueSource(longs = {1, 2, 3, 4, 5})
+    void translationsThatDoNotFitAreFetchedAgain(final long seed) {
+        final Random random = new Random(seed);
+        final TestProfiles profile = new TestProfiles();
+        final int entries = 1 + random.nextInt(40);
+        profile.translationCache = new TranslationCacheProfile(entries, 4096, 750, 50);
+        try (SymmetricHeap heap = new SymmetricHeap(2, HEAP_BYTES); SimulatedTransport transport = transport(heap, profile)) {
+            final QueuePair queuePair = transport.connect(0, 1, 4, 0);
+            final long[] misses = new long[2];
+            final List<LinkedHashMap<Long, Boolean>> caches = List.of(lru(entries), lru(entries));
+            for (int i = 0; i < 2000; i++) {
+                final int length = random.nextInt(20_000);
+                final long[] offsets = {random.nextInt(1 << 18), random.nextInt(1 << 18)};
+                queuePair.postWrite(offsets[0], offsets[1], length, 0);
+                queuePair.ringDoorbell();
+                transport.simulation().run();
+                transport.completionQueue(0).poll();
+                for (int end = 0; end < 2; end++) {
+                    for (long page = offsets[end] / 4096; page <= (offsets[end] + Math.max(length, 1) - 1) / 4096; page++) {
+                        misses[end] += caches.get(end).put(page, true) == null ? 1 : 0;
+                    }
+                }
+            }
+            assertThat(transport.counter(0, 0, NicCounter.TRANSLATION_MISSES)).isEqualTo(misses[0]);
+            assertThat(transport.counter(1, 0, NicCounter.TRANSLATION_MISSES)).isEqualTo(misses[1]).isGreaterThan(100);
+        }
+    }
+
+    private static LinkedHashMap<Long, Boolean> lru(final int entries) {
+        return new LinkedHashMap<>(16, 0.75f, true) {
+            @Override
+            protected boolean removeEldestEntry(final Map.Entry<Long, Boolean> eldest) {
+                return size() > entries;
+            }
+        };
+    }
+
+    /** A miss at both ends, then none: m pages cost a miss and m - 1 intervals. */
+    @ParameterizedTest
+    @CsvSource({"100,1", "4096,1", "16384,4", "12289,4"})
+    void aMissingTranslationDelaysByItsRead(final int lengthBytes, final int pages) {
+        final TestProfiles profile = new TestProfiles();
+        profile.translationCache = new TranslationCacheProfile(16, 4096, 750, 50);
+        try (SymmetricHeap heap = new SymmetricHeap(2, HEAP_BYTES); SimulatedTransport transport = transport(heap, profile)) {
+            final QueuePair queuePair = transport.connect(0, 1, 4, 0);
+            final double[] nanos = new double[2];
+            for (int i = 0; i < 2; i++) {
+                final long from = transport.simulation().nowPicos();
+                queuePair.postWrite(0, 1 << 20, lengthBytes, 0);
+                queuePair.ringDoorbell();
+                transport.simulation().run();
+                nanos[i] = (transport.simulation().nowPicos() - from) / 1e3;
+            }
+            assertThat(nanos[0] - nanos[1]).isEqualTo(2 * (750 + 50.0 * (pages - 1)), offset(1e-3));
         }
     }
 

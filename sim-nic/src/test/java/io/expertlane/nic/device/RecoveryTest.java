@@ -13,6 +13,7 @@ import io.expertlane.nic.profile.NicProfile.CompletionOverflow;
 import io.expertlane.nic.profile.NicProfile.Granularity;
 import io.expertlane.nic.profile.RecoveryProfile;
 import io.expertlane.nic.profile.RecoveryProfile.Method;
+import io.expertlane.nic.profile.TranslationCacheProfile;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -62,9 +63,10 @@ class RecoveryTest {
             profile.recovery = new RecoveryProfile(method, 20_000 + random.nextInt(50_000), retryLimit, random.nextInt(30_000),
                 random.nextInt(4) == 0 ? 2 : RecoveryProfile.RNR_RETRY_ALWAYS);
             profile.completionOverflow = CompletionOverflow.values()[random.nextInt(3)];
+            profile.translationCache = new TranslationCacheProfile(random.nextInt(3) == 0 ? 8 : 0, 4096, 750, 50);
             final int completionQueueDepth = 1 << 1 + random.nextInt(8);
             final FaultProfile faults = new FaultProfile(random.nextDouble() * maxLoss, random.nextDouble() * maxLoss / 2,
-                random.nextInt(3) == 0 ? random.nextDouble() * 0.2 : 0, random.nextInt(5000), seed);
+                maxLoss > 0 && random.nextInt(3) == 0 ? random.nextDouble() * 0.2 : 0, random.nextInt(5000), seed);
             final int ranks = 2 + random.nextInt(3);
             heap = new SymmetricHeap(ranks, HEAP_BYTES);
             transport = new SimulatedTransport(heap, profile.cluster(), PortPolicy.QUEUE_AFFINITY, completionQueueDepth, faults);

@@ -8,6 +8,7 @@ import io.expertlane.nic.profile.FabricProfile;
 import io.expertlane.nic.profile.NicProfile;
 import io.expertlane.nic.profile.PcieProfile;
 import io.expertlane.nic.profile.RecoveryProfile;
+import io.expertlane.nic.profile.TranslationCacheProfile;
 
 /** The default NIC with some fields changed: a mutable copy of the record. */
 public final class TestProfiles {
@@ -33,6 +34,7 @@ public final class TestProfiles {
     public double atomicNanos = BASE.nic().atomicNanos();
     public PcieProfile pcie = BASE.nic().pcie();
     public ContextCacheProfile contextCache = BASE.nic().contextCache();
+    public TranslationCacheProfile translationCache = BASE.nic().translationCache();
     public RecoveryProfile recovery = BASE.nic().recovery();
 
     public NicProfile nic() {
@@ -41,7 +43,7 @@ public final class TestProfiles {
             base.immediateHeaderBytes(),
             base.ackBytes(), base.doorbellNanos(), fetchNanos, payloadReadNanos, queuePairIntervalNanos, nicIntervalNanos, prefetchDepth,
             quantumBytes, arbiter, granularity, blueFlame, base.receiveNanos(), base.completionNanos(), completionOverflow, completions, atomicNanos, pcie,
-            contextCache, recovery, FlowHashAlgorithm.MURMUR3);
+            contextCache, translationCache, recovery, FlowHashAlgorithm.MURMUR3);
     }
 
     public ClusterProfile cluster() {

@@ -16,6 +16,7 @@ class ProfileTest {
     void everyFieldIsChecked() throws ReflectiveOperationException {
         final ClusterProfile cluster = ClusterProfile.ofName("h20-cx7-dual");
         for (final Record record : List.of(cluster.nic(), cluster.nic().pcie(), cluster.nic().contextCache(), cluster.nic().recovery(),
+            cluster.nic().completions(), cluster.nic().translationCache(),
             cluster.host(), cluster.fabric())) {
             final RecordComponent[] components = record.getClass().getRecordComponents();
             final Object[] values = new Object[components.length];
