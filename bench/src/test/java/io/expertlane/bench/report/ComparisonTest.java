@@ -50,7 +50,7 @@ class ComparisonTest {
         assertThat(comparison.regressed()).isFalse();
         final Comparison single = Comparison.of(read(new SampleRun("2026-02-01T00:00:00Z").timed("A.x", new double[] {1, 1})),
             read(new SampleRun("2026-02-02T00:00:00Z").timed("A.x", new double[] {1, 1})), 0.03);
-        assertThat(row(single, "A.x")).returns(Verdict.UNSTABLE, Comparison.Row::verdict).returns("1 fork a side: a change needs 6 to show", Comparison.Row::note);
+        assertThat(row(single, "A.x")).returns(Verdict.UNSTABLE, Comparison.Row::verdict).returns("1 fork a side: a change needs 5 to show", Comparison.Row::note);
     }
 
     @Test
