@@ -33,6 +33,12 @@ final class KindOptions {
     @Option(names = "--channels", paramLabel = "C", description = "With ht: channels. Default: 1.")
     private Integer channels;
 
+    @Option(names = "--chunk", paramLabel = "TOKENS", description = "With ht: tokens that are sent and told of together. Default: 16.")
+    private Integer chunkTokens;
+
+    @Option(names = "--ring", paramLabel = "TOKENS", description = "With ht over ring: tokens a ring holds. Default: 64.")
+    private Integer ringTokens;
+
     /** What the options say. */
     ExchangeKind kind(final String dispatchType, final int sendQueueDepth, final Payload payload) {
         return new ExchangeKind(
@@ -41,6 +47,8 @@ final class KindOptions {
             DispatchType.valueOf(Choice.of("--dispatch-type", dispatchType, "bf16", "fp8").toUpperCase(Locale.ROOT)),
             CombineMethod.valueOf(Choice.of("--combine", combine, "push", "pull").toUpperCase(Locale.ROOT)),
             Choice.of("--split", split, "on", "off").equals("on"),
-            segmentBytes == null ? LowLatencyConfig.NO_SEGMENTATION : segmentBytes, channels == null ? 1 : channels, sendQueueDepth, payload);
+            segmentBytes == null ? LowLatencyConfig.NO_SEGMENTATION : segmentBytes, channels == null ? 1 : channels,
+            chunkTokens == null ? ExchangeKind.DEFAULT_CHUNK_TOKENS : chunkTokens, ringTokens == null ? ExchangeKind.DEFAULT_RING_TOKENS : ringTokens,
+            sendQueueDepth, payload);
     }
 }

@@ -4,6 +4,7 @@ import io.expertlane.bench.results.Json;
 import io.expertlane.bench.scenario.ExchangeKind;
 import io.expertlane.bench.scenario.LayerSimulation;
 import io.expertlane.bench.scenario.ModelProfile;
+import io.expertlane.bench.scenario.ProfileJson;
 import io.expertlane.kernel.exchange.Payload;
 import io.expertlane.kernel.verbs.PortPolicy;
 import io.expertlane.nic.profile.ClusterProfile;
@@ -13,6 +14,7 @@ import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Locale;
+import java.util.Map;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -25,7 +27,7 @@ import picocli.CommandLine.Spec;
     name = "simulate",
     description = {
         "Times dispatch and combine of one MoE layer, and from them a decode step, on a modelled cluster: the exchange",
-        "that runs for real runs here under a virtual clock, without its payload. Every peer is reached through the NIC."
+        "that runs for real runs here under a virtual clock, without its payload."
     },
     mixinStandardHelpOptions = true,
     sortOptions = false,
@@ -43,7 +45,9 @@ import picocli.CommandLine.Spec;
         "  expertlane simulate --model deepseek-v3 --ep 64 --tokens 128",
         "  expertlane simulate --model deepseek-v2-lite --ep 16 --routing esft:DIR --ports fixed",
         "  expertlane simulate --cluster mine.json --model qwen3-235b --routing zipf:0.8 --json",
-        "  expertlane simulate --ep 8 --tokens 16 --trace run.json"
+        "  expertlane simulate --ep 8 --tokens 16 --trace run.json",
+        "  expertlane simulate --cluster h800-cx7 --ep 32 --tokens 4096 --mode ht --path ring --channels 12 --ring 128 --sms 24 \\",
+        "      --set nic.granularity=MESSAGE --seed 1"
     })
 final class SimulateCommand implements Callable<Integer> {
     private static final String[] PORT_POLICIES = Arrays.stream(PortPolicy.values()).map(PortPolicy::toString).toArray(String[]::new);
@@ -53,8 +57,8 @@ final class SimulateCommand implements Callable<Integer> {
     @Spec
     private CommandSpec spec;
 
-    @Option(names = "--cluster", paramLabel = "NAME|FILE.json", defaultValue = ClusterProfile.DEFAULT_NAME,
-        description = "Hardware: a preset (h20-cx7-dual) or a JSON file. Default: ${DEFAULT-VALUE}.")
+    @Option(names = {"--cluster", "--profile"}, paramLabel = "NAME|FILE.json", defaultValue = ClusterProfile.DEFAULT_NAME,
+        description = "Hardware: h20-cx7-dual, h800-cx7, h100-cx7, or a JSON file with every field. Default: ${DEFAULT-VALUE}.")
     private String cluster;
 
     @Option(names = "--model", paramLabel = "NAME|FILE.json", defaultValue = "deepseek-v3",
@@ -87,6 +91,18 @@ final class SimulateCommand implements Callable<Integer> {
     @Option(names = "--context", paramLabel = "N", defaultValue = "4096", description = "Earlier positions a token attends to. Default: ${DEFAULT-VALUE}.")
     private int contextTokens;
 
+    @Option(names = "--in-node", paramLabel = "nvlink|nic", description = "How ranks of a node reach each other. Default: as the cluster says.")
+    private String inNode;
+
+    @Option(names = "--sms", paramLabel = "N", description = "SMs of the communication kernels. Default: as the cluster says, by mode.")
+    private Integer sms;
+
+    @Option(names = "--issue", paramLabel = "direct|proxy", description = "Who posts: the GPU, or a CPU proxy. Default: as the cluster says.")
+    private String issue;
+
+    @Option(names = "--set", paramLabel = "FIELD=VALUE", description = "Changes a field of the cluster, as nic.mtuBytes=1024; may be repeated.")
+    private Map<String, String> changes = Map.of();
+
     @Option(names = "--seed", paramLabel = "S", defaultValue = "1", description = "What is drawn depends on it. Default: ${DEFAULT-VALUE}.")
     private long seed;
 
@@ -108,7 +124,7 @@ final class SimulateCommand implements Callable<Integer> {
             throw new UsageException("--context", contextTokens, "0 or more");
         }
         final LayerSimulation simulation = new LayerSimulation(
-            ProfileFile.read("--cluster", cluster, ClusterProfile.class, ClusterProfile.names(), ClusterProfile::ofName),
+            cluster(kind.mode()),
             ProfileFile.read("--model", model, ModelProfile.class, ModelProfile.names(), ModelProfile::ofName), ranks, tokens,
             RoutingOption.parse(routing), kind, PortPolicy.ofName(Choice.of("--ports", ports, PORT_POLICIES)), contextTokens, seed);
         final LayerSimulation.Result result;
@@ -123,6 +139,33 @@ final class SimulateCommand implements Callable<Integer> {
         }
         out.flush();
         return 0;
+    }
+
+    /** The cluster with the changes that options ask for. */
+    private ClusterProfile cluster(final ExchangeKind.Mode mode) throws IOException {
+        ClusterProfile changed = ProfileFile.read("--cluster", cluster, ClusterProfile.class, ClusterProfile.names(), ClusterProfile::ofName);
+        for (final Map.Entry<String, String> change : changes.entrySet()) {
+            changed = change("--set " + change.getKey(), changed, change.getKey(), change.getValue());
+        }
+        if (inNode != null) {
+            changed = change("--in-node", changed, "inNode.link", Choice.of("--in-node", inNode, "nvlink", "nic").toUpperCase(Locale.ROOT));
+        }
+        if (issue != null) {
+            changed = change("--issue", changed, "host.issue", Choice.of("--issue", issue, "direct", "proxy").toUpperCase(Locale.ROOT));
+        }
+        if (sms != null) {
+            final String field = mode == ExchangeKind.Mode.LL ? "host.kernels.lowLatencySms" : "host.communicationSms";
+            changed = change("--sms", changed, field, sms.toString());
+        }
+        return changed;
+    }
+
+    private static ClusterProfile change(final String option, final ClusterProfile cluster, final String field, final String value) {
+        try {
+            return ProfileJson.with(cluster, field, value);
+        } catch (final IllegalArgumentException e) {
+            throw new UsageException(option, value, e.getMessage());
+        }
     }
 
     /** Prints a result for people; also at the end of {@code bench}. */

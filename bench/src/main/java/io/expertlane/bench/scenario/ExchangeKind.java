@@ -26,12 +26,20 @@ import java.lang.foreign.Arena;
  *                       low-latency mode, messages in turn in high-throughput mode
  * @param segmentBytes   longest work queue element (source paper, L2), low-latency mode over the zero path only; {@link LowLatencyConfig#NO_SEGMENTATION}
  * @param channels       channels, high-throughput mode only
+ * @param chunkTokens    tokens that are sent and told of together, high-throughput mode and ring path
+ * @param ringTokens     tokens a ring holds, ring path only
  * @param sendQueueDepth elements of a send queue
  * @param payload        whether rows exist
  */
 public record ExchangeKind(
-    Mode mode, TransferPath path, DispatchType dispatchType, CombineMethod combine, boolean split, int segmentBytes, int channels, int sendQueueDepth,
+    Mode mode, TransferPath path, DispatchType dispatchType, CombineMethod combine, boolean split, int segmentBytes, int channels, int chunkTokens,
+    int ringTokens, int sendQueueDepth,
     Payload payload) {
+
+    /** Chunks and rings unless told otherwise: DeepEP's between nodes are 8 to 20 and 128. */
+    public static final int DEFAULT_CHUNK_TOKENS = 16;
+    /** See {@link #DEFAULT_CHUNK_TOKENS}. */
+    public static final int DEFAULT_RING_TOKENS = 64;
 
     /** Java objects and table entries of a queue pair at both ends; measured about 300, rounded up. */
     private static final int QUEUE_PAIR_OBJECT_BYTES = 512;
@@ -61,7 +69,8 @@ public record ExchangeKind(
 
     /** Low latency over the zero-buffer path with the defaults of its configuration. */
     public static ExchangeKind lowLatency(final DispatchType dispatchType, final Payload payload) {
-        return new ExchangeKind(Mode.LL, TransferPath.ZERO, dispatchType, CombineMethod.PUSH, false, LowLatencyConfig.NO_SEGMENTATION, 1, 32, payload);
+        return new ExchangeKind(Mode.LL, TransferPath.ZERO, dispatchType, CombineMethod.PUSH, false, LowLatencyConfig.NO_SEGMENTATION, 1, DEFAULT_CHUNK_TOKENS,
+            DEFAULT_RING_TOKENS, 32, payload);
     }
 
     private LowLatencyConfig lowLatencyConfig(final MoeShape shape) {
@@ -71,7 +80,7 @@ public record ExchangeKind(
 
     private HighThroughputConfig highThroughputConfig(final MoeShape shape) {
         return HighThroughputConfig.of(shape).withPath(path).withDispatchType(dispatchType).withCombine(combine)
-            .withQueuePairsPerChannel(queuePairs()).withChannels(channels).withSendQueueDepth(sendQueueDepth).withPayload(payload);
+            .withQueuePairsPerChannel(queuePairs()).withChannels(channels).withChunkTokens(chunkTokens, ringTokens).withSendQueueDepth(sendQueueDepth).withPayload(payload);
     }
 
     private int queuePairs() {

@@ -1,6 +1,7 @@
 package io.expertlane.bench.scenario;
 
 import io.expertlane.kernel.exchange.LowLatencyConfig;
+import io.expertlane.kernel.exchange.TransferPath;
 import io.expertlane.kernel.moe.DispatchLayout;
 import io.expertlane.kernel.moe.MoeShape;
 import io.expertlane.kernel.moe.Routing;
@@ -47,10 +48,10 @@ public record LayerSimulation(
 
     /** What {@link #run} gives; see the command's help for the meaning of the fields. */
     public record Result(
-        boolean simulated, String cluster, String model, String mode, String path, String dispatchType, String combineMethod,
+        boolean simulated, String cluster, ClusterProfile parameters, int sms, String model, String mode, String path, String dispatchType, String combineMethod,
         boolean split, Integer segmentBytes, int channels, String portPolicy, long seed,
         MoeShape shape, int tokensPerRank, Phase dispatch, Phase combine, List<NicPorts> ports, PortRatio portRatio, double tpotMicros, int layers,
-        int moeLayers, LayerMicros layerMicros, long wqes, long events, String eventStreamHash, double wallMillis) {
+        int moeLayers, LayerMicros layerMicros, long countedMessages, long wqes, long events, String eventStreamHash, double wallMillis) {
     }
 
     /**
@@ -126,7 +127,7 @@ public record LayerSimulation(
             final MemorySegment[] nothing = new MemorySegment[ranks];
             Arrays.fill(nothing, MemorySegment.NULL);
             try (SimulatedRound round = new SimulatedRound(
-                ranks, kind.heapBytes(shape), cluster, ports, kind.rounds(shape, ExpertStep.IDENTITY, arena));
+                ranks, kind.heapBytes(shape), cluster, ports, sms(), kind.path() == TransferPath.RING, kind.rounds(shape, ExpertStep.IDENTITY, arena));
                  TraceFile trace = traceFile == null ? null : round.trace(traceFile)) {
                 round.watch(watcher);
                 final Distribution dispatchMicros = Distribution.of(round.dispatch(nothing, routings));
@@ -140,10 +141,15 @@ public record LayerSimulation(
                 for (final Routing each : routings) {
                     messages += kind.countedMessages(shape, each);
                 }
-                return result(shape, routings, round, phase(dispatchMicros, messages * kind.dispatchMessageBytes(shape), dispatchBytes),
+                return result(shape, routings, round, messages, phase(dispatchMicros, messages * kind.dispatchMessageBytes(shape), dispatchBytes),
                     phase(combineMicros, messages * shape.rowBytes(), combineBytes), start);
             }
         }
+    }
+
+    /** SMs that the kernels of the mode use. */
+    private int sms() {
+        return kind.mode() == ExchangeKind.Mode.LL ? cluster.host().kernels().lowLatencySms() : cluster.host().communicationSms();
     }
 
     private MoeShape shape() {
@@ -152,7 +158,7 @@ public record LayerSimulation(
         return new MoeShape(ranks, Math.min(ranks, cluster.ranksPerNode()), experts, topK, model.hidden(), tokensPerRank);
     }
 
-    private Result result(final MoeShape shape, final Routing[] routings, final SimulatedRound round, final Phase dispatch, final Phase combine,
+    private Result result(final MoeShape shape, final Routing[] routings, final SimulatedRound round, final long messages, final Phase dispatch, final Phase combine,
                           final long startNanos) {
         final List<NicPorts> nics = new ArrayList<>();
         for (int rank = 0; rank < ranks; rank++) {
@@ -166,9 +172,9 @@ public record LayerSimulation(
         final double moeLayerMicros = layer.attention() + layer.sharedExpert() + layer.dispatch() + layer.routedExperts() + layer.combine();
         final double tpotMicros = model.moeLayers() * moeLayerMicros
             + (model.layers() - model.moeLayers()) * (layer.attention() + layer.denseFeedForward());
-        return new Result(true, cluster.name(), model.name(), lower(kind.mode()), lower(kind.path()), lower(kind.dispatchType()),
+        return new Result(true, cluster.name(), cluster, sms(), model.name(), lower(kind.mode()), lower(kind.path()), lower(kind.dispatchType()),
             lower(kind.combine()), kind.split(), kind.segmentBytes() == LowLatencyConfig.NO_SEGMENTATION ? null : kind.segmentBytes(),
-            kind.channels(), ports.toString(), seed, shape, tokensPerRank, dispatch, combine, nics, PortRatio.of(nics), tpotMicros, model.layers(), model.moeLayers(), layer, round.total(NicCounter.SENT_ELEMENTS), round.events(),
+            kind.channels(), ports.toString(), seed, shape, tokensPerRank, dispatch, combine, nics, PortRatio.of(nics), tpotMicros, model.layers(), model.moeLayers(), layer, messages, round.total(NicCounter.SENT_ELEMENTS), round.events(),
             Long.toHexString(round.eventStreamHash()), (System.nanoTime() - startNanos) / NANOS_PER_MILLI);
     }
 

@@ -11,22 +11,29 @@ import io.expertlane.nic.trace.TraceFile;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
+import java.util.SplittableRandom;
 import java.util.function.Consumer;
 import org.agrona.concurrent.Agent;
 
 /**
  * One dispatch and one combine of all ranks under the virtual clock, the exchange being the one that runs for real, its payload left out
- * or not as its configuration says. All ranks begin dispatch at time 0; all begin combine at the moment the last of them has received.
+ * or not as its configuration says. Ranks begin a phase at the same moment, or each later by what the cluster's jitter gives it; combine, when the
+ * last of them has received.
  */
 public final class SimulatedRound implements AutoCloseable {
     private static final int COMPLETION_QUEUE_DEPTH = 4096;
     private static final int CHECKS_BETWEEN_WATCHES = 4096;
     private static final double PICOS_PER_MICRO = 1e6;
+    private static final double NANOS_PER_MICRO = 1e3;
+    private static final long DELAY_SEED = 0x5DEECE66DL;
 
     private final SymmetricHeap heap;
     private final SimulatedTransport transport;
     private final AgentScheduler scheduler;
     private final RankAgent[] agents;
+    private final double startNanos;
+    /** By rank: how much later than the phase it begins. */
+    private final double[] delayNanos;
     private Consumer<SimulatedRound> watcher = _ -> { };
     private String phase = "";
     private int finished;
@@ -35,17 +42,34 @@ public final class SimulatedRound implements AutoCloseable {
     /**
      * Builds the cluster and connects all ranks.
      *
-     * @param heapBytes bytes of heap that a rank needs
+     * @param heapBytes     bytes of heap that a rank needs
+     * @param storesCharged see {@link AgentScheduler#AgentScheduler(SimulatedTransport, int, boolean)}
      */
-    public SimulatedRound(final int ranks, final long heapBytes, final ClusterProfile cluster, final PortPolicy ports, final Round.Factory factory) {
+    public SimulatedRound(final int ranks, final long heapBytes, final ClusterProfile cluster, final PortPolicy ports, final int sms,
+                          final boolean storesCharged, final Round.Factory factory) {
         heap = new SymmetricHeap(ranks, heapBytes);
         transport = new SimulatedTransport(heap, cluster, ports, COMPLETION_QUEUE_DEPTH);
-        scheduler = new AgentScheduler(transport);
+        scheduler = new AgentScheduler(transport, sms, storesCharged);
+        startNanos = cluster.host().kernels().startNanos();
+        delayNanos = delays(ranks, cluster.host().kernels().jitterNanos());
         agents = new RankAgent[ranks];
         for (int rank = 0; rank < agents.length; rank++) {
             agents[rank] = new RankAgent(rank, factory.create(transport, rank, scheduler.meter(), scheduler.nanoClock()));
             scheduler.add(rank, agents[rank]);
         }
+    }
+
+    /** The quantiles of the exponential distribution with the given mean, in an order that depends on nothing but the number of ranks. */
+    private static double[] delays(final int ranks, final double meanNanos) {
+        final double[] delays = new double[ranks];
+        final SplittableRandom random = new SplittableRandom(DELAY_SEED);
+        for (int rank = 0; rank < ranks; rank++) {
+            final double delay = -meanNanos * Math.log(1 - (rank + 0.5) / ranks);
+            final int other = random.nextInt(rank + 1);
+            delays[rank] = delays[other];
+            delays[other] = delay;
+        }
+        return delays;
     }
 
     /** What a rank does next: nothing, or what its owner told it to when it is called for the first time since. */
@@ -69,11 +93,13 @@ public final class SimulatedRound implements AutoCloseable {
         public int doWork() {
             if (begin) {
                 begin = false;
+                scheduler.advance(delayNanos[rank] + startNanos);
                 round.begin(tokens, routing);
                 return 1;
             }
             if (combine) {
                 combine = false;
+                scheduler.advance(delayNanos[rank] + startNanos);
                 round.runExperts();
                 round.combine(combined);
                 return 1;
@@ -81,7 +107,7 @@ public final class SimulatedRound implements AutoCloseable {
             final int work = round.doWork();
             if (running && (round.isReceived() || round.isOver())) {
                 running = false;
-                endPicos = scheduler.nowPicos();
+                endPicos = scheduler.workDonePicos();
                 finished++;
             }
             return work;
@@ -93,7 +119,7 @@ public final class SimulatedRound implements AutoCloseable {
         }
     }
 
-    /** Dispatches on all ranks; gives each rank's time from the common start to its last row, in microseconds. */
+    /** Dispatches on all ranks; gives each rank's time from its start to its last row, in microseconds. */
     public double[] dispatch(final MemorySegment[] tokens, final Routing[] routings) {
         for (int rank = 0; rank < agents.length; rank++) {
             agents[rank].tokens = tokens[rank];
@@ -103,7 +129,7 @@ public final class SimulatedRound implements AutoCloseable {
         return run("dispatch");
     }
 
-    /** Combines on all ranks; gives each rank's time from the common start to its last sum, in microseconds. */
+    /** Combines on all ranks; gives each rank's time from its start to its last sum, in microseconds. */
     public double[] combine(final MemorySegment[] targets) {
         for (int rank = 0; rank < agents.length; rank++) {
             agents[rank].combined = targets[rank];
@@ -123,7 +149,7 @@ public final class SimulatedRound implements AutoCloseable {
         scheduler.runUntil(this::isFinished);
         final double[] micros = new double[agents.length];
         for (int rank = 0; rank < agents.length; rank++) {
-            micros[rank] = (agents[rank].endPicos - startPicos) / PICOS_PER_MICRO;
+            micros[rank] = (agents[rank].endPicos - startPicos) / PICOS_PER_MICRO - delayNanos[rank] / NANOS_PER_MICRO;
         }
         // What is still under way, such as acknowledgements, belongs to this phase and not to the next.
         scheduler.runUntilIdle();

@@ -122,14 +122,14 @@ final class Completer {
         if (completionQueues[rank].hasRoom() && !overrun[rank]) {
             write(rank, qp, index, status, count, indices, qp * CompletionProfile.MAX_COMPRESSED, now);
         } else if (holding) {
-            nics.ports.count(table.ints[qp * INTS + LOCAL_PORT], NicCounter.COMPLETIONS_HELD, 1);
+            add(qp, NicCounter.COMPLETIONS_HELD, 1);
             held[rank].add(QueuePairEvent.of(table, qp, index));
             held[rank].add((long) count << Integer.SIZE | status);
             for (int i = 0; compressing && count > 1 && i < count; i++) {
                 held[rank].add(indices[qp * CompletionProfile.MAX_COMPRESSED + i]);
             }
         } else {
-            nics.ports.count(table.ints[qp * INTS + LOCAL_PORT], NicCounter.COMPLETION_OVERRUNS, 1);
+            add(qp, NicCounter.COMPLETION_OVERRUNS, 1);
             overrun[rank] = true;
         }
     }
@@ -154,17 +154,26 @@ final class Completer {
         } else {
             completionQueues[rank].complete(table.number(qp), index, status, count);
         }
-        if (count > 1) {
-            nics.ports.count(table.ints[qp * INTS + LOCAL_PORT], NicCounter.COMPLETIONS_MERGED, count - 1);
-        }
-        nics.pcie.write(rank, CompletionQueue.ENTRY_BYTES, now);
-        nics.ports.count(table.ints[qp * INTS + LOCAL_PORT], NicCounter.COMPLETIONS, 1);
-        if (nics.tracer != null) {
-            nics.tracer.completed(now, qp, index, status);
+        if (add(qp, NicCounter.COMPLETIONS, 1)) {
+            add(qp, NicCounter.COMPLETIONS_MERGED, count - 1);
+            nics.pcie.write(rank, CompletionQueue.ENTRY_BYTES, now);
+            if (nics.tracer != null) {
+                nics.tracer.completed(now, qp, index, status);
+            }
         }
         for (final NicListener listener : nics.listeners) {
             listener.completed(now, qp, index, status, rank);
         }
+    }
+
+    /** Counts at the queue pair's port; false if it has none, because it does not pass the NIC. */
+    private boolean add(final int qp, final NicCounter counter, final int amount) {
+        final int port = table.ints[qp * INTS + LOCAL_PORT];
+        if (port == QueuePairTable.NONE) {
+            return false;
+        }
+        nics.ports.count(port, counter, amount);
+        return true;
     }
 
     void copyFrom(final Completer other) {

@@ -2,8 +2,10 @@ package io.expertlane.nic.device;
 
 import io.expertlane.kernel.memory.SymmetricHeap;
 import io.expertlane.kernel.verbs.CompletionQueue;
+import io.expertlane.nic.profile.ClusterProfile;
 import io.expertlane.nic.profile.ContextCacheProfile;
 import io.expertlane.nic.profile.FaultProfile;
+import io.expertlane.nic.profile.InNodeProfile;
 import io.expertlane.nic.profile.NicProfile;
 import io.expertlane.nic.profile.TranslationCacheProfile;
 import io.expertlane.nic.time.Simulation;
@@ -37,15 +39,17 @@ final class Nics {
     final Completer completer;
     /** Null without faults. */
     final Recovery recovery;
+    /** Null where ranks of a node reach each other through their NICs. */
+    final InNodeLinks inNode;
     NicListener[] listeners = {};
     /** Null unless set. */
     NicTracer tracer;
 
-    Nics(final Simulation simulation, final SymmetricHeap heap, final CompletionQueue[] completionQueues, final NicProfile profile,
+    Nics(final Simulation simulation, final SymmetricHeap heap, final CompletionQueue[] completionQueues, final ClusterProfile cluster,
          final FaultProfile faults) {
         this.simulation = simulation;
         this.heap = heap;
-        this.profile = profile;
+        this.profile = cluster.nic();
         this.ports = new Ports(heap.ranks(), profile);
         this.pcie = new PcieLinks(heap.ranks(), profile.pcie());
         final ContextCacheProfile context = profile.contextCache();
@@ -58,6 +62,7 @@ final class Nics {
         this.recovery = faults == null ? null : new Recovery(this, faults);
         this.receiver = new Receiver(this);
         this.sender = new Sender(this);
+        this.inNode = cluster.inNode().link() == InNodeProfile.Link.NVLINK ? new InNodeLinks(this, cluster.inNode(), cluster.ranksPerNode()) : null;
     }
 
     static long picos(final double nanos) {
@@ -91,6 +96,9 @@ final class Nics {
         completer.copyFrom(other.completer);
         if (recovery != null) {
             recovery.copyFrom(other.recovery);
+        }
+        if (inNode != null) {
+            inNode.copyFrom(other.inNode);
         }
     }
 }

@@ -15,6 +15,8 @@ final class PcieLinks {
     private final int packetShift;
     private final long picosPerReadPacket;
     private final long picosPerWritePacket;
+    private final int requestShift;
+    private final long picosPerRequest;
 
     PcieLinks(final int ranks, final PcieProfile profile) {
         readFree = new long[ranks];
@@ -23,6 +25,8 @@ final class PcieLinks {
         picosPerByte = fixed(picosPerRawByte * profile.dllpFactor());
         picosPerReadPacket = fixed(picosPerRawByte * profile.readHeaderBytes());
         picosPerWritePacket = fixed(picosPerRawByte * profile.writeHeaderBytes());
+        requestShift = Integer.numberOfTrailingZeros(profile.maxReadRequestBytes());
+        picosPerRequest = Math.round(picosPerRawByte * profile.requestBytes());
         packetShift = Integer.numberOfTrailingZeros(profile.maxPayloadBytes());
     }
 
@@ -34,6 +38,8 @@ final class PcieLinks {
     long read(final int rank, final long bytes, final long timePicos) {
         final long end = Math.max(readFree[rank], timePicos) + picos(bytes, picosPerReadPacket);
         readFree[rank] = end;
+        // The requests go where writes go.
+        writeFree[rank] = Math.max(writeFree[rank], timePicos) + (bytes + (1L << requestShift) - 1 >> requestShift) * picosPerRequest;
         return end;
     }
 

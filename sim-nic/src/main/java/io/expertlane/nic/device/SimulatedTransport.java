@@ -7,6 +7,7 @@ import io.expertlane.kernel.verbs.PortPolicy;
 import io.expertlane.kernel.verbs.QueuePair;
 import io.expertlane.kernel.verbs.ReceiveQueue;
 import io.expertlane.kernel.verbs.Transport;
+import io.expertlane.kernel.verbs.WorkQueueElement;
 import io.expertlane.nic.fabric.Fabric;
 import io.expertlane.nic.profile.ClusterProfile;
 import io.expertlane.nic.profile.FaultProfile;
@@ -88,7 +89,7 @@ public final class SimulatedTransport implements Transport, AutoCloseable {
             completionQueues[rank] = new CompletionQueue(completionQueueDepth, allocate((long) completionQueueDepth * CompletionQueue.ENTRY_BYTES),
                 profile.nic().completionOverflow() == CompletionOverflow.RESERVED);
         }
-        this.nics = new Nics(simulation, heap, completionQueues, profile.nic(), faults);
+        this.nics = new Nics(simulation, heap, completionQueues, profile, faults);
         this.fabric = new Fabric(profile.fabric(), profile.ranksPerNode());
         this.binder = new PortBinder(ports, profile);
         this.ids = new int[heap.ranks()][16];
@@ -144,7 +145,10 @@ public final class SimulatedTransport implements Transport, AutoCloseable {
         return new ReceiveQueue(queuePair, depth, allocate(ReceiveQueue.memoryBytes(depth)));
     }
 
-    /** Only a rank's own memory is mapped: all peers are reached through the NIC. */
+    /**
+     * Only a rank's own memory is mapped, where stores take effect at once: stores over links inside a node take time and are carried by queue
+     * pairs, see {@link #isInNode}.
+     */
     @Override
     public boolean isMapped(final int rank, final int peerRank) {
         return rank == peerRank;
@@ -153,7 +157,7 @@ public final class SimulatedTransport implements Transport, AutoCloseable {
     @Override
     public void doorbell(final QueuePair queuePair, final long first, final long end) {
         final int id = id(queuePair);
-        if (nics.table.ints[id * QueuePairTable.INTS + QueuePairTable.LOCAL_PORT] == QueuePairTable.NONE) {
+        if (nics.table.ints[id * QueuePairTable.INTS + QueuePairTable.LOCAL_PORT] == QueuePairTable.NONE && !isInNode(id)) {
             bind(queuePair, id);
         }
         for (long index = first; index < end; index++) {
@@ -189,6 +193,10 @@ public final class SimulatedTransport implements Transport, AutoCloseable {
      * @param rungPicos   when the doorbell's store is done; not before the simulation's time
      */
     public void ring(final int id, final int first, final int end, final long postedPicos, final long rungPicos) {
+        if (isInNode(id)) {
+            nics.inNode.ring(id, end, rungPicos);
+            return;
+        }
         if (nics.tracer != null) {
             for (int index = first; index != end; index++) {
                 final int summary = nics.table.summary(id, index);
@@ -196,6 +204,26 @@ public final class SimulatedTransport implements Transport, AutoCloseable {
             }
         }
         nics.sender.ring(id, end, rungPicos);
+    }
+
+    /** Whether a queue pair stands for stores over the links inside a node and passes no NIC. */
+    public boolean isInNode(final int id) {
+        return nics.inNode != null && nics.inNode.connects(nics.table.rank(id), nics.table.peerRank(id));
+    }
+
+    /** Length of an element that has been rung and not completed. */
+    public int lengthBytes(final int id, final int index) {
+        return QueuePairTable.lengthBytes(nics.table.summary(id, index));
+    }
+
+    /** Whether such an element is a WRITE, not a word that tells of writes. */
+    public boolean isWrite(final int id, final int index) {
+        return QueuePairTable.opcode(nics.table.summary(id, index)) == WorkQueueElement.WRITE;
+    }
+
+    /** Payload bytes that a rank has sent over the links inside its node so far. */
+    public long inNodeBytes(final int rank) {
+        return nics.inNode == null ? 0 : nics.inNode.sentBytes(rank);
     }
 
     /** The dense id of a queue pair: 0, 1, 2 and so on in the order in which all ranks' queue pairs were connected. */

@@ -37,7 +37,12 @@ public final class AgentScheduler {
     private final Simulation simulation;
     private final int wakeHandler;
     private final Posting posting;
-    private final double picosPerByte;
+    /** By stage. */
+    private final double[] picosPerByte;
+    /** By stage: how much longer a byte takes on one SM than on all. */
+    private final double[] singlePicosPerByte;
+    private final double storePicos;
+    private final double storePicosPerByte;
     private final long pollPicos;
 
     private final WorkMeter meter = this::charge;
@@ -48,6 +53,7 @@ public final class AgentScheduler {
     private int[] ranks = new int[16];
     private int[] nextOfRank = new int[16];
     private long[] clockPicos = new long[16];
+    private long[] busyUntilPicos = new long[16];
     private double[] shares = new double[16];
     private boolean[] awake = new boolean[16];
     private long[] stagePicos = new long[16 * STAGES];
@@ -62,11 +68,29 @@ public final class AgentScheduler {
 
     /** Makes a scheduler and puts it in charge of the transport's doorbells. */
     public AgentScheduler(final SimulatedTransport transport) {
+        this(transport, transport.profile().host().communicationSms(), false);
+    }
+
+    /**
+     * Makes a scheduler and puts it in charge of the transport's doorbells.
+     *
+     * @param sms            SMs that a rank's agents share
+     * @param storesCharged whether the agents themselves report the copying of what they send to ranks of their node, because they fill the
+     *                       memory there in place (ring path); else it is charged when they ring
+     */
+    public AgentScheduler(final SimulatedTransport transport, final int sms, final boolean storesCharged) {
         final HostProfile host = transport.profile().host();
         this.transport = transport;
         this.simulation = transport.simulation();
         this.wakeHandler = simulation.register(this::onWake);
-        this.picosPerByte = PICOS_PER_NANO / host.copyBytesPerNano();
+        this.picosPerByte = new double[STAGES];
+        Arrays.fill(picosPerByte, PICOS_PER_NANO / host.copyBytesPerNano(sms));
+        picosPerByte[Stage.REDUCE.ordinal()] = PICOS_PER_NANO / host.reduceBytesPerNano(sms);
+        this.singlePicosPerByte = new double[STAGES];
+        Arrays.fill(singlePicosPerByte, PICOS_PER_NANO / host.copyBytesPerNano(1) - PICOS_PER_NANO / host.copyBytesPerNano(sms));
+        singlePicosPerByte[Stage.REDUCE.ordinal()] = PICOS_PER_NANO / host.reduceBytesPerNano(1) - PICOS_PER_NANO / host.reduceBytesPerNano(sms);
+        this.storePicosPerByte = storesCharged ? 0 : 2 * picosPerByte[Stage.SEND.ordinal()];
+        this.storePicos = host.doorbellNanos() * PICOS_PER_NANO / host.issuers();
         this.posting = host.issue() == HostProfile.Issue.DIRECT ? new DirectPosting(transport, host) : new ProxyPosting(transport, host);
         this.pollPicos = Math.round(host.pollNanos() * PICOS_PER_NANO);
         this.firstOfRank = new int[transport.heap().ranks()];
@@ -112,6 +136,7 @@ public final class AgentScheduler {
         ranks = Arrays.copyOf(ranks, length);
         nextOfRank = Arrays.copyOf(nextOfRank, length);
         clockPicos = Arrays.copyOf(clockPicos, length);
+        busyUntilPicos = Arrays.copyOf(busyUntilPicos, length);
         shares = Arrays.copyOf(shares, length);
         awake = Arrays.copyOf(awake, length);
         stagePicos = Arrays.copyOf(stagePicos, length * STAGES);
@@ -196,7 +221,8 @@ public final class AgentScheduler {
 
     private void charge(final Stage stage, final long bytes) {
         checkRunning();
-        spend(stage, Math.round(bytes * picosPerByte / shares[running]));
+        spend(stage, Math.round(bytes * picosPerByte[stage.ordinal()] / shares[running]));
+        busyUntilPicos[running] = Math.max(busyUntilPicos[running], clockPicos[running] + Math.round(bytes * singlePicosPerByte[stage.ordinal()]));
     }
 
     private void spend(final Stage stage, final long picos) {
@@ -208,6 +234,15 @@ public final class AgentScheduler {
         }
     }
 
+    /**
+     * When all work that the running agent has reported is done, which may be after its clock: what it reports at once is shared out to all of
+     * its SMs, of which each takes longer over its piece than the clock advances.
+     */
+    public long workDonePicos() {
+        checkRunning();
+        return Math.max(clockPicos[running], busyUntilPicos[running]);
+    }
+
     private void checkRunning() {
         if (running == NOBODY) {
             throw new IllegalStateException("no agent is running: there is no clock to advance");
@@ -217,10 +252,22 @@ public final class AgentScheduler {
     private void rung(final QueuePair queuePair, final int id, final int first, final int end) {
         if (running == NOBODY) {
             transport.ring(id, first, end, simulation.nowPicos(), simulation.nowPicos());
+        } else if (transport.isInNode(id)) {
+            spend(Stage.SEND, Math.round(storing(id, first, end) / shares[running]));
+            transport.ring(id, first, end, clockPicos[running], workDonePicos());
         } else {
             final long before = clockPicos[running];
-            spend(Stage.SEND, posting.post(queuePair, id, first, end, shares[running], before) - before);
+            spend(Stage.SEND, posting.post(queuePair, id, first, end, shares[running], before, workDonePicos()) - before);
         }
+    }
+
+    /** Time of the stores that elements stand for: each word one, and the copying of each write. */
+    private double storing(final int id, final int first, final int end) {
+        double picos = 0;
+        for (int index = first; index != end; index++) {
+            picos += transport.isWrite(id, index) ? storePicosPerByte * transport.lengthBytes(id, index) : storePicos;
+        }
+        return picos;
     }
 
     private void onWake(final long now, final long payload) {

@@ -27,12 +27,13 @@ final class DirectPosting implements Posting {
     }
 
     @Override
-    public long post(final QueuePair queuePair, final int id, final int first, final int end, final double share, final long clockPicos) {
+    public long post(final QueuePair queuePair, final int id, final int first, final int end, final double share, final long clockPicos,
+                     final long readyPicos) {
         final double posting = Math.max(1, issuers * share);
         final double sideBySide = Math.min(posting, transport.queuePairCount(queuePair.rank()));
         final double slowDown = 1 + contention * (posting / sideBySide - 1);
         final long done = clockPicos + Math.round(((end - first) * postPicos * slowDown + doorbellPicos) / sideBySide);
-        transport.ring(id, first, end, clockPicos, done + fencePicos);
+        transport.ring(id, first, end, clockPicos, Math.max(done, readyPicos) + fencePicos);
         return done;
     }
 }

@@ -9,7 +9,8 @@ interface Posting {
      *
      * @param share       the agent's share of the rank's issuers
      * @param clockPicos  the agent's clock
+     * @param readyPicos  when what the elements refer to is complete in memory
      * @return the agent's clock afterwards
      */
-    long post(QueuePair queuePair, int id, int first, int end, double share, long clockPicos);
+    long post(QueuePair queuePair, int id, int first, int end, double share, long clockPicos, long readyPicos);
 }

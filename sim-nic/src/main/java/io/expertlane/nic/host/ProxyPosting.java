@@ -3,10 +3,11 @@ package io.expertlane.nic.host;
 import io.expertlane.kernel.verbs.QueuePair;
 import io.expertlane.nic.device.SimulatedTransport;
 import io.expertlane.nic.profile.HostProfile;
+import io.expertlane.nic.profile.NicProfile;
 
 /**
  * Posting by CPU proxy threads (IBRC). The agent stores a descriptor an element; after the hand-off latency the thread in charge of the queue
- * pair, its number modulo the threads, posts one element after the other and rings for each.
+ * pair, its number modulo the threads, posts one element after the other and rings for each; see {@link HostProfile#proxyPipelined()}.
  */
 final class ProxyPosting implements Posting {
     private final SimulatedTransport transport;
@@ -15,6 +16,11 @@ final class ProxyPosting implements Posting {
     private final double descriptorPicos;
     private final long handoffPicos;
     private final long postPicos;
+    private final boolean pipelined;
+    /** T_HWI of a word, which the doorbell carries, and of a write, which is fetched and whose payload is read. */
+    private final long wordPicos;
+    private final long writePicos;
+    private final double picosPerByte;
     /** By rank and thread. */
     private final long[] free;
 
@@ -25,19 +31,29 @@ final class ProxyPosting implements Posting {
         this.descriptorPicos = host.doorbellNanos() * 1e3;
         this.handoffPicos = Math.round(host.proxyHandoffNanos() * 1e3);
         this.postPicos = Math.round(host.proxyPostNanos() * 1e3);
+        this.pipelined = host.proxyPipelined();
+        final NicProfile nic = transport.profile().nic();
+        this.wordPicos = Math.round(nic.doorbellNanos() * 1e3);
+        this.writePicos = Math.round((nic.doorbellNanos() + nic.fetchNanos() + nic.payloadReadNanos()) * 1e3);
+        this.picosPerByte = Byte.SIZE * 1e3 / nic.portRateGbps();
         this.free = new long[transport.heap().ranks() * threads];
     }
 
     @Override
-    public long post(final QueuePair queuePair, final int id, final int first, final int end, final double share, final long clockPicos) {
+    public long post(final QueuePair queuePair, final int id, final int first, final int end, final double share, final long clockPicos,
+                     final long readyPicos) {
         final int thread = queuePair.rank() * threads + queuePair.number() % threads;
         final long done = clockPicos + Math.round((end - first) * descriptorPicos / Math.max(1, issuers * share));
-        long time = Math.max(free[thread], clockPicos + handoffPicos);
+        long time = Math.max(free[thread], readyPicos + handoffPicos);
         for (int index = first; index != end; index++) {
-            time += postPicos;
-            transport.ring(id, index, index + 1, clockPicos, time);
+            transport.ring(id, index, index + 1, clockPicos, time + postPicos);
+            time += pipelined ? postPicos : Math.max(postPicos, hardwarePicos(id, index));
         }
         free[thread] = time;
         return done;
+    }
+
+    private long hardwarePicos(final int id, final int index) {
+        return transport.isWrite(id, index) ? writePicos + Math.round(picosPerByte * transport.lengthBytes(id, index)) : wordPicos;
     }
 }

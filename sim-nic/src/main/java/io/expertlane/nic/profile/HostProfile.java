@@ -13,14 +13,19 @@ package io.expertlane.nic.profile;
  *                           a CX-7]
  * @param postNanos          time an issuer spends on one element, 0 to 100000; 79 [12.7 M elements/s an issuer, CX-7]
  * @param doorbellNanos      further time an issuer spends on a doorbell, 0 to 100000; 30 [a posted store]
- * @param fenceNanos         latency from the last element written to the doorbell's store, 0 to 100000; 580 [{@code __threadfence_system}]
+ * @param fenceNanos         latency from the last element written to the doorbell's store, 0 to 100000; 580 for {@code __threadfence_system} alone,
+ *                           3070 for a whole put of DeepEP's kernels [GPU time inside a put, H200 and CX-7]
  * @param contention         how much longer posting takes for each further issuer on the same queue pair, as a share of {@code postNanos}, 0 to 10;
  *                           0.1 [1 MB put: 45 us with one CTA, 610 us with 128 CTAs on one queue pair]
  * @param proxyThreads       CPU threads that post for one rank, 1 to 64; 1 [NVSHMEM IBRC; UCCL-EP has 4]
  * @param proxyHandoffNanos  latency from an issuer's descriptor to the proxy thread that sees it, 0 to 100000; 2000 [measured hand-off about 2 us]
  * @param proxyPostNanos     time a proxy thread spends on one element, doorbell included, 0 to 100000; 400 [2.5 to 3.2 M elements/s]
+ * @param proxyPipelined    whether a proxy thread posts elements while the NIC is busy with the one before: if not, an element takes it the longer
+ *                           of {@code proxyPostNanos} and the NIC's fixed latency plus its bytes on the wire (source paper 3.2.1: T_HWI + T_data
+ *                           exposed on one queue pair)
  * @param pollNanos          latency from a word's arrival in memory to the agent that polls it acting on it, 0 to 100000; 500 [assumed: about
  *                           one pass over the flags]
+ * @param kernels            what communication kernels cost beside
  */
 public record HostProfile(
     double memoryGBps,
@@ -36,7 +41,9 @@ public record HostProfile(
     int proxyThreads,
     double proxyHandoffNanos,
     double proxyPostNanos,
-    double pollNanos) {
+    boolean proxyPipelined,
+    double pollNanos,
+    KernelProfile kernels) {
 
     /** Who builds work queue elements and rings doorbells. */
     public enum Issue {
@@ -62,10 +69,16 @@ public record HostProfile(
         Range.check("host.proxyHandoffNanos", proxyHandoffNanos, 0, 100_000);
         Range.check("host.proxyPostNanos", proxyPostNanos, 0, 100_000);
         Range.check("host.pollNanos", pollNanos, 0, 100_000);
+        Range.checkPresent("host.kernels", kernels);
     }
 
-    /** Bytes read plus written a nanosecond by the communication kernels' local work: the lesser of memory and SMs. */
-    public double copyBytesPerNano() {
-        return Math.min(memoryGBps * memoryEfficiency, communicationSms * smCopyGBps);
+    /** Bytes read plus written a nanosecond by {@code sms} SMs that copy or cast: the lesser of memory and SMs. */
+    public double copyBytesPerNano(final int sms) {
+        return Math.min(memoryGBps * memoryEfficiency, sms * smCopyGBps);
+    }
+
+    /** Bytes read plus written a nanosecond by {@code sms} SMs that sum rows: the lesser of memory and SMs. */
+    public double reduceBytesPerNano(final int sms) {
+        return Math.min(memoryGBps * memoryEfficiency, sms * kernels.reduceGBps());
     }
 }

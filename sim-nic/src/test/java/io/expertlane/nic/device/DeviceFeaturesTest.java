@@ -43,7 +43,7 @@ class DeviceFeaturesTest {
     @ParameterizedTest
     @CsvSource({"5,128,376,386", "5,256,416,422", "5,512,438,441", "4,128,188,193", "4,256,208,211", "4,512,219,221"})
     void pcieRatesAreThoseOfPcieBench(final int generation, final int maxPayloadBytes, final double writeGbps, final double readGbps) {
-        final PcieProfile pcie = new PcieProfile(generation, 16, maxPayloadBytes, 1.085, 28, 32);
+        final PcieProfile pcie = new PcieProfile(generation, 16, maxPayloadBytes, 1.085, 28, 32, 512, 24);
         final int bytes = 1 << 20;
         assertThat(bytes * 8 / pcie.writeNanos(bytes)).isCloseTo(writeGbps, withinPercentage(0.5));
         assertThat(bytes * 8 / pcie.readNanos(bytes)).isCloseTo(readGbps, withinPercentage(0.5));
@@ -54,7 +54,7 @@ class DeviceFeaturesTest {
     @CsvSource({"128,376", "256,392"})
     void theNarrowerOfPcieAndWireLimits(final int maxPayloadBytes, final double expectedGbps) {
         final TestProfiles profile = new TestProfiles();
-        profile.pcie = new PcieProfile(5, 16, maxPayloadBytes, 1.085, 28, 32);
+        profile.pcie = new PcieProfile(5, 16, maxPayloadBytes, 1.085, 28, 32, 512, 24);
         try (SymmetricHeap heap = new SymmetricHeap(2, HEAP_BYTES); SimulatedTransport transport = transport(heap, profile)) {
             fill(transport.connect(0, 1, 64, 0), 64, 1 << 20);
             transport.simulation().run();

@@ -5,6 +5,7 @@ import io.expertlane.nic.profile.ClusterProfile;
 import io.expertlane.nic.profile.CompletionProfile;
 import io.expertlane.nic.profile.ContextCacheProfile;
 import io.expertlane.nic.profile.FabricProfile;
+import io.expertlane.nic.profile.InNodeProfile;
 import io.expertlane.nic.profile.NicProfile;
 import io.expertlane.nic.profile.PcieProfile;
 import io.expertlane.nic.profile.RecoveryProfile;
@@ -37,6 +38,8 @@ public final class TestProfiles {
     public TranslationCacheProfile translationCache = BASE.nic().translationCache();
     public RecoveryProfile recovery = BASE.nic().recovery();
 
+    public InNodeProfile inNode = BASE.inNode();
+
     public NicProfile nic() {
         final NicProfile base = BASE.nic();
         return new NicProfile(ports, portRateGbps, mtuBytes, base.packetOverheadBytes(), base.writeHeaderBytes(), base.atomicHeaderBytes(),
@@ -48,6 +51,6 @@ public final class TestProfiles {
 
     public ClusterProfile cluster() {
         return new ClusterProfile("test", 8, nic(), BASE.host(),
-            new FabricProfile(topology, ranksPerLeaf, BASE.fabric().switchNanos(), BASE.fabric().linkNanos()), BASE.gpu());
+            new FabricProfile(topology, ranksPerLeaf, BASE.fabric().switchNanos(), BASE.fabric().linkNanos()), inNode, BASE.gpu());
     }
 }

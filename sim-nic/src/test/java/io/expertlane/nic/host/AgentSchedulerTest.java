@@ -92,7 +92,7 @@ class AgentSchedulerTest {
                 switch (calls++) {
                     case 0 -> scheduler.meter().charge(Stage.PACK, 1_920_000);
                     case 1 -> {
-                        scheduler.meter().charge(Stage.REDUCE, 960_000);
+                        scheduler.meter().charge(Stage.REDUCE, 264_000);
                         scheduler.advance(250);
                     }
                     default -> {
@@ -108,8 +108,9 @@ class AgentSchedulerTest {
             }
         });
         scheduler.runUntilIdle();
-        final double perNano = profile.host().copyBytesPerNano();
+        final double perNano = profile.host().copyBytesPerNano(24);
         assertThat(perNano).isEqualTo(24 * 80.0);
+        assertThat(profile.host().reduceBytesPerNano(24)).isEqualTo(24 * 22.0);
         assertThat(seen[1]).isEqualTo(1000, offset(1.0));
         assertThat(seen[2]).isEqualTo(1000 + 500 + 250, offset(1.0));
         assertThat(scheduler.stagePicos(id, Stage.PACK)).isEqualTo(1_000_000);
@@ -138,8 +139,8 @@ class AgentSchedulerTest {
         final ClusterProfile base = ClusterProfile.h20Cx7Dual();
         final HostProfile host = base.host();
         final ClusterProfile cluster = new ClusterProfile("test", 8, base.nic(), new HostProfile(host.memoryGBps(), host.memoryEfficiency(),
-            host.communicationSms(), host.smCopyGBps(), issue, issuers, host.postNanos(), 0, host.fenceNanos(), host.contention(), proxyThreads,
-            host.proxyHandoffNanos(), host.proxyPostNanos(), host.pollNanos()), base.fabric(), base.gpu());
+            host.communicationSms(), host.smCopyGBps(), issue, issuers, host.postNanos(), 0, 580, host.contention(), proxyThreads,
+            host.proxyHandoffNanos(), host.proxyPostNanos(), true, host.pollNanos(), host.kernels()), base.fabric(), base.inNode(), base.gpu());
         try (SymmetricHeap memory = new SymmetricHeap(2, 1 << 20);
              SimulatedTransport network = new SimulatedTransport(memory, cluster, PortPolicy.EXPLICIT, 4096)) {
             final AgentScheduler agents = new AgentScheduler(network);

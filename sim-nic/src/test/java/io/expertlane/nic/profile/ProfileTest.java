@@ -17,7 +17,7 @@ class ProfileTest {
         final ClusterProfile cluster = ClusterProfile.ofName("h20-cx7-dual");
         for (final Record record : List.of(cluster.nic(), cluster.nic().pcie(), cluster.nic().contextCache(), cluster.nic().recovery(),
             cluster.nic().completions(), cluster.nic().translationCache(),
-            cluster.host(), cluster.fabric())) {
+            cluster.host(), cluster.host().kernels(), cluster.fabric(), cluster.inNode(), cluster.gpu())) {
             final RecordComponent[] components = record.getClass().getRecordComponents();
             final Object[] values = new Object[components.length];
             for (int i = 0; i < values.length; i++) {
@@ -58,6 +58,6 @@ class ProfileTest {
     void unknownClustersAreRefusedWithTheKnownNames() {
         assertThat(ClusterProfile.names()).contains(ClusterProfile.DEFAULT_NAME);
         assertThatThrownBy(() -> ClusterProfile.ofName("h21")).isInstanceOf(IllegalArgumentException.class)
-            .hasMessage("cluster=h21 must be one of h20-cx7-dual");
+            .hasMessage("cluster=h21 must be one of h20-cx7-dual, h800-cx7, h100-cx7");
     }
 }
