@@ -49,6 +49,10 @@ final class CombineChannel {
     private final boolean[] returnDone;
     private final int[] forwarded;
     private final boolean[] forwardDone;
+    private final int[] taken;
+    private final boolean[] nodeOut;
+    private final boolean[] localOut;
+    private final long[] stallsBefore;
 
     private HighThroughputLayout layout;
     private HighThroughputCall target;
@@ -78,17 +82,33 @@ final class CombineChannel {
         this.returnDone = new boolean[streams];
         this.forwarded = new int[rails.nodes()];
         this.forwardDone = new boolean[rails.nodes()];
+        this.taken = new int[streams];
+        this.nodeOut = new boolean[rails.nodes()];
+        this.localOut = new boolean[rails.perNode()];
+        this.stallsBefore = new long[config.shape().ranks()];
+        for (int local = 0; local < rails.perNode(); local++) {
+            connect(rails.inNode(local), 0);
+        }
         for (int node = 0; node < rails.nodes(); node++) {
-            for (int local = 0; local < rails.perNode(); local++) {
-                connectRows(node, local);
-            }
             if (node != rails.node()) {
-                connectRail(node);
+                connect(rails.onRail(node), 0);
             }
         }
     }
 
-    private void connectRows(final int node, final int local) {
+    /** Connects to {@code peer}, or does so anew; rings go on at record {@code position}. */
+    void connect(final int peer, final long position) {
+        stallsBefore[peer] = stalls(peer);
+        if (rails.isInNode(peer)) {
+            for (int node = 0; node < rails.nodes(); node++) {
+                connectRows(node, peer % rails.perNode(), position);
+            }
+        } else {
+            connectRail(peer / rails.perNode(), position);
+        }
+    }
+
+    private void connectRows(final int node, final int local, final long position) {
         final PeerConnections peers = context.peers();
         final int lanes = config.queuePairsPerChannel();
         final int peer = rails.inNode(local);
@@ -98,10 +118,10 @@ final class CombineChannel {
         } else if (context.isRing()) {
             rowSenders[index] = new RingSender(memory.returnRing(), context.heap(), rank, peer,
                 memory.rowRing(false, true, node, local, channel), memory.rowRing(false, false, node, rails.local(), channel),
-                peers.queuePairs(), peers.isMapped(peer) ? null : peers.data(peer, channel)[node % lanes]);
+                peers.queuePairs(), peers.isMapped(peer) ? null : peers.data(peer, channel)[node % lanes], position);
             rowReceivers[index] = new RingReceiver(memory.returnRing(), context.heap(), rank, peer,
                 memory.rowRing(false, false, node, local, channel), memory.rowRing(false, true, node, rails.local(), channel),
-                peers.queuePairs(), peers.control(peer));
+                peers.queuePairs(), peers.control(peer), position);
         } else {
             rowSenders[index] = new SlotSender(record, config.chunkTokens(), context.heap(), rank, peer,
                 peers.queuePairs(), peers.data(peer, channel), lanes);
@@ -109,17 +129,17 @@ final class CombineChannel {
         }
     }
 
-    private void connectRail(final int node) {
+    private void connectRail(final int node, final long position) {
         final PeerConnections peers = context.peers();
         final int lanes = config.queuePairsPerChannel();
         final int peer = rails.onRail(node);
         if (context.isRing()) {
             railSenders[node] = new RingSender(memory.returnRing(), context.heap(), rank, peer,
                 memory.railRing(false, true, node, channel), memory.railRing(false, false, rails.node(), channel),
-                peers.queuePairs(), peers.isMapped(peer) ? null : peers.data(peer, channel)[0]);
+                peers.queuePairs(), peers.isMapped(peer) ? null : peers.data(peer, channel)[0], position);
             railReceivers[node] = new RingReceiver(memory.returnRing(), context.heap(), rank, peer,
                 memory.railRing(false, false, node, channel), memory.railRing(false, true, rails.node(), channel),
-                peers.queuePairs(), peers.control(peer));
+                peers.queuePairs(), peers.control(peer), position);
         } else {
             railSenders[node] = new SlotSender(record, config.chunkTokens(), context.heap(), rank, peer,
                 peers.queuePairs(), peers.data(peer, channel), lanes);
@@ -142,6 +162,9 @@ final class CombineChannel {
         buffer = of.buffer();
         Arrays.fill(returned, 0);
         Arrays.fill(forwarded, 0);
+        Arrays.fill(taken, 0);
+        Arrays.fill(nodeOut, false);
+        Arrays.fill(localOut, false);
         returning = 0;
         forwarding = 0;
         token = layout.firstToken(channel);
@@ -183,6 +206,21 @@ final class CombineChannel {
                 memory.partialWord(buffer, rails.node(), channel));
             ((SlotReceiver) railReceivers[node]).open(target.number(), memory.partial(buffer, node, channel),
                 memory.partialWord(buffer, node, channel));
+        }
+    }
+
+    /** Goes on without {@code peer}: returns nothing to it any more, and leaves what it has not given out of the sums. */
+    void leaveOut(final int peer) {
+        if (rails.isInNode(peer)) {
+            final int local = peer % rails.perNode();
+            localOut[local] = true;
+            for (int node = 0; node < rails.nodes(); node++) {
+                final int index = stream(node, local);
+                returning -= returnDone[index] ? 0 : 1;
+                returnDone[index] = true;
+            }
+        } else {
+            nodeOut[peer / rails.perNode()] = true;
         }
     }
 
@@ -247,7 +285,9 @@ final class CombineChannel {
         int work = 0;
         for (int step = 1; step <= rails.nodes(); step++) {
             final int node = (rails.node() + step) % rails.nodes();
-            if (!forwardDone[node]) {
+            if (!forwardDone[node] && nodeOut[node]) {
+                work += drain(node);
+            } else if (!forwardDone[node]) {
                 final int length = layout.streamLength(node, channel);
                 final int turnEnd = (int) Math.min(length, (long) forwarded[node] + config.rowsPerTurn());
                 while (forwarded[node] < turnEnd && forwardSum(node)) {
@@ -262,6 +302,31 @@ final class CombineChannel {
             }
         }
         context.stageTimes().add(Stage.REDUCE, context.now() - from);
+        return work;
+    }
+
+    /** Takes, and does not sum, the rows that the ranks of the node return for a rank that is left out: they don't know that it is. */
+    private int drain(final int node) {
+        int work = 0;
+        boolean all = true;
+        for (int local = 0; local < rails.perNode(); local++) {
+            if (!localOut[local] && !isPulled(local)) {
+                final int index = stream(node, local);
+                final int count = layout.forwardCount(local, node, channel);
+                final RecordReceiver receiver = rowReceivers[index];
+                while (taken[index] < count && receiver.available() > 0) {
+                    receiver.consume();
+                    taken[index]++;
+                    work++;
+                }
+                all &= taken[index] == count;
+            }
+        }
+        if (all) {
+            forwardDone[node] = true;
+            forwarding--;
+            work++;
+        }
         return work;
     }
 
@@ -319,7 +384,7 @@ final class CombineChannel {
         for (int node = layout.nextNode(token, 0); node >= 0; node = layout.nextNode(token, node + 1)) {
             if (node == rails.node()) {
                 addLocals(node, index);
-            } else {
+            } else if (!nodeOut[node]) {
                 add(railReceivers[node]);
             }
         }
@@ -330,7 +395,7 @@ final class CombineChannel {
         for (int node = layout.nextNode(token, 0); node >= 0; node = layout.nextNode(token, node + 1)) {
             if (node == rails.node()) {
                 consumeLocals(node, index);
-            } else {
+            } else if (!nodeOut[node]) {
                 railReceivers[node].consume();
             }
         }
@@ -339,7 +404,7 @@ final class CombineChannel {
 
     private boolean areSumsReady() {
         for (int node = layout.nextNode(token, 0); node >= 0; node = layout.nextNode(token, node + 1)) {
-            if (node != rails.node() && railReceivers[node].available() == 0) {
+            if (node != rails.node() && !nodeOut[node] && railReceivers[node].available() == 0) {
                 return false;
             }
         }
@@ -348,7 +413,7 @@ final class CombineChannel {
 
     private boolean isReady(final int node, final int index) {
         for (int local = layout.nextLocal(node, channel, index, 0); local >= 0; local = layout.nextLocal(node, channel, index, local + 1)) {
-            if (rowReceivers[stream(node, local)].available() == 0) {
+            if (!localOut[local] && rowReceivers[stream(node, local)].available() == 0) {
                 return false;
             }
         }
@@ -357,7 +422,9 @@ final class CombineChannel {
 
     private void addLocals(final int node, final int index) {
         for (int local = layout.nextLocal(node, channel, index, 0); local >= 0; local = layout.nextLocal(node, channel, index, local + 1)) {
-            add(rowReceivers[stream(node, local)]);
+            if (!localOut[local]) {
+                add(rowReceivers[stream(node, local)]);
+            }
         }
     }
 
@@ -372,7 +439,10 @@ final class CombineChannel {
 
     private void consumeLocals(final int node, final int index) {
         for (int local = layout.nextLocal(node, channel, index, 0); local >= 0; local = layout.nextLocal(node, channel, index, local + 1)) {
-            rowReceivers[stream(node, local)].consume();
+            if (!localOut[local]) {
+                rowReceivers[stream(node, local)].consume();
+                taken[stream(node, local)]++;
+            }
         }
     }
 
@@ -391,14 +461,16 @@ final class CombineChannel {
             }
         }
         for (int node = 0; node < rails.nodes(); node++) {
-            if (!forwardDone[node] && (forwarded[node] == layout.streamLength(node, channel) || !addMissing(missing, node, forwarded[node]))) {
+            if (!forwardDone[node] && nodeOut[node]) {
+                addDraining(missing, node);
+            } else if (!forwardDone[node] && (forwarded[node] == layout.streamLength(node, channel) || !addMissing(missing, node, forwarded[node]))) {
                 missing.set(rails.onRail(node));
             }
         }
         if (token < layout.endToken(channel)) {
             addMissing(missing, rails.node(), token - layout.firstToken(channel));
             for (int node = layout.nextNode(token, 0); node >= 0; node = layout.nextNode(token, node + 1)) {
-                if (node != rails.node() && railReceivers[node].available() == 0) {
+                if (node != rails.node() && !nodeOut[node] && railReceivers[node].available() == 0) {
                     missing.set(rails.onRail(node));
                 }
             }
@@ -408,7 +480,7 @@ final class CombineChannel {
     private boolean addMissing(final BitSet missing, final int node, final int index) {
         boolean any = false;
         for (int local = layout.nextLocal(node, channel, index, 0); local >= 0; local = layout.nextLocal(node, channel, index, local + 1)) {
-            if (rowReceivers[stream(node, local)].available() == 0) {
+            if (!localOut[local] && rowReceivers[stream(node, local)].available() == 0) {
                 missing.set(rails.inNode(local));
                 any = true;
             }
@@ -416,9 +488,17 @@ final class CombineChannel {
         return any;
     }
 
+    private void addDraining(final BitSet missing, final int node) {
+        for (int local = 0; local < rails.perNode(); local++) {
+            if (!localOut[local] && !isPulled(local) && taken[stream(node, local)] < layout.forwardCount(local, node, channel)) {
+                missing.set(rails.inNode(local));
+            }
+        }
+    }
+
     /** How many times a stream to {@code peer} ran out of credits. */
     long stalls(final int peer) {
-        long sum = 0;
+        long sum = stallsBefore[peer];
         for (int node = 0; node < rails.nodes(); node++) {
             for (int local = 0; local < rails.perNode(); local++) {
                 if (rails.inNode(local) == peer && rowSenders[stream(node, local)] instanceof RingSender ring) {

@@ -26,6 +26,8 @@ final class CountExchange {
     private final boolean[] nodeArrived;
     private final boolean[] rankArrived;
     private final boolean[] placed;
+    private final boolean[] nodeOut;
+    private final boolean[] localOut;
 
     private HighThroughputLayout layout;
     private boolean known;
@@ -37,6 +39,7 @@ final class CountExchange {
     private int ranksMissing;
     private int startsSent;
     private int startsMissing;
+    private boolean rowsRead;
     private boolean blockPosted;
 
     CountExchange(final HighThroughputContext context) {
@@ -47,6 +50,8 @@ final class CountExchange {
         this.nodeArrived = new boolean[rails.nodes()];
         this.rankArrived = new boolean[rails.perNode()];
         this.placed = new boolean[rails.perNode()];
+        this.nodeOut = new boolean[rails.nodes()];
+        this.localOut = new boolean[rails.perNode()];
     }
 
     void begin(final HighThroughputLayout of, final boolean isKnown, final int inBuffer, final long callNumber) {
@@ -63,6 +68,30 @@ final class CountExchange {
         Arrays.fill(nodeArrived, false);
         Arrays.fill(rankArrived, false);
         Arrays.fill(placed, known);
+        Arrays.fill(nodeOut, false);
+        Arrays.fill(localOut, false);
+        rowsRead = known;
+        blockPosted = false;
+    }
+
+    /** Goes on without {@code peer}: what it has not told counts as nothing. */
+    void leaveOut(final int peer) {
+        if (rails.isInNode(peer)) {
+            final int local = peer % rails.perNode();
+            localOut[local] = true;
+            ranksMissing -= rankArrived[local] ? 0 : 1;
+            startsMissing -= placed[local] ? 0 : 1;
+            placed[local] = true;
+        } else {
+            final int node = peer / rails.perNode();
+            nodeOut[node] = true;
+            if (!nodeArrived[node]) {
+                nodesMissing--;
+                if (!known) {
+                    layout.clearStreamLengths(node);
+                }
+            }
+        }
     }
 
     /** Whether the lengths of the streams to be forwarded are known. */
@@ -72,7 +101,7 @@ final class CountExchange {
 
     /** Whether the rows to be received are known. */
     boolean isRowsKnown() {
-        return known || ranksMissing == 0;
+        return rowsRead;
     }
 
     /** Whether it is known where rows for rank {@code local} of this node go. */
@@ -111,38 +140,54 @@ final class CountExchange {
     /** Adds the ranks whose counts or signals have not come. */
     void addMissing(final BitSet missing) {
         for (int node = 0; node < rails.nodes(); node++) {
-            if (!nodeArrived[node]) {
+            if (!nodeArrived[node] && !nodeOut[node]) {
                 missing.set(rails.onRail(node));
             }
         }
         for (int local = 0; local < rails.perNode(); local++) {
-            if (!rankArrived[local] || !placed[local]) {
+            if ((!rankArrived[local] || !placed[local]) && !localOut[local]) {
                 missing.set(rails.inNode(local));
             }
+        }
+        if (nodesSent < rails.nodes()) {
+            missing.set(rails.onRail(nextNode()));
+        } else if (nodesMissing == 0 && ranksSent < rails.perNode()) {
+            missing.set(rails.inNode(nextLocal(ranksSent)));
+        } else if (ranksMissing == 0 && startsSent < rails.perNode()) {
+            missing.set(rails.inNode(nextLocal(startsSent)));
         }
     }
 
     private int sendNodeCounts() {
         final int before = nodesSent;
         while (nodesSent < rails.nodes()) {
-            final int node = (rails.node() + 1 + nodesSent) % rails.nodes();
+            final int node = nextNode();
             final long block = memory.nodeCounts(buffer, true, node);
             if (!known) {
                 layout.writeNodeCounts(node, region, block);
             }
-            if (!send(rails.onRail(node), block, memory.nodeCounts(buffer, false, rails.node()),
+            if (!nodeOut[node] && !send(rails.onRail(node), block, memory.nodeCounts(buffer, false, rails.node()),
                 known ? 0 : memory.nodeCountsBytes(), memory.nodeCountsSignal(buffer, rails.node()), call)) {
                 break;
             }
             nodesSent++;
+            blockPosted = false;
         }
         return nodesSent - before;
+    }
+
+    private int nextNode() {
+        return (rails.node() + 1 + nodesSent) % rails.nodes();
+    }
+
+    private int nextLocal(final int count) {
+        return (rails.local() + 1 + count) % rails.perNode();
     }
 
     private int takeNodeCounts() {
         int work = 0;
         for (int node = 0; nodesMissing > 0 && node < rails.nodes(); node++) {
-            if (!nodeArrived[node] && isSignaled(memory.nodeCountsSignal(buffer, node))) {
+            if (!nodeArrived[node] && !nodeOut[node] && isSignaled(memory.nodeCountsSignal(buffer, node))) {
                 nodeArrived[node] = true;
                 nodesMissing--;
                 work++;
@@ -157,16 +202,17 @@ final class CountExchange {
     private int sendRankCounts() {
         final int before = ranksSent;
         while (nodesSent == rails.nodes() && ranksSent < rails.perNode()) {
-            final int local = (rails.local() + 1 + ranksSent) % rails.perNode();
+            final int local = nextLocal(ranksSent);
             final long block = memory.rankCounts(buffer, true, local);
             if (!known) {
-                layout.writeRankCounts(local, region, memory.nodeCounts(buffer, false, 0), memory.nodeCountsBytes(), block);
+                layout.writeRankCounts(local, region, memory.nodeCounts(buffer, false, 0), memory.nodeCountsBytes(), nodeArrived, block);
             }
-            if (!send(rails.inNode(local), block, memory.rankCounts(buffer, false, rails.local()),
+            if (!localOut[local] && !send(rails.inNode(local), block, memory.rankCounts(buffer, false, rails.local()),
                 known ? 0 : memory.rankCountsBytes(), memory.rankCountsSignal(buffer, rails.local()), call)) {
                 break;
             }
             ranksSent++;
+            blockPosted = false;
         }
         return ranksSent - before;
     }
@@ -174,14 +220,15 @@ final class CountExchange {
     private int takeRankCounts() {
         int work = 0;
         for (int local = 0; ranksMissing > 0 && local < rails.perNode(); local++) {
-            if (!rankArrived[local] && isSignaled(memory.rankCountsSignal(buffer, local))) {
+            if (!rankArrived[local] && !localOut[local] && isSignaled(memory.rankCountsSignal(buffer, local))) {
                 rankArrived[local] = true;
                 ranksMissing--;
                 work++;
             }
         }
-        if (work > 0 && ranksMissing == 0 && !known) {
-            layout.readRankCounts(region, memory.rankCounts(buffer, false, 0), memory.rankCountsBytes());
+        if (ranksMissing == 0 && !rowsRead) {
+            rowsRead = true;
+            layout.readRankCounts(region, memory.rankCounts(buffer, false, 0), memory.rankCountsBytes(), rankArrived);
             context.meter().charge(Stage.ROUTING_MAP, (long) rails.perNode() * memory.rankCountsBytes());
             final int most = context.config().maxReceiveRows();
             if (layout.receivedRows() > most) {
@@ -194,14 +241,15 @@ final class CountExchange {
     private int sendStarts() {
         final int before = startsSent;
         while (ranksSent == rails.perNode() && startsSent < rails.perNode()) {
-            final int local = (rails.local() + 1 + startsSent) % rails.perNode();
+            final int local = nextLocal(startsSent);
             final long block = memory.starts(buffer, true, local);
             layout.writeStarts(local, region, block);
-            if (!send(rails.inNode(local), block, memory.starts(buffer, false, rails.local()), memory.startsBytes(),
+            if (!localOut[local] && !send(rails.inNode(local), block, memory.starts(buffer, false, rails.local()), memory.startsBytes(),
                 memory.startsSignal(buffer, rails.local()), call)) {
                 break;
             }
             startsSent++;
+            blockPosted = false;
         }
         return startsSent - before;
     }
@@ -225,11 +273,7 @@ final class CountExchange {
         if (!blockPosted) {
             blockPosted = bytes == 0 || context.peers().write(peer, localBlock, remoteBlock, bytes);
         }
-        if (!blockPosted || !context.peers().signal(peer, remoteSignal, value)) {
-            return false;
-        }
-        blockPosted = false;
-        return true;
+        return blockPosted && context.peers().signal(peer, remoteSignal, value);
     }
 
     private boolean isSignaled(final long signal) {

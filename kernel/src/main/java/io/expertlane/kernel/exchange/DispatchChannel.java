@@ -18,6 +18,9 @@ import java.util.BitSet;
  * rail to the ranks of the node, and receives. Each of these goes on as far as it can at every turn; a stream that is held up holds up no
  * other, but for a forwarded one, whose tokens leave in order.
  *
+ * <p>A rank that is left out gets nothing more. Where it was to bring rows, records of lost rows take their places: written here where it
+ * was to write to this rank, forwarded where its stream was to be forwarded. So all streams between the others keep their lengths.
+ *
  * <p>Streams in the node are indexed by (source node, index of the other rank in this node), those on the rail by node.
  */
 final class DispatchChannel {
@@ -49,6 +52,10 @@ final class DispatchChannel {
     private final int[] received;
     private final int[] pending;
     private final int[] packed;
+    private final int[] given;
+    private final boolean[] nodeOut;
+    private final boolean[] localOut;
+    private final long[] stallsBefore;
 
     private HighThroughputLayout layout;
     private Routing routing;
@@ -85,46 +92,62 @@ final class DispatchChannel {
         this.received = new int[streams];
         this.pending = new int[streams];
         this.packed = new int[memory.packSlots()];
-        connect();
-    }
-
-    private void connect() {
-        final PeerConnections peers = context.peers();
-        final int lanes = config.queuePairsPerChannel();
+        this.given = new int[streams];
+        this.nodeOut = new boolean[rails.nodes()];
+        this.localOut = new boolean[rails.perNode()];
+        this.stallsBefore = new long[config.shape().ranks()];
+        TokenRecord.writeLost(region, memory.lost(), config.shape().topK());
+        for (int local = 0; local < rails.perNode(); local++) {
+            connect(rails.inNode(local), 0);
+        }
         for (int node = 0; node < rails.nodes(); node++) {
-            for (int local = 0; local < rails.perNode(); local++) {
-                final int peer = rails.inNode(local);
-                final int index = stream(node, local);
-                if (isRing(local)) {
-                    rowSenders[index] = new RingSender(memory.dispatchRing(), context.heap(), rank, peer,
-                        memory.rowRing(true, true, node, local, channel), memory.rowRing(true, false, node, rails.local(), channel),
-                        peers.queuePairs(), peers.isMapped(peer) ? null : peers.data(peer, channel)[node % lanes]);
-                    rowReceivers[index] = new RingReceiver(memory.dispatchRing(), context.heap(), rank, peer,
-                        memory.rowRing(true, false, node, local, channel), memory.rowRing(true, true, node, rails.local(), channel),
-                        peers.queuePairs(), peers.control(peer));
-                } else {
-                    rowSenders[index] = new SlotSender(record, config.chunkTokens(), context.heap(), rank, peer,
-                        peers.queuePairs(), peers.data(peer, channel), lanes);
-                    rowReceivers[index] = new SlotReceiver(record, region, lanes);
-                }
+            if (node != rails.node()) {
+                connect(rails.onRail(node), 0);
             }
-            connectRail(node, lanes);
         }
     }
 
-    private void connectRail(final int node, final int lanes) {
+    /** Connects to {@code peer}, or does so anew; rings go on at record {@code position}. */
+    void connect(final int peer, final long position) {
+        stallsBefore[peer] = stalls(peer);
+        final int lanes = config.queuePairsPerChannel();
+        if (rails.isInNode(peer)) {
+            for (int node = 0; node < rails.nodes(); node++) {
+                connectRows(node, peer % rails.perNode(), lanes, position);
+            }
+        } else {
+            connectRail(peer / rails.perNode(), lanes, position);
+        }
+    }
+
+    private void connectRows(final int node, final int local, final int lanes, final long position) {
+        final PeerConnections peers = context.peers();
+        final int peer = rails.inNode(local);
+        final int index = stream(node, local);
+        if (isRing(local)) {
+            rowSenders[index] = new RingSender(memory.dispatchRing(), context.heap(), rank, peer,
+                memory.rowRing(true, true, node, local, channel), memory.rowRing(true, false, node, rails.local(), channel),
+                peers.queuePairs(), peers.isMapped(peer) ? null : peers.data(peer, channel)[node % lanes], position);
+            rowReceivers[index] = new RingReceiver(memory.dispatchRing(), context.heap(), rank, peer,
+                memory.rowRing(true, false, node, local, channel), memory.rowRing(true, true, node, rails.local(), channel),
+                peers.queuePairs(), peers.control(peer), position);
+        } else {
+            rowSenders[index] = new SlotSender(record, config.chunkTokens(), context.heap(), rank, peer,
+                peers.queuePairs(), peers.data(peer, channel), lanes);
+            rowReceivers[index] = new SlotReceiver(record, region, lanes);
+        }
+    }
+
+    private void connectRail(final int node, final int lanes, final long position) {
         final PeerConnections peers = context.peers();
         final int peer = rails.onRail(node);
-        if (node == rails.node()) {
-            return;
-        }
         if (context.isRing()) {
             railSenders[node] = new RingSender(memory.dispatchRing(), context.heap(), rank, peer,
                 memory.railRing(true, true, node, channel), memory.railRing(true, false, rails.node(), channel),
-                peers.queuePairs(), peers.isMapped(peer) ? null : peers.data(peer, channel)[0]);
+                peers.queuePairs(), peers.isMapped(peer) ? null : peers.data(peer, channel)[0], position);
             railReceivers[node] = new RingReceiver(memory.dispatchRing(), context.heap(), rank, peer,
                 memory.railRing(true, false, node, channel), memory.railRing(true, true, rails.node(), channel),
-                peers.queuePairs(), peers.control(peer));
+                peers.queuePairs(), peers.control(peer), position);
         } else {
             railSenders[node] = new SlotSender(record, config.chunkTokens(), context.heap(), rank, peer,
                 peers.queuePairs(), peers.data(peer, channel), lanes);
@@ -163,6 +186,9 @@ final class DispatchChannel {
         Arrays.fill(received, 0);
         Arrays.fill(opened, false);
         Arrays.fill(packed, -1);
+        Arrays.fill(given, 0);
+        Arrays.fill(nodeOut, false);
+        Arrays.fill(localOut, false);
         pendingCount = NOT_BEGUN;
         for (int node = 0; node < rails.nodes(); node++) {
             if (node != rails.node() && !context.isRing()) {
@@ -170,6 +196,37 @@ final class DispatchChannel {
                     memory.transitWord(buffer, rails.node(), channel));
                 ((SlotReceiver) railReceivers[node]).open(call, memory.transit(buffer, node, channel), memory.transitWord(buffer, node, channel));
             }
+        }
+    }
+
+    /** Goes on without {@code peer}. */
+    void leaveOut(final int peer) {
+        if (rails.isInNode(peer)) {
+            final int local = peer % rails.perNode();
+            localOut[local] = true;
+            endSending(local);
+            for (int i = pendingCount - 1; i >= 0; i--) {
+                if (pending[i] % rails.perNode() == local) {
+                    writeLost(pending[i]);
+                    pending[i] = pending[--pendingCount];
+                }
+            }
+        } else {
+            nodeOut[peer / rails.perNode()] = true;
+            endSending(rails.perNode() + peer / rails.perNode());
+        }
+    }
+
+    private void endSending(final int destination) {
+        sending -= sent[destination] ? 0 : 1;
+        sent[destination] = true;
+    }
+
+    private void writeLost(final int index) {
+        final int first = layout.receivedStart(index, channel);
+        final int expected = layout.receivedCount(index, channel);
+        for (; received[index] < expected; received[index]++) {
+            TokenRecord.writeLost(region, memory.receive(buffer, first + received[index]), config.shape().topK());
         }
     }
 
@@ -308,7 +365,7 @@ final class DispatchChannel {
         for (int step = 1; step <= rails.nodes(); step++) {
             final int node = (rails.node() + step) % rails.nodes();
             if (!forwardDone[node]) {
-                work += node == rails.node() ? 0 : forward(node);
+                work += node == rails.node() ? 0 : nodeOut[node] ? forwardLost(node) : forward(node);
                 if (node == rails.node() || forwarded[node] == layout.streamLength(node, channel) && flush(node)) {
                     forwardDone[node] = true;
                     forwarding--;
@@ -334,6 +391,26 @@ final class DispatchChannel {
         return work;
     }
 
+    /** Gives each rank of the node a lost record for every token that it was to get of a stream that has ended early. */
+    private int forwardLost(final int node) {
+        if (forwardLocal[node] != NOT_BEGUN && !forwardToken(node, railReceivers[node].offset())) {
+            return 0;
+        }
+        int work = 0;
+        boolean all = true;
+        for (int local = 0; local < rails.perNode(); local++) {
+            final int index = stream(node, local);
+            final int count = localOut[local] ? 0 : layout.forwardCount(local, node, channel);
+            while (given[index] < count && openRows(node, local) && rowSenders[index].append(memory.lost())) {
+                given[index]++;
+                work++;
+            }
+            all &= given[index] >= count;
+        }
+        forwarded[node] = all ? layout.streamLength(node, channel) : forwarded[node];
+        return work;
+    }
+
     private boolean forwardToken(final int node, final long at) {
         final int index = forwarded[node];
         if (forwardLocal[node] == NOT_BEGUN) {
@@ -351,14 +428,17 @@ final class DispatchChannel {
         }
         int local = layout.nextLocal(node, channel, index, forwardLocal[node]);
         while (local >= 0) {
-            openRows(node, local);
-            final RecordSender sender = rowSenders[stream(node, local)];
-            if (!sender.append(at)) {
-                forwardLocal[node] = local;
-                return false;
-            }
-            if (sender.isFilledInPlace()) {
-                context.meter().charge(Stage.SEND, 2L * record.wireBytes());
+            if (!localOut[local]) {
+                openRows(node, local);
+                final RecordSender sender = rowSenders[stream(node, local)];
+                if (!sender.append(at)) {
+                    forwardLocal[node] = local;
+                    return false;
+                }
+                given[stream(node, local)]++;
+                if (sender.isFilledInPlace()) {
+                    context.meter().charge(Stage.SEND, 2L * record.wireBytes());
+                }
             }
             local = layout.nextLocal(node, channel, index, local + 1);
         }
@@ -371,7 +451,7 @@ final class DispatchChannel {
         for (int local = 0; local < rails.perNode(); local++) {
             final int index = stream(node, local);
             if (!flushed[index]) {
-                flushed[index] = !opened[index] || rowSenders[index].flush();
+                flushed[index] = !opened[index] || localOut[local] || rowSenders[index].flush();
                 all &= flushed[index];
             }
         }
@@ -410,7 +490,9 @@ final class DispatchChannel {
     }
 
     private void awaitStream(final int index) {
-        if (layout.receivedCount(index, channel) > 0) {
+        if (localOut[index % rails.perNode()]) {
+            writeLost(index);
+        } else if (layout.receivedCount(index, channel) > 0) {
             pending[pendingCount++] = index;
             final int node = index / rails.perNode();
             final int local = index % rails.perNode();
@@ -443,9 +525,8 @@ final class DispatchChannel {
             }
         }
         for (int node = 0; node < rails.nodes(); node++) {
-            if (!forwardDone[node]) {
-                final boolean held = forwardLocal[node] != NOT_BEGUN;
-                missing.set(held ? rails.inNode(forwardLocal[node]) : rails.onRail(node));
+            if (!forwardDone[node] && node != rails.node()) {
+                addForwarding(missing, node);
             }
         }
         for (int i = 0; i < pendingCount; i++) {
@@ -453,9 +534,23 @@ final class DispatchChannel {
         }
     }
 
+    private void addForwarding(final BitSet missing, final int node) {
+        if (forwardLocal[node] != NOT_BEGUN) {
+            missing.set(rails.inNode(forwardLocal[node]));
+        } else if (nodeOut[node] || counts.isNodesKnown() && forwarded[node] == layout.streamLength(node, channel)) {
+            for (int local = 0; local < rails.perNode(); local++) {
+                if (!localOut[local] && !flushed[stream(node, local)]) {
+                    missing.set(rails.inNode(local));
+                }
+            }
+        } else {
+            missing.set(rails.onRail(node));
+        }
+    }
+
     /** How many times a stream to {@code peer} ran out of credits. */
     long stalls(final int peer) {
-        long sum = 0;
+        long sum = stallsBefore[peer];
         for (int node = 0; node < rails.nodes(); node++) {
             for (int local = 0; local < rails.perNode(); local++) {
                 if (rails.inNode(local) == peer && rowSenders[stream(node, local)] instanceof RingSender ring) {

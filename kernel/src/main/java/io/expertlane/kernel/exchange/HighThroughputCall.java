@@ -35,6 +35,8 @@ public final class HighThroughputCall {
     private final MemorySegment[] biases = new MemorySegment[2];
     private final int buffer;
     private final int rank;
+    private final Membership members;
+    private final boolean[] leftOut;
 
     private State state = State.OVER;
     private long number;
@@ -54,6 +56,8 @@ public final class HighThroughputCall {
         this.memory = context.memory();
         this.region = context.region();
         this.rank = context.rank();
+        this.members = context.members();
+        this.leftOut = new boolean[shape.ranks()];
         this.buffer = buffer;
         this.ownLayout = new HighThroughputLayout(config, context.rails(), rank);
     }
@@ -70,7 +74,18 @@ public final class HighThroughputCall {
         known = isKnown;
         counted = isKnown;
         fixedRows = rows;
+        for (int peer = 0; peer < leftOut.length; peer++) {
+            leftOut[peer] = members.isGivenUp(peer);
+        }
         state = State.DISPATCHING;
+    }
+
+    void leaveOut(final int peer) {
+        leftOut[peer] |= state != State.OVER;
+    }
+
+    void abandon() {
+        state = State.OVER;
     }
 
     void counted() {
@@ -85,6 +100,7 @@ public final class HighThroughputCall {
     }
 
     void over() {
+        members.addMasked(leftOut);
         state = State.OVER;
     }
 
@@ -155,6 +171,14 @@ public final class HighThroughputCall {
         return state == State.OVER;
     }
 
+    /**
+     * Whether {@code peer} was masked before the call was over: what it sends, forwards or returns may be missing, wholly or in part. Final
+     * once {@link #isOver()}, valid until the next call begins. Which selections are in a token's sum, its summed weights tell.
+     */
+    public boolean isLeftOut(final int peer) {
+        return leftOut[peer];
+    }
+
     /** What this dispatch found out about its routing, for later dispatches; valid once {@link #isCounted()}. Allocates. */
     public HighThroughputHandle handle() {
         require(counted, "handle");
@@ -166,7 +190,7 @@ public final class HighThroughputCall {
         return fixedRows == HighThroughputExchange.ROWS_AS_COUNTED ? receivedRows() : fixedRows;
     }
 
-    /** Rows received; valid once {@link #isCounted()}. */
+    /** Rows received, lost ones included; valid once {@link #isCounted()}. */
     public int receivedRows() {
         return layout.receivedRows();
     }
@@ -180,12 +204,15 @@ public final class HighThroughputCall {
         return memory.receive(buffer, row);
     }
 
-    /** The rank that sent row {@code row}, less than {@link #receivedRows()}. */
+    /**
+     * The rank that sent row {@code row}, less than {@link #receivedRows()}; or -1 for a lost row: one that was announced and did not come,
+     * because a rank on its way was masked. A lost row has no selections and its output is not read.
+     */
     public int sourceRank(final int row) {
         return region.get(JAVA_INT, record(row) + TokenRecord.RANK_OFFSET);
     }
 
-    /** The index, at its source rank, of the token of row {@code row}, less than {@link #receivedRows()}. */
+    /** The index, at its source rank, of the token of row {@code row}, less than {@link #receivedRows()}; -1 for a lost row. */
     public int sourceToken(final int row) {
         return region.get(JAVA_INT, record(row) + TokenRecord.TOKEN_OFFSET);
     }
@@ -204,7 +231,10 @@ public final class HighThroughputCall {
         return recvTopkIdx(row, k) == Routing.NONE ? 0 : TokenRecord.weight(region, record(row), shape.topK(), k);
     }
 
-    /** Selections received for {@code localExpert}, rounded up to the configured alignment; valid once {@link #isCounted()}. */
+    /**
+     * Selections received for {@code localExpert}, those of lost rows included, rounded up to the configured alignment; valid once
+     * {@link #isCounted()}.
+     */
     public int recvTokensPerExpert(final int localExpert) {
         final int alignment = config.expertAlignment();
         return Math.toIntExact((layout.expertCount(localExpert) + alignment - 1L) / alignment * alignment);

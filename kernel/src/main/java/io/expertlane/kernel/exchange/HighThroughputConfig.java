@@ -23,8 +23,9 @@ import io.expertlane.kernel.moe.MoeShape;
  * @param maxReceiveRows       most rows one rank receives in one call, 1 or more; the worst case is ranks x maxTokensPerRank
  * @param expertAlignment      {@code recvTokensPerExpert} is rounded up to a multiple of this, 1 or more
  * @param rowsPerTurn          token rows that one {@code doWork()} handles at most for one channel and peer, 1 or more
- * @param timeoutNanos         a rank that has waited so long without anything happening gives up; 1,000 to
- *                             3,600,000,000,000
+ * @param timeoutNanos         after how long without an answer or a sign of life a peer is masked (see {@link HighThroughputExchange}), on the
+ *                             exchange's clock; 1,000 (1 us) to 3.6e12 (one hour); 1e11 (100 s) by default, as in DeepEP. Must exceed the
+ *                             longest time between two {@code doWork()} of a healthy rank, expert step included
  */
 public record HighThroughputConfig(
     MoeShape shape, TransferPath path, DispatchType dispatchType, boolean roundScales, int channels, int queuePairsPerChannel, int chunkTokens,

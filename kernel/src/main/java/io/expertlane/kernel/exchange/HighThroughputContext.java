@@ -6,7 +6,7 @@ import java.util.function.LongSupplier;
 
 /** What the parts of one rank's high-throughput exchange share. */
 record HighThroughputContext(HighThroughputConfig config, Rails rails, int rank, HighThroughputMemory memory, SymmetricHeap heap,
-                             MemorySegment region, PeerConnections peers, StageTimes stageTimes, WorkMeter meter, LongSupplier nanoClock) {
+                             MemorySegment region, PeerConnections peers, Membership members, StageTimes stageTimes, WorkMeter meter, LongSupplier nanoClock) {
     boolean isMoved() {
         return config.payload() == Payload.MOVED;
     }

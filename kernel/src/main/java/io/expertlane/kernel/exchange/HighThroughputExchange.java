@@ -36,16 +36,35 @@ import java.util.function.LongSupplier;
  *
  * <p>Progress: nothing waits inside {@code doWork()}; a full queue or a ring without credits is retried at the next one.
  *
- * <p>Failure: bad arguments throw before any state changes. A rank that has waited for {@code timeoutNanos} while nothing happened, that
- * is sent more rows than it has room for, or whose peer's memory was revoked, throws {@link IllegalStateException} from {@code doWork()}
- * and takes no further part; its peers time out in turn. No rank goes on without another, as none does in DeepEP's kernels of this mode:
- * a rank of the rail stands for its whole node. Make the exchange anew.
+ * <p>Failure: bad arguments throw before any state changes. A rank that is sent more rows than it has room for throws
+ * {@link IllegalStateException} from {@code doWork()} and takes no further part until it comes back. A peer (a rank of the node or rail)
+ * without which a call can't go on, and which neither does its part nor gives a sign of life within {@code timeoutNanos}, or whose memory was
+ * revoked, is masked: live calls go on without it ({@link HighThroughputCall#isLeftOut}), later ones neither send to it nor wait for it. No
+ * wait is longer than four time-outs. What is lost without rank X:
+ * <ul>
+ * <li>X's own tokens, and what its experts give.
+ * <li>What X forwards: tokens of the other ranks of its rail for the ranks of its node, and the sums of its node for them. There is no second
+ *     way into a node.
+ * <li>Nothing else. A token's other rows are in its sum, and each selection is in it or not as a whole, row and weight: its summed weight is 0
+ *     where it is not. In the call in which X stops, tokens for which X had done its part may be complete.
+ * </ul>
+ * A received row that was announced and does not come is a lost row ({@link HighThroughputCall#sourceRank}), so that the others keep their
+ * places. Ranks of other nodes and rails have nothing to do with X; they learn of its mask from their peers, before they have received the
+ * next call. Coming back is as in {@link LowLatencyExchange}: {@link #rejoin()} there, {@link #clearMask} everywhere else, between the same two
+ * dispatches.
+ *
+ * <p>Late writes: counts, signals, slots and rings are written by one peer only and carry the call number or a position, so what a masked
+ * rank writes late there is not read by anyone. Not protected: over the zero path, rows that a masked rank writes straight to a peer of its node
+ * may land after another call has put others there. Choose a time-out beyond the time for which a rank may be held up and the network may
+ * retry; {@link io.expertlane.kernel.memory.SymmetricHeap#revoke} refuses writes over queue pairs, everybody's.
  *
  * <p>Source: DeepEP's normal kernels and their inter-node form; source paper, section 3.2.
  */
 public final class HighThroughputExchange {
     static final int ROWS_AS_COUNTED = -1;
-    private static final int WAITS_PER_TIMEOUT = 4;
+    /** What a masked rank may have begun on its own. A multiple of the number of buffers, so that calls go on using them in turn. */
+    private static final int NUMBERS_PASSED_OVER = 2;
+    private static final int NOBODY = -1;
 
     private final HighThroughputContext context;
     private final HighThroughputConfig config;
@@ -55,23 +74,27 @@ public final class HighThroughputExchange {
     private final DispatchChannel[] dispatchChannels;
     private final CombineChannel[] combineChannels;
     private final ReturnSignals returnSignals;
-    private final HighThroughputCall[] returnQueue;
+    private final CallQueue dispatchQueue;
+    private final CallQueue returnQueue;
+    private final Membership members;
 
     private long lastCall;
-    private long nextDispatch = 1;
+    private boolean passedOver;
     private HighThroughputCall dispatching;
     private HighThroughputCall returning;
-    private int returnQueueLength;
-    private long lastWorkNanos;
-    private long waitedNanos;
     private String failure;
+    private boolean rejoining;
+    private long rejoiningSinceNanos;
+    private int knocked;
+    private int welcoming = NOBODY;
+    private int comebacks;
 
     /**
      * Connects {@code rank}. Every rank of {@code transport} must make one before any of them dispatches.
      *
      * @param transport its heap has {@link #heapBytes(HighThroughputConfig)} bytes a rank or more; the exchange uses offsets from 0
      * @param meter     told of local work
-     * @param nanoClock for {@link #stageTimes()}: {@code System::nanoTime}, or a virtual clock
+     * @param nanoClock for time-outs and {@link #stageTimes()}: {@code System::nanoTime}, or a virtual clock
      * @throws IllegalArgumentException if the heap is too small, or the combine method is pull and a rank of the node is not mapped
      */
     public HighThroughputExchange(
@@ -95,8 +118,11 @@ public final class HighThroughputExchange {
                     + rails.inNode(local) + "'s is not");
             }
         }
-        this.context = new HighThroughputContext(config, rails, rank, memory, transport.heap(), transport.heap().region(rank),
-            new PeerConnections(config, rails, transport, rank), new StageTimes(), meter, nanoClock);
+        final PeerConnections peers = new PeerConnections(config, rails, transport, rank);
+        final MemorySegment region = transport.heap().region(rank);
+        this.members = new Membership(config, rails, memory, peers, region, rank, nanoClock);
+        this.context = new HighThroughputContext(config, rails, rank, memory, transport.heap(), region, peers, members, new StageTimes(), meter,
+            nanoClock);
         this.counts = new CountExchange(context);
         this.dispatchChannels = new DispatchChannel[config.channels()];
         this.combineChannels = new CombineChannel[config.channels()];
@@ -109,8 +135,8 @@ public final class HighThroughputExchange {
         for (int buffer = 0; buffer < calls.length; buffer++) {
             calls[buffer] = new HighThroughputCall(this, context, buffer);
         }
-        this.returnQueue = new HighThroughputCall[config.liveCalls()];
-        this.lastWorkNanos = nanoClock.getAsLong();
+        this.dispatchQueue = new CallQueue(config.liveCalls());
+        this.returnQueue = new CallQueue(config.liveCalls());
     }
 
     /** Heap bytes that every rank needs; the terms are those of {@code HighThroughputMemory}. */
@@ -160,7 +186,7 @@ public final class HighThroughputExchange {
         final HighThroughputCall call = nextCall(tokens, routing);
         final long from = context.now();
         call.begin(lastCall + 1, tokens, routing, fixedRows);
-        lastCall++;
+        begun(call);
         context.meter().charge(Stage.ROUTING_MAP, (long) routing.tokens() * shape.topK() * (Integer.BYTES + Float.BYTES));
         context.stageTimes().add(Stage.ROUTING_MAP, context.now() - from);
         return call;
@@ -169,76 +195,84 @@ public final class HighThroughputExchange {
     /**
      * Begins a call with the routing of an earlier one: no counts are exchanged.
      *
-     * @throws IllegalArgumentException if the handle is another exchange's, or {@code tokens} is too small for its routing
+     * @throws IllegalArgumentException if the handle is another exchange's, or was made before a rank came back, or {@code tokens} is too small
+     *                                  for its routing
      * @throws IllegalStateException    if as many calls are live as may be
      */
     public HighThroughputCall dispatch(final MemorySegment tokens, final HighThroughputHandle handle) {
         if (handle.exchange() != this) {
             throw new IllegalArgumentException("handle: of another exchange");
         }
+        if (handle.comebacks() != comebacks) {
+            throw new IllegalArgumentException("handle: made before a rank came back");
+        }
         final HighThroughputCall call = nextCall(tokens, handle.layout().routing());
         call.begin(lastCall + 1, tokens, handle.layout(), true, ROWS_AS_COUNTED);
-        lastCall++;
+        begun(call);
         return call;
+    }
+
+    private void begun(final HighThroughputCall call) {
+        lastCall++;
+        passedOver = false;
+        dispatchQueue.add(call);
     }
 
     private HighThroughputCall nextCall(final MemorySegment tokens, final Routing routing) {
         requireWorking();
+        if (rejoining) {
+            throw new IllegalStateException("dispatch: rank " + context.rank() + " is rejoining");
+        }
         final long tokenBytes = context.isMoved() ? (long) routing.tokens() * shape.rowBytes() : 0;
         if (tokens.byteSize() < tokenBytes) {
             throw new IllegalArgumentException("tokens bytes=" + tokens.byteSize() + ": at least " + tokenBytes);
         }
-        final HighThroughputCall call = call(lastCall + 1);
+        final HighThroughputCall call = calls[(int) ((lastCall + 1) % calls.length)];
         if (!call.isOver()) {
             throw new IllegalStateException("live calls=" + calls.length + ": combine or release call " + call.number() + " first");
         }
         return call;
     }
 
-    private HighThroughputCall call(final long number) {
-        return calls[(int) (number % calls.length)];
-    }
-
     void beginReturn(final HighThroughputCall call) {
-        returnQueue[returnQueueLength++] = call;
+        returnQueue.add(call);
     }
 
     /**
      * Moves on whatever can be moved on.
      *
      * @return how much was done: rows, signals and completions; 0 if there was nothing to do
-     * @throws IllegalStateException if nothing has happened for {@code timeoutNanos} of waiting, with {@link #waitingFor()} in its message, or
-     *                               more rows are to come than there is room for; and from then on
+     * @throws IllegalStateException if more rows are to come than there is room for; and from then on
      */
     public int doWork() {
         requireWorking();
-        final long from = context.now();
-        int work = context.peers().queuePairs().poll();
+        final long elapsedNanos = members.advance();
+        final int completions = context.peers().queuePairs().poll();
+        members.tell();
+        final int work;
         try {
-            work += dispatchWork();
-            work += returnWork();
+            work = dispatchWork() + returnWork();
         } catch (final IllegalStateException e) {
             failure = e.getMessage();
             throw e;
         }
-        if (work > 0 || dispatching == null && returning == null) {
-            waitedNanos = 0;
-            lastWorkNanos = context.now();
+        if (work > 0 || dispatching == null && returning == null && members.isTold()) {
+            members.progressed();
         } else {
-            await(from);
+            context.stageTimes().add(Stage.WAIT, elapsedNanos);
         }
-        return work;
+        if (members.tick()) {
+            giveUpOverdue();
+        }
+        return completions + work;
     }
 
-    private void await(final long nowNanos) {
-        final long elapsedNanos = nowNanos - lastWorkNanos;
-        context.stageTimes().add(Stage.WAIT, elapsedNanos);
-        // Time in which nobody drove this rank says little about its peers.
-        waitedNanos += Math.min(elapsedNanos, config.timeoutNanos() / WAITS_PER_TIMEOUT);
-        lastWorkNanos = nowNanos;
-        if (waitedNanos >= config.timeoutNanos()) {
-            failure = "rank " + context.rank() + ": nothing happened for " + waitedNanos + " ns of waiting for ranks " + Arrays.toString(waitingFor());
-            requireWorking();
+    private void giveUpOverdue() {
+        final BitSet missing = addMissing(members.missing());
+        for (final int peer : members.peers()) {
+            if (members.isOverdue(peer, missing.get(peer))) {
+                mask(peer);
+            }
         }
     }
 
@@ -250,7 +284,11 @@ public final class HighThroughputExchange {
 
     /** The ranks without whose doing the calls under way cannot go on, ascending: those a slow or stopped rank is among. Allocates. */
     public int[] waitingFor() {
-        final BitSet missing = new BitSet();
+        return addMissing(new BitSet()).stream().toArray();
+    }
+
+    private BitSet addMissing(final BitSet missing) {
+        members.addUntold(missing);
         if (dispatching != null) {
             counts.addMissing(missing);
             for (final DispatchChannel channel : dispatchChannels) {
@@ -264,15 +302,15 @@ public final class HighThroughputExchange {
             }
         }
         missing.clear(context.rank());
-        return missing.stream().toArray();
+        return missing;
     }
 
     private int dispatchWork() {
+        if (dispatching == null && members.isTold()) {
+            beginDispatch();
+        }
         if (dispatching == null) {
-            if (nextDispatch > lastCall) {
-                return 0;
-            }
-            beginDispatch(call(nextDispatch));
+            return 0;
         }
         int work = counts.doWork();
         if (!dispatching.isCounted() && counts.isRowsKnown()) {
@@ -288,26 +326,39 @@ public final class HighThroughputExchange {
         if (done) {
             dispatching.received();
             dispatching = null;
-            nextDispatch++;
             work++;
         }
         return work;
     }
 
-    private void beginDispatch(final HighThroughputCall call) {
-        dispatching = call;
-        counts.begin(call.layout(), call.isKnown(), call.buffer(), call.number());
+    private void beginDispatch() {
+        dispatching = dispatchQueue.poll();
+        if (dispatching != null) {
+            counts.begin(dispatching.layout(), dispatching.isKnown(), dispatching.buffer(), dispatching.number());
+            for (final DispatchChannel channel : dispatchChannels) {
+                channel.begin(dispatching.layout(), dispatching.tokens(), dispatching.buffer(), dispatching.number());
+            }
+            for (final int peer : members.peers()) {
+                if (dispatching.isLeftOut(peer)) {
+                    leaveOutOfDispatch(peer);
+                }
+            }
+        }
+    }
+
+    private void leaveOutOfDispatch(final int peer) {
+        counts.leaveOut(peer);
         for (final DispatchChannel channel : dispatchChannels) {
-            channel.begin(call.layout(), call.tokens(), call.buffer(), call.number());
+            channel.leaveOut(peer);
         }
     }
 
     private int returnWork() {
         if (returning == null) {
-            if (returnQueueLength == 0) {
-                return 0;
-            }
             beginReturn();
+        }
+        if (returning == null) {
+            return 0;
         }
         int work = returnSignals.doWork();
         boolean done = returnSignals.isDone();
@@ -328,15 +379,186 @@ public final class HighThroughputExchange {
     }
 
     private void beginReturn() {
-        returning = returnQueue[0];
-        returnQueueLength--;
-        System.arraycopy(returnQueue, 1, returnQueue, 0, returnQueueLength);
-        returnSignals.begin(returning);
-        if (!returning.isReleased()) {
-            for (final CombineChannel channel : combineChannels) {
-                channel.begin(returning);
+        returning = returnQueue.poll();
+        if (returning != null) {
+            returnSignals.begin(returning);
+            for (int channel = 0; !returning.isReleased() && channel < combineChannels.length; channel++) {
+                combineChannels[channel].begin(returning);
+            }
+            for (final int peer : members.peers()) {
+                if (returning.isLeftOut(peer)) {
+                    leaveOutOfReturn(peer);
+                }
             }
         }
+    }
+
+    private void leaveOutOfReturn(final int peer) {
+        returnSignals.leaveOut(peer);
+        for (int channel = 0; !returning.isReleased() && channel < combineChannels.length; channel++) {
+            combineChannels[channel].leaveOut(peer);
+        }
+    }
+
+    /** Whether {@code other} is masked: given up by this rank or, where it is not of its node or rail, by one of these ranks. */
+    public boolean isMasked(final int other) {
+        return members.isMasked(other);
+    }
+
+    /**
+     * Writes 1 for every masked rank and 0 for every other, as DeepEP's mask buffer of low-latency mode has it.
+     *
+     * @param target R values
+     * @return the number of masked ranks
+     */
+    public int queryMask(final int[] target) {
+        if (target.length < shape.ranks()) {
+            throw new IllegalArgumentException("mask length=" + target.length + ": at least ranks=" + shape.ranks());
+        }
+        int count = 0;
+        for (int other = 0; other < shape.ranks(); other++) {
+            target[other] = members.isMasked(other) ? 1 : 0;
+            count += target[other];
+        }
+        return count;
+    }
+
+    /** Masks {@code other}, as a time-out would: for callers that know of its failure from elsewhere. */
+    public void mask(final int other) {
+        requireOther(other);
+        if (members.isGivenUp(other)) {
+            return;
+        }
+        members.mask(other);
+        for (final HighThroughputCall call : calls) {
+            call.leaveOut(other);
+        }
+        if (members.isPeer(other) && dispatching != null) {
+            leaveOutOfDispatch(other);
+        }
+        if (members.isPeer(other) && returning != null) {
+            leaveOutOfReturn(other);
+        }
+    }
+
+    /**
+     * Lets {@code other} in again: clears its mask for the calls begun from now on, and tells it the call number. Collective: every rank but
+     * {@code other} does it, masked there or not, between the same two {@link #dispatch}es. Two call numbers are passed over, since the
+     * returning rank may have used them. Queue pairs are connected anew if its memory was revoked, and rings are opened anew, which allocates.
+     * Handles made before serve no more. Where {@code other} is not a peer, its mask is a report of peers, and ends when they have cleared it.
+     *
+     * @return whether it is done; false if the peer has not begun to {@link #rejoin()}, or something could not be posted: call again
+     */
+    public boolean clearMask(final int other) {
+        requireWorking();
+        requireOther(other);
+        members.advance();
+        members.progressed();
+        context.peers().queuePairs().poll();
+        if (members.isPeer(other) && !members.hasKnocked(other)) {
+            return false;
+        }
+        lastCall += passedOver ? 0 : NUMBERS_PASSED_OVER;
+        passedOver = true;
+        if (welcoming != other) {
+            welcoming = other;
+            reopen(other);
+            members.clear(other);
+        }
+        members.tell();
+        if (!members.isTold() || members.isPeer(other) && !members.welcome(other, lastCall)) {
+            return false;
+        }
+        welcoming = NOBODY;
+        comebacks++;
+        return true;
+    }
+
+    /** Connects to a peer anew. Rings go on at a position beyond all that either side can have reached, which both know. */
+    private void reopen(final int other) {
+        if (members.isPeer(other)) {
+            context.peers().reconnect(other);
+            for (int channel = 0; channel < dispatchChannels.length; channel++) {
+                dispatchChannels[channel].connect(other, lastCall * context.memory().run());
+                combineChannels[channel].connect(other, lastCall * context.memory().run());
+            }
+        }
+    }
+
+    private void requireOther(final int other) {
+        if (other < 0 || other >= shape.ranks() || other == context.rank()) {
+            throw new IllegalArgumentException("peer=" + other + ": 0 to " + (shape.ranks() - 1) + ", and not rank=" + context.rank() + " itself");
+        }
+    }
+
+    /**
+     * Comes back after having been masked, or after {@link #doWork()} has thrown. The first time, all live calls are given up and the mask is
+     * cleared; then asks the ranks of its node and rail to be let in, and waits for them. One that has not let this rank in when another
+     * has, and a time-out has passed since the first time, is masked.
+     *
+     * @return whether this rank is in: its next call is the others' next call
+     */
+    public boolean rejoin() {
+        members.advance();
+        members.progressed();
+        if (!rejoining) {
+            beginRejoining();
+        }
+        context.peers().queuePairs().poll();
+        final int[] peers = members.peers();
+        while (knocked < peers.length && knock(peers[knocked])) {
+            knocked++;
+        }
+        final int welcomes = knocked < peers.length ? 0 : members.welcomes();
+        if (welcomes == peers.length || welcomes > 0 && members.isTimedOut(rejoiningSinceNanos)) {
+            enter();
+        }
+        return !rejoining;
+    }
+
+    private void beginRejoining() {
+        rejoining = true;
+        rejoiningSinceNanos = members.nowNanos();
+        knocked = 0;
+        failure = null;
+        dispatching = null;
+        returning = null;
+        dispatchQueue.clear();
+        returnQueue.clear();
+        for (final HighThroughputCall call : calls) {
+            call.abandon();
+        }
+        for (int other = 0; other < shape.ranks(); other++) {
+            members.clear(other);
+        }
+    }
+
+    private boolean knock(final int peer) {
+        context.peers().reconnect(peer);
+        return members.knock(peer);
+    }
+
+    private void enter() {
+        final long[] numbers = new long[members.peers().length];
+        lastCall += members.peers().length == 0 ? NUMBERS_PASSED_OVER : 0;
+        for (int index = 0; index < numbers.length; index++) {
+            numbers[index] = members.takeWelcome(members.peers()[index]);
+            lastCall = index == 0 ? numbers[0] : Math.max(lastCall, numbers[index]);
+        }
+        for (int index = 0; index < numbers.length; index++) {
+            if (numbers[index] < 0) {
+                members.mask(members.peers()[index]);
+            } else {
+                reopen(members.peers()[index]);
+            }
+        }
+        passedOver = true;
+        comebacks++;
+        rejoining = false;
+    }
+
+    int comebacks() {
+        return comebacks;
     }
 
     /** What all ranks agreed on. */

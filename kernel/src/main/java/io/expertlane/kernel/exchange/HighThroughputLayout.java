@@ -40,6 +40,7 @@ final class HighThroughputLayout {
     private final int[] receivedStarts;
     private final int[] streamLengths;
     private final int[] forwardStarts;
+    private final int[] forwardCounts;
     private final int[] expertCounts;
     private int receivedRows;
 
@@ -68,6 +69,7 @@ final class HighThroughputLayout {
         this.receivedStarts = new int[shape.ranks() * channels];
         this.streamLengths = new int[rails.nodes() * channels];
         this.forwardStarts = new int[rails.perNode() * rails.nodes() * channels];
+        this.forwardCounts = new int[forwardStarts.length];
         this.expertCounts = new int[shape.localExperts()];
     }
 
@@ -90,6 +92,7 @@ final class HighThroughputLayout {
         copy(other.receivedStarts, receivedStarts);
         copy(other.streamLengths, streamLengths);
         copy(other.forwardStarts, forwardStarts);
+        copy(other.forwardCounts, forwardCounts);
         copy(other.expertCounts, expertCounts);
         System.arraycopy(other.nodeMasks, 0, nodeMasks, 0, nodeMasks.length);
         System.arraycopy(other.localMasks, 0, localMasks, 0, localMasks.length);
@@ -274,31 +277,45 @@ final class HighThroughputLayout {
     /** Takes such a block, from {@code sourceNode}. */
     void readStreamLengths(final int sourceNode, final MemorySegment block, final long at) {
         for (int channel = 0; channel < channels; channel++) {
-            streamLengths[sourceNode * channels + channel] =
-                block.get(JAVA_INT, at + ((long) channel * (rails.perNode() + 1) + rails.perNode()) * Integer.BYTES);
+            final long counts = at + (long) channel * (rails.perNode() + 1) * Integer.BYTES;
+            streamLengths[sourceNode * channels + channel] = block.get(JAVA_INT, counts + (long) rails.perNode() * Integer.BYTES);
+            for (int local = 0; local < rails.perNode(); local++) {
+                forwardCounts[forward(local, sourceNode, channel)] = block.get(JAVA_INT, counts + (long) local * Integer.BYTES);
+            }
         }
     }
 
-    /** The block of counts for rank {@code local} of this node, made of the blocks of all nodes, {@code stride} apart. */
-    void writeRankCounts(final int local, final MemorySegment region, final long nodeCounts, final int stride, final long at) {
-        for (int node = 0; node < rails.nodes(); node++) {
-            for (int channel = 0; channel < channels; channel++) {
-                final long from = nodeCounts + (long) node * stride + ((long) channel * (rails.perNode() + 1) + local) * Integer.BYTES;
-                region.set(JAVA_INT, at + ((long) node * channels + channel) * Integer.BYTES, region.get(JAVA_INT, from));
+    /** Nothing comes from {@code sourceNode}. */
+    void clearStreamLengths(final int sourceNode) {
+        for (int channel = 0; channel < channels; channel++) {
+            streamLengths[sourceNode * channels + channel] = 0;
+            for (int local = 0; local < rails.perNode(); local++) {
+                forwardCounts[forward(local, sourceNode, channel)] = 0;
             }
+        }
+    }
+
+    private int forward(final int local, final int node, final int channel) {
+        return (local * rails.nodes() + node) * channels + channel;
+    }
+
+    /** The block of counts for rank {@code local} of this node, made of the blocks of the nodes that have come, {@code stride} apart. */
+    void writeRankCounts(final int local, final MemorySegment region, final long nodeCounts, final int stride, final boolean[] came, final long at) {
+        for (int node = 0; node < rails.nodes(); node++) {
+            MemorySegment.copy(forwardCounts, forward(local, node, 0), region, JAVA_INT, at + (long) node * channels * Integer.BYTES, channels);
         }
         final long experts = (long) channels * (rails.perNode() + 1) + (long) local * shape.localExperts();
         for (int expert = 0; expert < shape.localExperts(); expert++) {
             int sum = 0;
             for (int node = 0; node < rails.nodes(); node++) {
-                sum += region.get(JAVA_INT, nodeCounts + (long) node * stride + (experts + expert) * Integer.BYTES);
+                sum += came[node] ? region.get(JAVA_INT, nodeCounts + (long) node * stride + (experts + expert) * Integer.BYTES) : 0;
             }
             region.set(JAVA_INT, at + ((long) rails.nodes() * channels + expert) * Integer.BYTES, sum);
         }
     }
 
-    /** Takes the blocks of all ranks of this node, {@code stride} apart: rows in order of source rank and token. */
-    void readRankCounts(final MemorySegment region, final long rankCounts, final int stride) {
+    /** Takes the blocks of the ranks of this node that have come, {@code stride} apart: rows in order of source rank and token. */
+    void readRankCounts(final MemorySegment region, final long rankCounts, final int stride, final boolean[] came) {
         Arrays.fill(expertCounts, 0);
         long rows = 0;
         for (int node = 0; node < rails.nodes(); node++) {
@@ -306,7 +323,7 @@ final class HighThroughputLayout {
                 final long block = rankCounts + (long) local * stride;
                 for (int channel = 0; channel < channels; channel++) {
                     final int stream = rails.rank(node, local) * channels + channel;
-                    receivedCounts[stream] = region.get(JAVA_INT, block + ((long) node * channels + channel) * Integer.BYTES);
+                    receivedCounts[stream] = came[local] ? region.get(JAVA_INT, block + ((long) node * channels + channel) * Integer.BYTES) : 0;
                     receivedStarts[stream] = (int) Math.min(rows, Integer.MAX_VALUE);
                     rows += receivedCounts[stream];
                 }
@@ -314,7 +331,7 @@ final class HighThroughputLayout {
         }
         receivedRows = (int) Math.min(rows, Integer.MAX_VALUE);
         for (int local = 0; local < rails.perNode(); local++) {
-            for (int expert = 0; expert < expertCounts.length; expert++) {
+            for (int expert = 0; came[local] && expert < expertCounts.length; expert++) {
                 expertCounts[expert] += region.get(JAVA_INT,
                     rankCounts + (long) local * stride + ((long) rails.nodes() * channels + expert) * Integer.BYTES);
             }
@@ -342,7 +359,12 @@ final class HighThroughputLayout {
 
     /** First row of stream (node, channel) of this rail at rank {@code local} of this node. */
     int forwardStart(final int local, final int node, final int channel) {
-        return forwardStarts[(local * rails.nodes() + node) * channels + channel];
+        return forwardStarts[forward(local, node, channel)];
+    }
+
+    /** Tokens of stream (node, channel) of this rail that go to rank {@code local} of this node. */
+    int forwardCount(final int local, final int node, final int channel) {
+        return forwardCounts[forward(local, node, channel)];
     }
 
     /** Rows received from {@code source} on {@code channel}. */

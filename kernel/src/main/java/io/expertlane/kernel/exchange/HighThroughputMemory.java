@@ -27,6 +27,10 @@ import io.expertlane.kernel.ring.RingLayout;
  *  starts          2 P x N C                4            ranks in the node
  *  signals         2 N + 3 P                8            ranks on rail, in node
  *  once:
+ *  lost record     1                        d            nobody
+ *  signs of life,  3 R                      8            ranks on rail, in node
+ *  knocks, welcomes
+ *  masks           R x ceil(R / 64)         8            ranks on rail, in node
  *  rings           2 C (R + N)              ring d       peers                   ring
  *  rings           2 C (R + N)              ring o       peers                   ring
  * </pre>
@@ -47,6 +51,10 @@ final class HighThroughputMemory {
     private final int rankCountsBytes;
     private final int startsBytes;
     private final Buffer[] buffers;
+    private final long lost;
+    private final long members;
+    private final int ranks;
+    private final int maskWords;
     private final long dispatchRings;
     private final long returnRings;
     private final long bytes;
@@ -91,6 +99,10 @@ final class HighThroughputMemory {
         for (int i = 0; i < buffers.length; i++) {
             buffers[i] = place(plan, config);
         }
+        this.ranks = shape.ranks();
+        this.maskWords = Membership.maskWords(ranks);
+        this.lost = records(plan, "lost record", 1, dispatched);
+        this.members = plan.reserve("members", 0, ranks, (3L + maskWords) * Long.BYTES);
         final long rings = zero ? 0 : 2L * channels * (shape.ranks() + rails.nodes());
         this.dispatchRings = plan.reserve("dispatch rings", 0, rings, zero ? 0 : dispatchRing.bytes());
         this.returnRings = plan.reserve("return rings", 0, rings, zero ? 0 : returnRing.bytes());
@@ -233,6 +245,31 @@ final class HighThroughputMemory {
 
     long starts(final int buffer, final boolean sent, final int local) {
         return buffers[buffer].starts + (long) ((sent ? rails.perNode() : 0) + local) * startsBytes;
+    }
+
+    /** A dispatched record that stands for one that was lost. */
+    long lost() {
+        return lost;
+    }
+
+    /** Where {@code rank} shows that it lives. */
+    long signOfLife(final int rank) {
+        return members + (long) rank * Long.BYTES;
+    }
+
+    /** Where {@code rank} asks to be let in. */
+    long knock(final int rank) {
+        return signOfLife(ranks + rank);
+    }
+
+    /** Where {@code rank} lets this one in. */
+    long welcome(final int rank) {
+        return signOfLife(2 * ranks + rank);
+    }
+
+    /** Where {@code rank} tells whom it has given up: one of its longs. */
+    long maskWord(final int rank, final int word) {
+        return signOfLife(3 * ranks + rank * maskWords + word);
     }
 
     long nodeCountsSignal(final int buffer, final int node) {

@@ -11,6 +11,7 @@ import io.expertlane.kernel.zero.LowLatencyBuffers;
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.VarHandle;
 import java.util.function.LongSupplier;
+import java.util.stream.IntStream;
 
 /**
  * One rank's end of a low-latency exchange: each token goes by itself straight to each of its experts. Over the zero path it is written to
@@ -118,7 +119,7 @@ public final class LowLatencyExchange implements AutoCloseable {
         if (config.path() == TransferPath.RING) {
             final RingBuffers buffers = new RingBuffers(config);
             this.queuePairs = new ExpertQueuePairs(config, transport, rank, 1, 1);
-            this.watch = new PeerWatch(config, buffers.signsOfLife(), region, queuePairs, rank, nanoClock.getAsLong());
+            this.watch = watch(config, buffers.signsOfLife(), region, queuePairs, rank, nanoClock.getAsLong());
             this.rings = new PeerRings(config, buffers, transport, rank);
             this.knocks = buffers.knocks();
             this.welcomes = buffers.welcome(0);
@@ -131,7 +132,7 @@ public final class LowLatencyExchange implements AutoCloseable {
             final LowLatencyBuffers buffers = buffers(config);
             final int lanes = config.queuePairsPerExpert();
             this.queuePairs = new ExpertQueuePairs(config, transport, rank, shape.localExperts() * lanes, lanes);
-            this.watch = new PeerWatch(config, buffers.signsOfLife(), region, queuePairs, rank, nanoClock.getAsLong());
+            this.watch = watch(config, buffers.signsOfLife(), region, queuePairs, rank, nanoClock.getAsLong());
             this.rings = null;
             this.knocks = buffers.knocks();
             this.welcomes = buffers.welcomes();
@@ -142,6 +143,13 @@ public final class LowLatencyExchange implements AutoCloseable {
             this.calls = new LowLatencyCall[] {new ZeroCall(this, 0, buffers, transport.heap()), new ZeroCall(this, 1, buffers, transport.heap())};
         }
         this.welcome = new long[welcomeWords - 1];
+    }
+
+    private static PeerWatch watch(final LowLatencyConfig config, final long signs, final MemorySegment region, final ExpertQueuePairs queuePairs,
+                                   final int rank, final long nowNanos) {
+        final int ranks = config.shape().ranks();
+        return new PeerWatch(ranks, IntStream.range(0, ranks).filter(peer -> peer != rank).toArray(), config.timeoutNanos(), signs, region,
+            (peer, offset, value) -> queuePairs.signal(peer, 0, 0, offset, value) == ExpertQueuePairs.SENT, rank, nowNanos);
     }
 
     /** Heap bytes that every rank needs. Over the zero path the terms are those of {@link LowLatencyBuffers}. */

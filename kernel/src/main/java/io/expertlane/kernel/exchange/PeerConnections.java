@@ -8,6 +8,7 @@ import io.expertlane.kernel.verbs.QueuePairSet;
 import io.expertlane.kernel.verbs.Transport;
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.VarHandle;
+import java.util.Arrays;
 
 /**
  * A rank's queue pairs to the ranks of its node and of its rail, as far as their memory is not mapped: one for control and credits, and
@@ -21,19 +22,21 @@ final class PeerConnections {
     private final QueuePairSet queuePairs;
     private final QueuePair[] control;
     private final QueuePair[][][] data;
+    private final int[] keys;
 
     PeerConnections(final HighThroughputConfig config, final Rails rails, final Transport transport, final int rank) {
         final int ranks = config.shape().ranks();
         this.heap = transport.heap();
         this.region = heap.region(rank);
-        this.queuePairs = new QueuePairSet(transport, rank, config.sendQueueDepth(), config.doorbellBatch());
+        this.queuePairs = new QueuePairSet(transport, rank, config.sendQueueDepth(), config.doorbellBatch(), true);
+        this.keys = new int[ranks];
         this.control = new QueuePair[ranks];
         this.data = new QueuePair[ranks][config.channels()][];
         int firstLane = 0;
         for (int step = 1; step < ranks; step++) {
             final int peer = (rank + step) % ranks;
-            final boolean direct = peer / rails.perNode() == rails.node() || peer % rails.perNode() == rails.local();
-            if (direct && !transport.isMapped(rank, peer)) {
+            keys[peer] = heap.key(peer);
+            if (rails.isReached(peer) && !transport.isMapped(rank, peer)) {
                 connect(config, peer, firstLane++);
             }
         }
@@ -47,6 +50,24 @@ final class PeerConnections {
             }
         }
         control[peer] = queuePairs.connect(peer, firstLane);
+    }
+
+    /** Whether the peer's memory was revoked since it was connected: nothing can be posted to it. */
+    boolean isGone(final int peer) {
+        return heap.key(peer) != keys[peer];
+    }
+
+    /** Connects anew to a peer that {@link #isGone}; the arrays that {@link #data} gave hold the new queue pairs. */
+    void reconnect(final int peer) {
+        if (isGone(peer)) {
+            keys[peer] = heap.key(peer);
+            if (control[peer] != null) {
+                for (final QueuePair[] lanes : data[peer]) {
+                    Arrays.setAll(lanes, lane -> queuePairs.reconnect(lanes[lane]));
+                }
+                control[peer] = queuePairs.reconnect(control[peer]);
+            }
+        }
     }
 
     boolean isMapped(final int peer) {

@@ -14,14 +14,20 @@ import java.lang.invoke.VarHandle;
  * which bounds every wait.
  */
 final class PeerWatch {
+    /** How a word is stored in a peer's memory, if there is room to post that now. */
+    interface Signals {
+        boolean signal(int peer, long remoteOffset, long value);
+    }
+
     private static final VarHandle LONG = JAVA_LONG.varHandle();
     private static final int SIGNS_PER_TIMEOUT = 4;
     private static final int PATIENCE = 4;
 
     private final long signsOffset;
     private final MemorySegment region;
-    private final ExpertQueuePairs queuePairs;
+    private final Signals signals;
     private final int rank;
+    private final int[] peers;
     private final long timeoutNanos;
     private final boolean[] masked;
     private final long[] signs;
@@ -31,16 +37,18 @@ final class PeerWatch {
     /**
      * Makes a watch that has nobody masked.
      *
-     * @param signsOffset where, in every rank's region, each peer shows that it lives: a long a peer
+     * @param peers       those that are watched
+     * @param signsOffset where, in every rank's region, each rank shows that it lives: a long a rank
      */
-    PeerWatch(final LowLatencyConfig config, final long signsOffset, final MemorySegment region, final ExpertQueuePairs queuePairs,
+    PeerWatch(final int ranks, final int[] peers, final long timeoutNanos, final long signsOffset, final MemorySegment region, final Signals signals,
               final int rank, final long nowNanos) {
         this.signsOffset = signsOffset;
         this.region = region;
-        this.queuePairs = queuePairs;
+        this.signals = signals;
         this.rank = rank;
-        this.timeoutNanos = config.timeoutNanos();
-        this.masked = new boolean[config.shape().ranks()];
+        this.peers = peers;
+        this.timeoutNanos = timeoutNanos;
+        this.masked = new boolean[ranks];
         this.signs = new long[masked.length];
         this.heardNanos = new long[masked.length];
         this.nextTickNanos = nowNanos;
@@ -77,10 +85,10 @@ final class PeerWatch {
         }
         nextTickNanos = nowNanos + timeoutNanos / SIGNS_PER_TIMEOUT;
         heardNanos[rank] = nowNanos;
-        for (int peer = 0; peer < masked.length; peer++) {
-            if (peer != rank && !masked[peer]) {
+        for (final int peer : peers) {
+            if (!masked[peer]) {
                 // One that does not fit is left out: the next is near.
-                queuePairs.signal(peer, 0, 0, signsOffset + (long) rank * Long.BYTES, nowNanos);
+                signals.signal(peer, signsOffset + (long) rank * Long.BYTES, nowNanos);
                 final long sign = sign(peer);
                 if (sign != signs[peer]) {
                     signs[peer] = sign;
@@ -92,8 +100,16 @@ final class PeerWatch {
     }
 
     boolean isOverdue(final int peer, final long waitingSinceNanos, final long nowNanos) {
+        return isQuiet(peer, waitingSinceNanos, nowNanos) || isPatienceGone(waitingSinceNanos, nowNanos);
+    }
+
+    boolean isQuiet(final int peer, final long waitingSinceNanos, final long nowNanos) {
         final long quietSince = heardNanos[peer] - waitingSinceNanos > 0 ? heardNanos[peer] : waitingSinceNanos;
-        return nowNanos - quietSince >= timeoutNanos || nowNanos - waitingSinceNanos >= PATIENCE * timeoutNanos;
+        return nowNanos - quietSince >= timeoutNanos;
+    }
+
+    boolean isPatienceGone(final long waitingSinceNanos, final long nowNanos) {
+        return nowNanos - waitingSinceNanos >= PATIENCE * timeoutNanos;
     }
 
     boolean isTimedOut(final long sinceNanos, final long nowNanos) {

@@ -1,6 +1,7 @@
 package io.expertlane.kernel.exchange;
 
 import io.expertlane.kernel.moe.MoeShape;
+import java.util.stream.IntStream;
 
 /**
  * Ranks as (node, index in the node); ranks of equal index form a rail. A rank talks to the ranks of its node and to those of its rail only.
@@ -19,6 +20,22 @@ record Rails(int nodes, int perNode, int node, int local) {
     /** The rank of this node with that index. */
     int inNode(final int index) {
         return node * perNode + index;
+    }
+
+    /** Whether {@code rank} is of this node. */
+    boolean isInNode(final int rank) {
+        return rank / perNode == node;
+    }
+
+    /** Whether {@code rank} is of this node or rail. */
+    boolean isReached(final int rank) {
+        return isInNode(rank) || rank % perNode == local;
+    }
+
+    /** The other ranks of this node and rail, beginning behind {@code rank} itself, which is of both. */
+    int[] peers(final int rank) {
+        final int ranks = nodes * perNode;
+        return IntStream.range(1, ranks).map(step -> (rank + step) % ranks).filter(this::isReached).toArray();
     }
 
     /** The rank of this rail in that node. */

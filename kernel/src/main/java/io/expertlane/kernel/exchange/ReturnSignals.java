@@ -22,6 +22,7 @@ final class ReturnSignals {
     private final HighThroughputMemory memory;
     private final MemorySegment region;
     private final boolean[] arrived;
+    private final boolean[] out;
     private final CombineChannel[] channels;
 
     private HighThroughputCall call;
@@ -36,6 +37,7 @@ final class ReturnSignals {
         this.region = context.region();
         this.channels = channels;
         this.arrived = new boolean[rails.perNode() + rails.nodes()];
+        this.out = new boolean[arrived.length];
     }
 
     void begin(final HighThroughputCall of) {
@@ -44,19 +46,41 @@ final class ReturnSignals {
         sent = 0;
         missing = arrived.length;
         Arrays.fill(arrived, false);
+        Arrays.fill(out, false);
+    }
+
+    /** Goes on without {@code peer}. */
+    void leaveOut(final int peer) {
+        final int index = rails.isInNode(peer) ? peer % rails.perNode() : rails.perNode() + peer / rails.perNode();
+        out[index] = true;
+        missing -= arrived[index] ? 0 : 1;
+        arrived[index] = true;
     }
 
     boolean isDone() {
         return sent == arrived.length && missing == 0;
     }
 
-    /** Adds the ranks whose signals have not come. */
+    /** Adds the ranks whose signals have not come, and the one to which none can be sent. */
     void addMissing(final BitSet ranks) {
         for (int index = 0; index < arrived.length; index++) {
             if (!arrived[index]) {
-                ranks.set(index < rails.perNode() ? rails.inNode(index) : rails.onRail(index - rails.perNode()));
+                ranks.set(peer(index));
             }
         }
+        if (sent < arrived.length) {
+            ranks.set(peer(target(sent)));
+        }
+    }
+
+    private int peer(final int index) {
+        return index < rails.perNode() ? rails.inNode(index) : rails.onRail(index - rails.perNode());
+    }
+
+    /** The rank or node that gets the {@code number}-th signal. */
+    private int target(final int number) {
+        final int perNode = rails.perNode();
+        return number < perNode ? (rails.local() + 1 + number) % perNode : perNode + (rails.node() + 1 + number - perNode) % rails.nodes();
     }
 
     /** First the ranks of the node, then the nodes; signals to the own rank and node are sent like the others. */
@@ -66,7 +90,7 @@ final class ReturnSignals {
         }
         final long from = context.now();
         final int before = sent;
-        while (sent < arrived.length && send(sent)) {
+        while (sent < arrived.length && send(target(sent))) {
             sent++;
         }
         int work = sent - before;
@@ -87,13 +111,8 @@ final class ReturnSignals {
     }
 
     private boolean send(final int index) {
-        final int buffer = call.buffer();
-        if (index < rails.perNode()) {
-            final int local = (rails.local() + 1 + index) % rails.perNode();
-            return context.peers().signal(rails.inNode(local), memory.rankReturnSignal(buffer, rails.local()), value);
-        }
-        final int node = (rails.node() + 1 + index - rails.perNode()) % rails.nodes();
-        return context.peers().signal(rails.onRail(node), memory.nodeReturnSignal(buffer, rails.node()), value);
+        return out[index] || context.peers().signal(peer(index), index < rails.perNode() ? memory.rankReturnSignal(call.buffer(), rails.local())
+            : memory.nodeReturnSignal(call.buffer(), rails.node()), value);
     }
 
     private boolean isArrived(final int index) {

@@ -39,6 +39,8 @@ final class TokenRecord {
     static final int RANK_OFFSET = 0;
     static final int TOKEN_OFFSET = 4;
     static final int INDICES_OFFSET = 8;
+    /** Source rank and token of a record that was lost. */
+    static final int NO_SOURCE = -1;
 
     private TokenRecord() {
     }
@@ -62,6 +64,16 @@ final class TokenRecord {
         target.set(JAVA_INT, at + RANK_OFFSET, rank);
         target.set(JAVA_INT, at + TOKEN_OFFSET, token);
         routing.copyToken(token, target, at + INDICES_OFFSET, at + weightsOffset(routing.topK()));
+    }
+
+    /** Writes the head of a record that stands for one that was lost: no source, no selection. */
+    static void writeLost(final MemorySegment target, final long at, final int topK) {
+        target.set(JAVA_INT, at + RANK_OFFSET, NO_SOURCE);
+        target.set(JAVA_INT, at + TOKEN_OFFSET, NO_SOURCE);
+        for (int k = 0; k < topK; k++) {
+            target.set(JAVA_INT, at + INDICES_OFFSET + (long) k * Integer.BYTES, Routing.NONE);
+            target.set(JAVA_FLOAT, at + weightsOffset(topK) + (long) k * Float.BYTES, 0);
+        }
     }
 
     static int expert(final MemorySegment record, final long at, final int k) {

@@ -47,6 +47,15 @@ public final class QueuePairSet {
         return queuePair;
     }
 
+    /** Opens a queue pair in the place of one whose peer's memory was revoked. */
+    public QueuePair reconnect(final QueuePair old) {
+        // What it still holds completes in error and so gives its room in the completion queue back.
+        old.ringDoorbell();
+        final QueuePair queuePair = transport.connect(rank, old.peerRank(), depth, old.lane());
+        queuePairs[Arrays.asList(queuePairs).indexOf(old)] = queuePair;
+        return queuePair;
+    }
+
     /** Posts a write as {@link QueuePair#postWrite} does, and rings once a batch is full. */
     public boolean write(final QueuePair queuePair, final long localOffset, final long remoteOffset, final int lengthBytes, final int residentBytes) {
         int result = queuePair.postWrite(localOffset, remoteOffset, lengthBytes, residentBytes);

@@ -13,7 +13,7 @@ import java.util.function.IntPredicate;
  * What one rank does in a case: some calls, one after another, the last of two batches overlapped now and then; everything that arrives
  * is compared with the case. An agent: drive {@link #doWork()} until {@link #isDone()}.
  */
-public final class CaseProgram {
+public final class CaseProgram implements FailureRun.Program {
     private final ExchangeCase input;
     private final LowLatencyExchange exchange;
     private final int calls;

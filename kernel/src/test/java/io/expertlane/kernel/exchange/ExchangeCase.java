@@ -65,6 +65,14 @@ public final class ExchangeCase {
         return new ExchangeCase(~seed, config, arena).fill(new SplittableRandom(~seed));
     }
 
+    /** The same input with another configuration of the same shape and dispatch type. */
+    ExchangeCase with(final LowLatencyConfig other) {
+        final ExchangeCase made = new ExchangeCase(seed, other, arena);
+        System.arraycopy(tokens, 0, made.tokens, 0, tokens.length);
+        System.arraycopy(routings, 0, made.routings, 0, routings.length);
+        return made;
+    }
+
     private ExchangeCase fill(final SplittableRandom random) {
         final int maxTokens = shape.maxTokensPerRank() / shape.topK();
         for (int rank = 0; rank < shape.ranks(); rank++) {

@@ -13,6 +13,7 @@ import io.expertlane.kernel.verbs.DirectTransport.Mapping;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.SplittableRandom;
+import java.util.function.IntPredicate;
 
 /** A seeded high-throughput exchange: configuration, token rows, routings, biases, and what must come out, computed plainly. */
 public final class HighThroughputCase {
@@ -38,6 +39,29 @@ public final class HighThroughputCase {
         this.routings = new Routing[shape.ranks()];
         this.seen = new float[shape.ranks()][][];
         this.outputs = new float[shape.ranks()][][][];
+    }
+
+    /** Other tokens and routings of the same configuration. */
+    HighThroughputCase another() {
+        final HighThroughputCase made = new HighThroughputCase(~seed, config, mapping, arena);
+        final SplittableRandom random = new SplittableRandom(~seed);
+        for (int rank = 0; rank < shape.ranks(); rank++) {
+            made.fill(rank, random, random.nextInt(shape.maxTokensPerRank() + 1));
+        }
+        return made;
+    }
+
+    /** The same input with another configuration of the same shape and format. */
+    HighThroughputCase with(final HighThroughputConfig other) {
+        final HighThroughputCase made = new HighThroughputCase(seed, other, mapping, arena);
+        for (int rank = 0; rank < shape.ranks(); rank++) {
+            made.tokens[rank] = tokens[rank];
+            made.biases[rank] = biases[rank];
+            made.routings[rank] = routings[rank];
+            made.seen[rank] = seen[rank];
+            made.outputs[rank] = outputs[rank];
+        }
+        return made;
     }
 
     /** A random configuration and input; only where the mapping allows it, combine is by pull. */
@@ -96,7 +120,7 @@ public final class HighThroughputCase {
         for (int i = 0; i < count * topK; i++) {
             final int expert = random.nextDouble() < skew ? favourite : random.nextInt(shape.experts());
             idx.setAtIndex(JAVA_INT, i, random.nextDouble() < noneShare ? Routing.NONE : expert);
-            weights.setAtIndex(JAVA_FLOAT, i, (float) random.nextDouble());
+            weights.setAtIndex(JAVA_FLOAT, i, 0.1f + (float) random.nextDouble());
         }
         routings[rank] = new Routing(count, topK, shape.experts(), idx, weights);
         seen[rank] = new float[count][];
@@ -179,6 +203,11 @@ public final class HighThroughputCase {
 
     /** Combined row in fp32 before the last cast; {@code staged}: with the sums of other nodes cast to BF16, as they travel. */
     float[] combined(final int rank, final int token, final int biasCount, final boolean staged) {
+        return combined(rank, token, biasCount, staged, target -> true);
+    }
+
+    /** The same of the rows of some ranks only. */
+    float[] combined(final int rank, final int token, final int biasCount, final boolean staged, final IntPredicate included) {
         final float[] sum = new float[shape.hidden()];
         for (int bias = 0; bias < biasCount; bias++) {
             add(sum, floats(biases[rank].asSlice((long) token * shape.rowBytes(), shape.rowBytes())));
@@ -187,7 +216,7 @@ public final class HighThroughputCase {
             final boolean apart = staged && node != shape.nodeOf(rank);
             final float[] partial = apart ? new float[sum.length] : sum;
             for (int target = node * shape.ranksPerNode(); target < (node + 1) * shape.ranksPerNode(); target++) {
-                if (goesTo(rank, token, target)) {
+                if (goesTo(rank, token, target) && included.test(target)) {
                     add(partial, output(rank, token, target));
                 }
             }
