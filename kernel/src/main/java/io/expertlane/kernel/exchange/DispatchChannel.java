@@ -508,7 +508,7 @@ final class DispatchChannel {
         int budget = Math.min(config.rowsPerTurn(), expected - received[index]);
         int row = layout.receivedStart(index, channel) + received[index];
         while (budget > 0 && receiver.available() > 0) {
-            MemorySegment.copy(receiver.segment(), receiver.offset(), region, memory.receive(buffer, row), record.residentBytes());
+            context.heap().copy(receiver.segment(), receiver.offset(), region, memory.receive(buffer, row), record.residentBytes());
             receiver.consume();
             context.meter().charge(Stage.UNPACK, 2L * record.wireBytes());
             received[index]++;

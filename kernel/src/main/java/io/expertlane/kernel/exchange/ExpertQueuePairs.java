@@ -141,12 +141,12 @@ final class ExpertQueuePairs {
     private void copy(final MemorySegment target, final MessageSplit split, final long localOffset, final long remoteOffset) {
         final int last = split.elements() - 1;
         if (split.resident(last) == split.length(last)) {
-            MemorySegment.copy(region, localOffset, target, remoteOffset, split.offset(last) + split.length(last));
+            heap.copy(region, localOffset, target, remoteOffset, split.offset(last) + split.length(last));
         } else {
             for (int element = 0; element <= last && split.resident(element) > 0; element++) {
                 final int offset = split.offset(element);
                 if (split.resident(element) > 0) {
-                    MemorySegment.copy(region, localOffset + offset, target, remoteOffset + offset, split.resident(element));
+                    heap.copy(region, localOffset + offset, target, remoteOffset + offset, split.resident(element));
                 }
             }
         }

@@ -4,6 +4,7 @@ import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
 import io.expertlane.kernel.codec.RowCodec;
 import io.expertlane.kernel.codec.RowTable;
+import io.expertlane.kernel.memory.SymmetricHeap;
 import io.expertlane.kernel.moe.MoeShape;
 import io.expertlane.kernel.moe.Routing;
 import java.lang.foreign.MemorySegment;
@@ -40,6 +41,7 @@ public abstract sealed class LowLatencyCall permits RingCall, ZeroCall {
     final LowLatencyExchange exchange;
     final LowLatencyConfig config;
     final MoeShape shape;
+    final SymmetricHeap heap;
     final MemorySegment region;
     final ExpertQueuePairs queuePairs;
     final StageTimes stageTimes;
@@ -107,6 +109,7 @@ public abstract sealed class LowLatencyCall permits RingCall, ZeroCall {
         this.watch = exchange.watch();
         this.config = exchange.config();
         this.shape = config.shape();
+        this.heap = exchange.heap();
         this.region = exchange.region();
         this.queuePairs = exchange.queuePairs();
         this.stageTimes = exchange.stageTimes();

@@ -4,6 +4,7 @@ import static java.lang.foreign.ValueLayout.JAVA_LONG;
 import static java.lang.foreign.ValueLayout.JAVA_SHORT_UNALIGNED;
 
 import io.expertlane.kernel.codec.RowCodec;
+import io.expertlane.kernel.memory.SymmetricHeap;
 import io.expertlane.kernel.moe.MoeShape;
 import io.expertlane.kernel.moe.Routing;
 import io.expertlane.kernel.verbs.Transport;
@@ -59,6 +60,7 @@ public final class LowLatencyExchange implements AutoCloseable {
 
     private final LowLatencyConfig config;
     private final int rank;
+    private final SymmetricHeap heap;
     private final MemorySegment region;
     private final WorkMeter meter;
     private final LowLatencyCall[] calls;
@@ -112,7 +114,8 @@ public final class LowLatencyExchange implements AutoCloseable {
         }
         this.config = config;
         this.rank = rank;
-        this.region = transport.heap().region(rank);
+        this.heap = transport.heap();
+        this.region = heap.region(rank);
         this.meter = meter;
         this.nanoClock = nanoClock;
         this.peerWaits = new PeerWaits(shape.ranks());
@@ -463,6 +466,10 @@ public final class LowLatencyExchange implements AutoCloseable {
     /** Time by stage, over all calls. */
     public StageTimes stageTimes() {
         return stageTimes;
+    }
+
+    SymmetricHeap heap() {
+        return heap;
     }
 
     /** This rank's heap region, in which the rows of its calls lie. */

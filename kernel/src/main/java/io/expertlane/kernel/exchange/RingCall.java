@@ -137,7 +137,7 @@ final class RingCall extends LowLatencyCall {
         if (isMoved) {
             if (config.dispatchType() == DispatchType.FP8) {
                 stage();
-                MemorySegment.copy(region, buffers.staged(buffer), segment, at + RingBuffers.HEADER_BYTES, config.dispatchType().rowBytes(shape.hidden()));
+                heap.copy(region, buffers.staged(buffer), segment, at + RingBuffers.HEADER_BYTES, config.dispatchType().rowBytes(shape.hidden()));
             } else {
                 MemorySegment.copy(tokens, (long) token * rowBytes, segment, at + RingBuffers.HEADER_BYTES, rowBytes);
             }
@@ -279,7 +279,7 @@ final class RingCall extends LowLatencyCall {
             if (config.dispatchType() == DispatchType.FP8) {
                 CODEC.dequantizeFp8(segment, body, segment, body + hidden, region, buffers.rowOffset(row), hidden);
             } else {
-                MemorySegment.copy(segment, body, region, buffers.rowOffset(row), rowBytes);
+                heap.copy(segment, body, region, buffers.rowOffset(row), rowBytes);
             }
         }
         meter.charge(Stage.UNPACK, messageBytes + rowBytes);
@@ -358,7 +358,7 @@ final class RingCall extends LowLatencyCall {
             if (isEncoded) {
                 CODEC.encodeLogFmt10(region, buffers.rowOffset(row), segment, at + RingBuffers.HEADER_BYTES, shape.hidden());
             } else {
-                MemorySegment.copy(region, buffers.rowOffset(row), segment, at + RingBuffers.HEADER_BYTES, rowBytes);
+                heap.copy(region, buffers.rowOffset(row), segment, at + RingBuffers.HEADER_BYTES, rowBytes);
             }
         }
         meter.charge(Stage.PACK, rowBytes + returnBytes);
@@ -373,7 +373,7 @@ final class RingCall extends LowLatencyCall {
         }
         if (isMoved) {
             final long target = buffers.returned(buffer, segment.get(JAVA_INT, at), segment.get(JAVA_INT, at + PeerRings.SELECTION_OFFSET));
-            MemorySegment.copy(segment, at + RingBuffers.HEADER_BYTES, region, target, returnBytes);
+            heap.copy(segment, at + RingBuffers.HEADER_BYTES, region, target, returnBytes);
         }
         meter.charge(Stage.UNPACK, 2L * returnBytes);
         returnsToCome[peer]--;

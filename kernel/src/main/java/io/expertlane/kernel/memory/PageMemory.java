@@ -15,8 +15,11 @@ import java.util.Locale;
  */
 final class PageMemory {
     private static final int PAGE_BYTES = 4096;
+    private static final int HUGE_PAGE_BYTES = 2 << 20;
     private static final int PROT_READ_WRITE = 0x1 | 0x2;
     private static final int MAP_PRIVATE_ANONYMOUS_NORESERVE = 0x02 | 0x20 | 0x4000;
+    private static final int MADV_HUGEPAGE = 14;
+    private static final int MADV_NOHUGEPAGE = 15;
     private static final long MAP_FAILED = -1;
     private static final boolean LINUX = System.getProperty("os.name").toLowerCase(Locale.ROOT).startsWith("linux");
 
@@ -27,7 +30,13 @@ final class PageMemory {
         return (bytes + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES;
     }
 
-    static MemorySegment reserve(final long bytes, final Arena arena) {
+    /** Whether {@link #reserve} calls {@code beforeUnmap} between the end of the arena's life and that of the mapping. */
+    static boolean tellsUnmap() {
+        return LINUX;
+    }
+
+    @SuppressWarnings("restricted")
+    static MemorySegment reserve(final long bytes, final Pages pages, final Arena arena, final Runnable beforeUnmap) {
         if (!LINUX) {
             try {
                 return arena.allocate(bytes, PAGE_BYTES);
@@ -35,21 +44,30 @@ final class PageMemory {
                 throw new IllegalArgumentException(refusal(bytes), e);
             }
         }
-        final long address = Posix.map(bytes);
-        if (address == MAP_FAILED) {
+        // A huge page must start at a multiple of its size.
+        final long reserved = pages == Pages.HUGE ? bytes + HUGE_PAGE_BYTES : bytes;
+        final long mapped = Posix.map(reserved);
+        if (mapped == MAP_FAILED) {
             throw new IllegalArgumentException(refusal(bytes));
         }
-        return Posix.segment(address, bytes, arena);
+        final long address = pages == Pages.HUGE ? (mapped + HUGE_PAGE_BYTES - 1) / HUGE_PAGE_BYTES * HUGE_PAGE_BYTES : mapped;
+        // Advice only: kernels without huge pages refuse it, and the mapping serves as well.
+        Posix.advise(mapped, reserved, pages == Pages.HUGE ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
+        return MemorySegment.ofAddress(address).reinterpret(bytes, arena, ignored -> {
+            beforeUnmap.run();
+            Posix.unmap(mapped, reserved);
+        });
     }
 
     private static String refusal(final long bytes) {
         return "heap bytes=" + bytes + ": more than the machine can reserve";
     }
 
-    /** The two calls of the C library that are needed, looked up once. */
+    /** The calls of the C library that are needed, looked up once. */
     @SuppressWarnings("restricted")
     private static final class Posix {
         private static final MethodHandle MMAP;
+        private static final MethodHandle MADVISE;
         private static final MethodHandle MUNMAP;
 
         static {
@@ -57,6 +75,8 @@ final class PageMemory {
             final SymbolLookup lookup = linker.defaultLookup();
             MMAP = linker.downcallHandle(lookup.findOrThrow("mmap"), FunctionDescriptor.of(ValueLayout.JAVA_LONG, ValueLayout.JAVA_LONG,
                 ValueLayout.JAVA_LONG, ValueLayout.JAVA_INT, ValueLayout.JAVA_INT, ValueLayout.JAVA_INT, ValueLayout.JAVA_LONG));
+            MADVISE = linker.downcallHandle(lookup.findOrThrow("madvise"),
+                FunctionDescriptor.of(ValueLayout.JAVA_INT, ValueLayout.JAVA_LONG, ValueLayout.JAVA_LONG, ValueLayout.JAVA_INT));
             MUNMAP = linker.downcallHandle(lookup.findOrThrow("munmap"),
                 FunctionDescriptor.of(ValueLayout.JAVA_INT, ValueLayout.JAVA_LONG, ValueLayout.JAVA_LONG));
         }
@@ -69,11 +89,15 @@ final class PageMemory {
             }
         }
 
-        static MemorySegment segment(final long address, final long bytes, final Arena arena) {
-            return MemorySegment.ofAddress(address).reinterpret(bytes, arena, ignored -> unmap(address, bytes));
+        static void advise(final long address, final long bytes, final int advice) {
+            try {
+                final int ignored = (int) MADVISE.invokeExact(address, bytes, advice);
+            } catch (final Throwable e) {
+                throw new IllegalStateException("madvise", e);
+            }
         }
 
-        private static void unmap(final long address, final long bytes) {
+        static void unmap(final long address, final long bytes) {
             try {
                 final int ignored = (int) MUNMAP.invokeExact(address, bytes);
             } catch (final Throwable e) {

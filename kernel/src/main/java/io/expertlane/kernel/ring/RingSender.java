@@ -24,6 +24,7 @@ public final class RingSender implements RecordSender {
     private static final VarHandle LONG = JAVA_LONG.varHandle();
 
     private final RingLayout layout;
+    private final SymmetricHeap heap;
     private final MemorySegment region;
     private final MemorySegment slots;
     private final long slotsEnd;
@@ -62,6 +63,7 @@ public final class RingSender implements RecordSender {
     public RingSender(final RingLayout layout, final SymmetricHeap heap, final int rank, final int peer, final long localEnd, final long remoteEnd,
                       final QueuePairSet queuePairs, final QueuePair queuePair, final long position) {
         this.layout = layout;
+        this.heap = heap;
         this.region = heap.region(rank);
         this.slots = queuePair == null ? heap.region(peer) : region;
         this.slotsEnd = queuePair == null ? remoteEnd : localEnd;
@@ -126,7 +128,7 @@ public final class RingSender implements RecordSender {
         if (!claim()) {
             return false;
         }
-        MemorySegment.copy(region, localOffset, slots, offset(), layout.record().residentBytes());
+        heap.copy(region, localOffset, slots, offset(), layout.record().residentBytes());
         commit();
         return true;
     }

@@ -30,7 +30,7 @@ public final class RemoteMemory {
                 final int residentBytes = WorkQueueElement.residentBytes(queue, at);
                 // Where nothing is resident the offsets may lie outside of both regions.
                 if (residentBytes > 0) {
-                    MemorySegment.copy(heap.region(rank), WorkQueueElement.localOffset(queue, at), target, remoteOffset, residentBytes);
+                    heap.copy(heap.region(rank), WorkQueueElement.localOffset(queue, at), target, remoteOffset, residentBytes);
                 }
             }
             case WorkQueueElement.WRITE_INLINE -> LONG.setRelease(target, remoteOffset, WorkQueueElement.operand(queue, at));

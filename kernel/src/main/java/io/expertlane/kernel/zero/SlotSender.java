@@ -25,6 +25,7 @@ public final class SlotSender implements RecordSender {
 
     private final RecordLayout layout;
     private final int chunk;
+    private final SymmetricHeap heap;
     private final MemorySegment region;
     private final MemorySegment peerRegion;
     private final QueuePairSet queuePairs;
@@ -54,6 +55,7 @@ public final class SlotSender implements RecordSender {
                       final QueuePairSet queuePairs, final QueuePair[] lanes, final int laneCount) {
         this.layout = layout;
         this.chunk = chunk;
+        this.heap = heap;
         this.region = heap.region(rank);
         this.peerRegion = heap.region(peer);
         this.queuePairs = queuePairs;
@@ -110,7 +112,7 @@ public final class SlotSender implements RecordSender {
     @Override
     public boolean append(final long localOffset) {
         if (lanes == null) {
-            MemorySegment.copy(region, localOffset, peerRegion, offset(), layout.residentBytes());
+            heap.copy(region, localOffset, peerRegion, offset(), layout.residentBytes());
         } else if (telling != told && !flush()) {
             return false;
         } else if (runLength > 0 && runLength < chunk && localOffset == runLocal + (long) runLength * layout.stride()) {

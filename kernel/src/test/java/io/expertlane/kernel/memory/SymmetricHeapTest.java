@@ -4,6 +4,7 @@ import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.Test;
@@ -76,5 +77,58 @@ class SymmetricHeapTest {
         assertThatThrownBy(() -> region.get(JAVA_BYTE, 0)).isInstanceOf(IllegalStateException.class);
         assertThatThrownBy(() -> heap.region(0).fill((byte) 1)).isInstanceOf(IllegalStateException.class);
         assertThatThrownBy(heap::close).isInstanceOf(IllegalStateException.class);
+    }
+
+    @Test
+    void copiesAreExactForEverySizeOffsetAndOwner() {
+        final long bytes = 100_000;
+        for (long seed = 0; seed < 300; seed++) {
+            final SplittableRandom random = new SplittableRandom(seed);
+            try (SymmetricHeap heap = new SymmetricHeap(2, bytes, Pages.values()[(int) seed % 2]); Arena arena = Arena.ofConfined()) {
+                final MemorySegment src = random.nextInt(3) == 0 ? arena.allocate(bytes) : heap.region(random.nextInt(2));
+                final MemorySegment dst = random.nextInt(3) == 0 ? arena.allocate(bytes) : heap.region(random.nextInt(2));
+                for (long at = 0; at < bytes; at++) {
+                    src.set(JAVA_BYTE, at, (byte) random.nextInt());
+                    dst.set(JAVA_BYTE, at, (byte) random.nextInt());
+                }
+                final int length = random.nextInt(random.nextBoolean() ? 4_096 : 50_000);
+                // Halves, so that the bytes do not overlap where both are one region.
+                final long from = random.nextInt(50_000 - length);
+                final long to = 50_000 + random.nextInt(50_000 - length);
+                final byte[] expected = dst.toArray(JAVA_BYTE);
+                MemorySegment.copy(src, JAVA_BYTE, from, expected, (int) to, length);
+                heap.copy(src, from, dst, to, length);
+                assertThat(dst.toArray(JAVA_BYTE)).as("seed %d", seed).isEqualTo(expected);
+            }
+        }
+    }
+
+    @Test
+    void copiesThatReachOutsideOrAreNotAllowedChangeNothing() {
+        try (SymmetricHeap heap = new SymmetricHeap(2, 10_000)) {
+            heap.region(0).fill((byte) 1);
+            final MemorySegment src = heap.region(0);
+            final MemorySegment dst = heap.region(1);
+            assertThatThrownBy(() -> heap.copy(src, 5_000, dst, 0, 5_001)).isInstanceOf(IndexOutOfBoundsException.class);
+            assertThatThrownBy(() -> heap.copy(src, 0, dst, 5_000, 5_001)).isInstanceOf(IndexOutOfBoundsException.class);
+            assertThatThrownBy(() -> heap.copy(src, -1, dst, 0, 5_000)).isInstanceOf(IndexOutOfBoundsException.class);
+            assertThatThrownBy(() -> heap.copy(src, 0, dst, Long.MAX_VALUE, 5_000)).isInstanceOf(IndexOutOfBoundsException.class);
+            assertThatThrownBy(() -> heap.copy(src, 0, dst, 0, -1)).isInstanceOf(IndexOutOfBoundsException.class);
+            assertThatThrownBy(() -> heap.copy(src, 0, dst.asReadOnly(), 0, 5_000)).isInstanceOf(IllegalArgumentException.class);
+            assertThat(dst.mismatch(MemorySegment.ofArray(new byte[10_000]))).isEqualTo(-1);
+        }
+    }
+
+    @Test
+    void copiesOfAClosedHeapAreRefused() {
+        final SymmetricHeap heap = new SymmetricHeap(2, 10_000);
+        final MemorySegment src = heap.region(0);
+        final MemorySegment dst = heap.region(1);
+        heap.close();
+        try (SymmetricHeap other = new SymmetricHeap(2, 10_000)) {
+            assertThatThrownBy(() -> heap.copy(src, 0, dst, 0, 8_192)).isInstanceOf(IllegalStateException.class);
+            assertThatThrownBy(() -> other.copy(src, 0, other.region(1), 0, 8_192)).isInstanceOf(IllegalStateException.class);
+            assertThatThrownBy(() -> other.copy(other.region(0), 0, dst, 0, 8_192)).isInstanceOf(IllegalStateException.class);
+        }
     }
 }

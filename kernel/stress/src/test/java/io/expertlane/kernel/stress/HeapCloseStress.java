@@ -51,6 +51,31 @@ final class HeapCloseStress {
         }
     }
 
+    /** A copy, which the memory's scope does not protect, ends before the memory goes, or is refused. */
+    @JCStressTest
+    @Outcome(id = "1, 1", expect = Expect.ACCEPTABLE, desc = "copied, then closed")
+    @Outcome(id = "-1, 1", expect = Expect.ACCEPTABLE, desc = "closed first")
+    @State
+    public static class CopyWhileClosing {
+        private static final int BYTES = 8_192;
+        private final SymmetricHeap heap = new SymmetricHeap(2, BYTES);
+
+        @Actor
+        public void copy(final II_Result result) {
+            try {
+                heap.copy(heap.region(0), 0, heap.region(1), 0, BYTES);
+                result.r1 = DONE;
+            } catch (final IllegalStateException e) {
+                result.r1 = REFUSED;
+            }
+        }
+
+        @Actor
+        public void close(final II_Result result) {
+            result.r2 = HeapCloseStress.close(heap);
+        }
+    }
+
     /** Of two closings one frees, the other throws. */
     @JCStressTest
     @Outcome(id = {"1, -1", "-1, 1"}, expect = Expect.ACCEPTABLE, desc = "one of them")

@@ -15,7 +15,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** Runs all jcstress tests of the module, briefly; {@code -Dstress.mode=default} and others of jcstress run them longer. */
 class StressTest {
-    private static final int TESTS = 11;
+    private static final int TESTS = 12;
     private static final long LIMIT_MINUTES = 60;
 
     @Test

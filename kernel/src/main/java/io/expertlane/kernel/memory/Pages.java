@@ -1,0 +1,14 @@
+package io.expertlane.kernel.memory;
+
+/** The pages a {@link SymmetricHeap} asks the operating system for. */
+public enum Pages {
+    /** The system's base pages (4 KB on x86). Memory is committed page by page: right for layouts of which little is touched. */
+    BASE,
+
+    /**
+     * Transparent huge pages (2 MB on x86) where Linux offers them ({@code /sys/kernel/mm/transparent_hugepage/enabled} is {@code madvise}
+     * or {@code always}), else base pages. Reads and copies of rows take 5 to 20 % less time, but the first touch commits a whole huge
+     * page, so a sparsely used layout takes many times the memory.
+     */
+    HUGE
+}
