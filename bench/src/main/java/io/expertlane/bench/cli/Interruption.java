@@ -4,9 +4,12 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 
 /**
- * Turns Ctrl-C or a termination signal into a request to stop, and holds the JVM until {@link #close()}, so that what is done can be kept.
+ * Turns Ctrl-C or a termination signal into a request to stop, and holds the JVM until {@link #close()}, so that what is done can be kept. Then the
+ * JVM ends with {@link #EXIT_CODE}, whatever the signal.
  */
 final class Interruption implements AutoCloseable {
+    /** An interrupted run is incomplete input to whatever comes next. */
+    static final int EXIT_CODE = 2;
     private static final int MAX_WAIT_SECONDS = 60;
 
     private final CountDownLatch closed = new CountDownLatch(1);
@@ -35,6 +38,8 @@ final class Interruption implements AutoCloseable {
             if (!closed.await(MAX_WAIT_SECONDS, TimeUnit.SECONDS)) {
                 System.err.println("expertlane: not stopped after " + MAX_WAIT_SECONDS + " s, results are lost");
             }
+            System.out.flush();
+            Runtime.getRuntime().halt(EXIT_CODE);
         } catch (final InterruptedException e) {
             Thread.currentThread().interrupt();
         }

@@ -8,6 +8,7 @@ import io.expertlane.kernel.codec.RowTable;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.List;
 import java.util.SplittableRandom;
 import java.util.concurrent.TimeUnit;
 import org.openjdk.jmh.annotations.Benchmark;
@@ -82,6 +83,11 @@ public class CodecBenchmark {
         for (int k = 0; k < TOP_K; k++) {
             rows.add(bfloat16Rows, k * rowBytes, 0.05f + 0.02f * k);
         }
+        for (final String method : List.of("copy", "floatToBfloat16", "bfloat16ToFloat", "scale", "quantizeFp8", "quantizeFp8RoundScale",
+            "dequantizeFp8", "encodeLogFmt10", "decodeLogFmt10")) {
+            RooflineProfiler.declare(method, rowBytes);
+        }
+        RooflineProfiler.declare("reduce8", TOP_K * rowBytes);
     }
 
     static RowCodec form(final String codec) {
@@ -135,54 +141,63 @@ public class CodecBenchmark {
 
     /** fp32 row to BF16. */
     @Benchmark
+    @Ceiling("CodecBenchmark.copy")
     public void floatToBfloat16() {
         operations.floatToBfloat16(floats, 0, out, 0, hidden);
     }
 
     /** BF16 row to fp32. */
     @Benchmark
+    @Ceiling("CodecBenchmark.copy")
     public void bfloat16ToFloat() {
         operations.bfloat16ToFloat(bfloat16Rows, 0, out, 0, hidden);
     }
 
     /** BF16 row times a constant: the expert step. */
     @Benchmark
+    @Ceiling("CodecBenchmark.copy")
     public void scale() {
         operations.scale(bfloat16Rows, 0, out, 0, hidden, FACTOR);
     }
 
     /** BF16 row to FP8 with a scale per 128 channels. */
     @Benchmark
+    @Ceiling("CodecBenchmark.copy")
     public void quantizeFp8() {
         operations.quantizeFp8(bfloat16Rows, 0, out, 0, outScales, 0, hidden, false);
     }
 
     /** The same with power-of-two scales. */
     @Benchmark
+    @Ceiling("CodecBenchmark.copy")
     public void quantizeFp8RoundScale() {
         operations.quantizeFp8(bfloat16Rows, 0, out, 0, outScales, 0, hidden, true);
     }
 
     /** FP8 row and scales to BF16. */
     @Benchmark
+    @Ceiling("CodecBenchmark.copy")
     public void dequantizeFp8() {
         operations.dequantizeFp8(fp8, 0, scales, 0, out, 0, hidden);
     }
 
     /** BF16 row to LogFMT-10. */
     @Benchmark
+    @Ceiling("CodecBenchmark.copy")
     public void encodeLogFmt10() {
         operations.encodeLogFmt10(bfloat16Rows, 0, out, 0, hidden);
     }
 
     /** LogFMT-10 row to BF16. */
     @Benchmark
+    @Ceiling("CodecBenchmark.copy")
     public void decodeLogFmt10() {
         operations.decodeLogFmt10(logFmt10, 0, out, 0, hidden);
     }
 
     /** Weighted sum of 8 BF16 rows. */
     @Benchmark
+    @Ceiling("CodecBenchmark.copy")
     public void reduce8() {
         operations.reduce(rows, out, 0, hidden);
     }

@@ -1,20 +1,9 @@
 package io.expertlane.bench.jmh;
 
-import io.expertlane.bench.scenario.ExchangeKind;
-import io.expertlane.bench.scenario.ExchangeTeam;
-import io.expertlane.bench.scenario.ExpertStep;
-import io.expertlane.kernel.codec.RowCodec;
-import io.expertlane.kernel.codec.RowTable;
 import io.expertlane.kernel.exchange.CombineMethod;
 import io.expertlane.kernel.exchange.DispatchType;
-import io.expertlane.kernel.exchange.LowLatencyConfig;
-import io.expertlane.kernel.exchange.LowLatencyExchange;
-import io.expertlane.kernel.moe.DrawnRouting;
 import io.expertlane.kernel.moe.MoeShape;
-import io.expertlane.kernel.moe.Routing;
-import io.expertlane.kernel.verbs.DirectTransport.Mapping;
-import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
+import io.expertlane.kernel.zero.LowLatencyBuffers;
 import java.util.concurrent.TimeUnit;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
@@ -37,7 +26,8 @@ import org.openjdk.jmh.annotations.Warmup;
  * <p>What it does not measure: attention and the experts' matrix products, which a CPU would only slow down, and a network. The simulated
  * TPOT of {@code expertlane simulate} has these.
  *
- * <p>Once a trial, after the measured part, the last layer's output is compared with the same chain by the scalar codec.
+ * <p>Held against {@link RankMemoryBenchmark#copyCachedRows}: each selection is counted as a message dispatched, a row for its expert and a
+ * row summed. Once a trial, after the measured part, the last layer's output is compared with the same chain by the scalar codec.
  */
 @BenchmarkMode(Mode.AverageTime)
 @OutputTimeUnit(TimeUnit.NANOSECONDS)
@@ -46,8 +36,6 @@ import org.openjdk.jmh.annotations.Warmup;
 @Measurement(iterations = 5, time = 2)
 @Fork(3)
 public class DecodeStepBenchmark {
-    private static final long SEED = 58;
-
     /** Ranks, each on a thread of its own. */
     @Param("2")
     public int ranks;
@@ -80,86 +68,35 @@ public class DecodeStepBenchmark {
     @Param({"PUSH", "PULL"})
     public String combine;
 
-    private final Arena arena = Arena.ofShared();
-    private ExchangeTeam team;
-    private MemorySegment[] rows;
-    private MemorySegment[][] outputs;
-    private Routing[][] routings;
+    private DecodeChain chain;
 
     /** Connects the ranks and draws tokens and the layers' routings. */
     @Setup
     public void setUp() {
         final MoeShape shape = new MoeShape(ranks, ranks, experts, topK, hidden, tokens);
-        final LowLatencyConfig config = LowLatencyConfig.of(shape).withDispatchType(DispatchType.valueOf(dispatchType))
-            .withCombine(CombineMethod.valueOf(combine));
-        final Mapping mapping = config.combine() == CombineMethod.PULL ? Mapping.ALL : Mapping.SELF;
-        team = new ExchangeTeam(ranks, ranks, LowLatencyExchange.heapBytes(config), mapping, ExchangeKind.rounds(config, ExpertStep.SCALE), ranks);
-        rows = ExchangeTeam.normalRows(ranks, tokens, hidden, SEED, arena);
-        outputs = new MemorySegment[][] {emptyRows(shape), emptyRows(shape)};
-        routings = new Routing[layers][];
-        for (int layer = 0; layer < layers; layer++) {
-            routings[layer] = DrawnRouting.uniform().routings(shape, tokens, SEED + layer, arena);
-        }
+        final DispatchType type = DispatchType.valueOf(dispatchType);
+        chain = new DecodeChain(shape, layers, type, CombineMethod.valueOf(combine));
+        chain.team().movedBytes().count(true);
+        chain.step();
+        RooflineProfiler.declare("decodeStep", chain.selections() * (LowLatencyBuffers.HEADER_BYTES + type.rowBytes(hidden) + 2L * shape.rowBytes()),
+            chain.selections() * 2L * shape.rowBytes() + chain.team().movedBytes().copiedBytes());
+        chain.team().movedBytes().count(false);
+        ExchangeProfiler.watch(chain.team());
     }
 
-    private MemorySegment[] emptyRows(final MoeShape shape) {
-        final MemorySegment[] empty = new MemorySegment[ranks];
-        for (int rank = 0; rank < ranks; rank++) {
-            empty[rank] = arena.allocate((long) tokens * shape.rowBytes(), 64);
-        }
-        return empty;
-    }
-
-    /** Checks one whole step, and frees everything. Not before: the scalar codec would spoil the JIT's profile of the measured one. */
+    /** Checks one whole step, and frees everything. */
     @TearDown
     public void tearDown() {
-        decodeStep();
-        for (int rank = 0; rank < ranks; rank++) {
-            checkToken(rank, 0);
-            checkToken(rank, tokens - 1);
-        }
-        team.close();
-        arena.close();
-    }
-
-    private void checkToken(final int rank, final int token) {
-        final long rowBytes = (long) hidden * Short.BYTES;
-        final RowCodec codec = RowCodec.scalar();
-        final MemorySegment expected = arena.allocate(rowBytes, 64);
-        MemorySegment.copy(rows[rank], token * rowBytes, expected, 0, rowBytes);
-        final MemorySegment fp8 = arena.allocate(DispatchType.FP8.rowBytes(hidden), 64);
-        final MemorySegment expertRows = arena.allocate(topK * rowBytes, 64);
-        final RowTable table = new RowTable(topK);
-        for (int layer = 0; layer < layers; layer++) {
-            if (dispatchType.equals("FP8")) {
-                codec.quantizeFp8(expected, 0, fp8, 0, fp8, hidden, hidden, false);
-                codec.dequantizeFp8(fp8, 0, fp8, hidden, expected, 0, hidden);
-            }
-            table.clear();
-            for (int k = 0; k < topK; k++) {
-                final float factor = 1f + (float) routings[layer][rank].expert(token, k) / experts;
-                codec.scale(expected, 0, expertRows, k * rowBytes, hidden, factor);
-                table.add(expertRows, k * rowBytes, routings[layer][rank].weight(token, k));
-            }
-            codec.reduce(table, expected, 0, hidden);
-        }
-        final long difference = MemorySegment.mismatch(
-            outputs[layers - 1 & 1][rank], token * rowBytes, (token + 1) * rowBytes, expected, 0, rowBytes);
-        if (difference >= 0) {
-            throw new AssertionError("rank " + rank + " token " + token + ": output differs at byte " + difference);
-        }
+        chain.check();
+        chain.close();
     }
 
     /** One decode step: all layers. */
     @Benchmark
+    @Ceiling("RankMemoryBenchmark.copyCachedRows")
     public void decodeStep() {
-        MemorySegment[] input = rows;
-        for (int layer = 0; layer < layers; layer++) {
-            final MemorySegment[] output = outputs[layer & 1];
-            team.dispatch(input, routings[layer]);
-            team.runExperts();
-            team.combine(output);
-            input = output;
-        }
+        ExchangeProfiler.begin();
+        chain.step();
+        ExchangeProfiler.end();
     }
 }

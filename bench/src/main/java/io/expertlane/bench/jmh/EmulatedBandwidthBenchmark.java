@@ -67,6 +67,8 @@ public class EmulatedBandwidthBenchmark {
         for (long i = 0; i < source.byteSize() / Long.BYTES; i++) {
             source.setAtIndex(JAVA_LONG, i, i * 0x9E3779B97F4A7C15L);
         }
+        RooflineProfiler.declare("post", messageBytes);
+        RooflineProfiler.declare("copy", messageBytes);
         rig.start();
     }
 
@@ -83,6 +85,7 @@ public class EmulatedBandwidthBenchmark {
 
     /** Through the NIC. */
     @Benchmark
+    @Ceiling("EmulatedBandwidthBenchmark.copy")
     @OperationsPerInvocation(MESSAGES)
     public void post() {
         for (int i = 0; i < MESSAGES; i++) {

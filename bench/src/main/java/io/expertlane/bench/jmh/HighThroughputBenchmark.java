@@ -7,7 +7,6 @@ import io.expertlane.bench.scenario.ExchangeTeam;
 import io.expertlane.bench.scenario.ExpertStep;
 import io.expertlane.kernel.codec.Bfloat16;
 import io.expertlane.kernel.codec.RowCodec;
-import io.expertlane.kernel.codec.RowTable;
 import io.expertlane.kernel.exchange.CombineMethod;
 import io.expertlane.kernel.exchange.DispatchType;
 import io.expertlane.kernel.exchange.HighThroughputConfig;
@@ -21,7 +20,6 @@ import io.expertlane.kernel.verbs.DirectTransport.Mapping;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.concurrent.TimeUnit;
-import java.util.function.IntConsumer;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
 import org.openjdk.jmh.annotations.Fork;
@@ -41,9 +39,8 @@ import org.openjdk.jmh.annotations.Warmup;
  * thread, their memory mapped. A score is the time of one collective call: from the moment all ranks begin it until it is complete on the
  * last.
  *
- * <p>What it is held against, with the same threads and rows: {@link #copyRows}, every rank copying each of its BF16 token rows from memory
- * to memory once for every rank that it goes to, in token order; and {@link #sumRows}, every rank summing those copies token by token. What
- * it does not measure: a network, and an expert's computation.
+ * <p>What it is held against, with the same threads and rows: {@link RankMemoryBenchmark#copyTokenRows} and
+ * {@link RankMemoryBenchmark#sumTokenRows}. What it does not measure: a network, and an expert's computation.
  *
  * <p>One round is checked against plainly made sums before each trial: of 16 tokens a rank all channels.
  */
@@ -76,6 +73,10 @@ public class HighThroughputBenchmark {
     @Param("256")
     public int experts;
 
+    /** Skew of the gate: exponent of Zipf's law over the experts, 0 for even choices. */
+    @Param("0")
+    public double skew;
+
     /** Runs of a rank's tokens that go side by side. */
     @Param("2")
     public int channels;
@@ -105,7 +106,6 @@ public class HighThroughputBenchmark {
     private MemorySegment[] rows;
     private MemorySegment[] combined;
     private Routing[] routings;
-    private RowCopies copies;
 
     /** Connects the ranks and draws tokens and routings. */
     @Setup
@@ -116,20 +116,33 @@ public class HighThroughputBenchmark {
             .withChannels(channels).withChunkTokens(chunkTokens, ringTokens).withRowsPerTurn(chunkTokens);
         team = new ExchangeTeam(ranks, ranks, HighThroughputExchange.heapBytes(config), Mapping.NODE,
             ExchangeKind.rounds(config, ExpertStep.SCALE, arena), ranks);
-        routings = DrawnRouting.uniform().routings(shape, tokens, SEED, arena);
+        routings = DrawnRouting.zipf(skew).routings(shape, tokens, SEED, arena);
         rows = ExchangeTeam.normalRows(ranks, tokens, hidden, SEED, arena);
         combined = new MemorySegment[ranks];
         for (int rank = 0; rank < ranks; rank++) {
             combined[rank] = arena.allocate((long) tokens * shape.rowBytes(), 64);
         }
-        copies = new RowCopies(shape, rows, combined, routings, arena);
-        checkRound();
+        checkRound(shape);
+        ExchangeProfiler.watch(team);
     }
 
-    private void checkRound() {
+    /** One round, its bytes counted and its sums checked. */
+    private void checkRound(final MoeShape shape) {
+        long copies = 0;
+        for (int rank = 0; rank < ranks; rank++) {
+            final DispatchLayout layout = new DispatchLayout(shape, routings[rank]);
+            for (int target = 0; target < ranks; target++) {
+                copies += layout.tokensPerRank(target);
+            }
+        }
+        team.movedBytes().count(true);
         team.dispatch(rows, routings);
+        RooflineProfiler.declare("dispatch", copies * DispatchType.valueOf(dispatchType).rowBytes(hidden), team.movedBytes().copiedBytes());
         team.runExperts();
+        team.movedBytes().count(true);
         team.combine(combined);
+        RooflineProfiler.declare("combine", copies * shape.rowBytes(), copies * shape.rowBytes() + team.movedBytes().copiedBytes());
+        team.movedBytes().count(false);
         final RoundCheck check = new RoundCheck();
         for (int token = 0; token < tokens; token += Math.max(1, tokens / 16)) {
             for (int rank = 0; rank < ranks; rank++) {
@@ -194,9 +207,16 @@ public class HighThroughputBenchmark {
             benchmark = shared;
         }
 
+        /** The measured part begins. */
+        @Setup(Level.Invocation)
+        public void begin() {
+            ExchangeProfiler.begin();
+        }
+
         /** Ends the call. */
         @TearDown(Level.Invocation)
         public void release() {
+            ExchangeProfiler.end();
             benchmark.team.release();
         }
     }
@@ -216,97 +236,27 @@ public class HighThroughputBenchmark {
         @Setup(Level.Invocation)
         public void dispatch() {
             benchmark.team.dispatch(benchmark.rows, benchmark.routings);
+            ExchangeProfiler.begin();
+        }
+
+        /** The measured part is over. */
+        @TearDown(Level.Invocation)
+        public void end() {
+            ExchangeProfiler.end();
         }
     }
 
     /** Dispatch: from the call to the last row received on the last rank. */
     @Benchmark
+    @Ceiling("RankMemoryBenchmark.copyTokenRows")
     public void dispatch(final Released state) {
         team.dispatch(rows, routings);
     }
 
     /** Combine: from the call to the last sum on the last rank. */
     @Benchmark
+    @Ceiling("RankMemoryBenchmark.sumTokenRows")
     public void combine(final Dispatched state) {
         team.combine(combined);
-    }
-
-    /** Ceiling of BF16 dispatch: every rank copies its token rows as often as it sends them. */
-    @Benchmark
-    public void copyRows() {
-        team.threads().run(copies.copyStep());
-    }
-
-    /** Ceiling of pulled combine: every rank sums as many rows as come back to it. */
-    @Benchmark
-    public void sumRows() {
-        team.threads().run(copies.sumStep());
-    }
-
-    /** The ceilings; copies lie one behind another, in token order. */
-    private static final class RowCopies {
-        private final MoeShape shape;
-        private final MemorySegment[] rows;
-        private final MemorySegment[] combined;
-        private final MemorySegment[] memory;
-        private final int[][] copiesOfToken;
-        private final RowTable[] tables;
-        private final IntConsumer copyStep = this::copy;
-        private final IntConsumer sumStep = this::sum;
-
-        RowCopies(final MoeShape shape, final MemorySegment[] rows, final MemorySegment[] combined, final Routing[] routings, final Arena arena) {
-            this.shape = shape;
-            this.rows = rows;
-            this.combined = combined;
-            this.memory = new MemorySegment[shape.ranks()];
-            this.copiesOfToken = new int[shape.ranks()][];
-            this.tables = new RowTable[shape.ranks()];
-            for (int rank = 0; rank < shape.ranks(); rank++) {
-                final DispatchLayout layout = new DispatchLayout(shape, routings[rank]);
-                copiesOfToken[rank] = new int[routings[rank].tokens()];
-                long count = 0;
-                for (int token = 0; token < copiesOfToken[rank].length; token++) {
-                    for (int target = 0; target < shape.ranks(); target++) {
-                        copiesOfToken[rank][token] += layout.isTokenInRank(token, target) ? 1 : 0;
-                    }
-                    count += copiesOfToken[rank][token];
-                }
-                memory[rank] = arena.allocate(count * shape.rowBytes(), 64);
-                tables[rank] = new RowTable(shape.topK());
-                copy(rank);
-            }
-        }
-
-        IntConsumer copyStep() {
-            return copyStep;
-        }
-
-        IntConsumer sumStep() {
-            return sumStep;
-        }
-
-        private void copy(final int rank) {
-            final int rowBytes = shape.rowBytes();
-            long at = 0;
-            for (int token = 0; token < copiesOfToken[rank].length; token++) {
-                for (int copy = 0; copy < copiesOfToken[rank][token]; copy++) {
-                    MemorySegment.copy(rows[rank], (long) token * rowBytes, memory[rank], at, rowBytes);
-                    at += rowBytes;
-                }
-            }
-        }
-
-        private void sum(final int rank) {
-            final int rowBytes = shape.rowBytes();
-            long at = 0;
-            for (int token = 0; token < copiesOfToken[rank].length; token++) {
-                tables[rank].clear();
-                for (int copy = 0; copy < copiesOfToken[rank][token]; copy++) {
-                    tables[rank].add(memory[rank], at);
-                    at += rowBytes;
-                }
-                RowCodec.best().reduce(tables[rank], combined[rank], (long) token * rowBytes, shape.hidden());
-            }
-        }
     }
 }

@@ -5,24 +5,21 @@ import static java.lang.foreign.ValueLayout.JAVA_SHORT;
 import io.expertlane.bench.scenario.ExchangeKind;
 import io.expertlane.bench.scenario.ExchangeTeam;
 import io.expertlane.bench.scenario.ExpertStep;
+import io.expertlane.bench.scenario.Round;
 import io.expertlane.kernel.codec.Bfloat16;
 import io.expertlane.kernel.codec.Float8E4M3;
-import io.expertlane.kernel.codec.RowCodec;
-import io.expertlane.kernel.codec.RowTable;
 import io.expertlane.kernel.exchange.CombineMethod;
 import io.expertlane.kernel.exchange.DispatchType;
 import io.expertlane.kernel.exchange.LowLatencyConfig;
 import io.expertlane.kernel.exchange.LowLatencyExchange;
+import io.expertlane.kernel.exchange.TransferPath;
 import io.expertlane.kernel.moe.DrawnRouting;
 import io.expertlane.kernel.moe.MoeShape;
 import io.expertlane.kernel.moe.Routing;
 import io.expertlane.kernel.verbs.DirectTransport.Mapping;
-import io.expertlane.kernel.zero.LowLatencyBuffers;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.util.SplittableRandom;
 import java.util.concurrent.TimeUnit;
-import java.util.function.IntConsumer;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
 import org.openjdk.jmh.annotations.Fork;
@@ -38,12 +35,11 @@ import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
 
 /**
- * Low-latency dispatch and combine over the zero-buffer path, all ranks of one exchange in this process, each rank on its own thread.
+ * Low-latency dispatch and combine over either path, all ranks of one exchange in this process, each rank on its own thread.
  * A score is the time of one collective call: from the moment all ranks begin it until it is complete on the last.
  *
- * <p>What it is held against, with the same threads and number of rows: {@link #copyRows}, every rank copying as many cache-hot rows to
- * memory as it sends; and {@link #reduceRows}, every rank summing as many rows from memory as it combines; both at random places of a
- * region far larger than the caches. What it does not measure: a network, and an expert's computation.
+ * <p>What it is held against, with the same threads and number of rows: {@link RankMemoryBenchmark#copyCachedRows} and
+ * {@link RankMemoryBenchmark#sumRows}. What it does not measure: a network, and an expert's computation.
  *
  * <p>Combined rows are compared with plainly made sums once a trial, before the measured part.
  */
@@ -76,6 +72,26 @@ public class LowLatencyBenchmark {
     @Param("256")
     public int experts;
 
+    /** ZERO or RING; the ring path only pushes. */
+    @Param("ZERO")
+    public String path;
+
+    /** Skew of the gate: exponent of Zipf's law over the experts, 0 for even choices. */
+    @Param("0")
+    public double skew;
+
+    /** Queue pairs of an expert, over which each message is split. */
+    @Param("1")
+    public int queuePairs;
+
+    /** Longest work queue element, or 0 for whole messages; zero path only. */
+    @Param("0")
+    public int segmentBytes;
+
+    /** Elements posted to a queue pair between doorbells. */
+    @Param("4")
+    public int doorbellBatch;
+
     /** Format of dispatched rows: BF16 or FP8. */
     @Param({"BF16", "FP8"})
     public String dispatchType;
@@ -89,27 +105,43 @@ public class LowLatencyBenchmark {
     private MemorySegment[] rows;
     private MemorySegment[] combined;
     private Routing[] routings;
-    private RowCopies copies;
 
     /** Connects the ranks, draws tokens and routings, and checks one whole round. */
     @Setup
     public void setUp() {
         final MoeShape shape = new MoeShape(ranks, ranks, experts, topK, hidden, tokens);
-        final LowLatencyConfig config = LowLatencyConfig.of(shape).withDispatchType(DispatchType.valueOf(dispatchType))
-            .withCombine(CombineMethod.valueOf(combine));
+        final LowLatencyConfig config = LowLatencyConfig.of(shape).withPath(TransferPath.valueOf(path)).withDispatchType(DispatchType.valueOf(dispatchType))
+            .withCombine(CombineMethod.valueOf(combine)).withQueuePairsPerExpert(queuePairs).withDoorbellBatch(doorbellBatch)
+            .withSegmentBytes(segmentBytes == 0 ? LowLatencyConfig.NO_SEGMENTATION : segmentBytes);
         final Mapping mapping = config.combine() == CombineMethod.PULL ? Mapping.ALL : Mapping.SELF;
-        team = new ExchangeTeam(ranks, ranks, LowLatencyExchange.heapBytes(config), mapping, ExchangeKind.rounds(config, ExpertStep.SCALE), ranks);
-        routings = DrawnRouting.uniform().routings(shape, tokens, SEED, arena);
+        team = new ExchangeTeam(ranks, ranks, LowLatencyExchange.heapBytes(config), mapping, rounds(config), ranks);
+        routings = DrawnRouting.zipf(skew).routings(shape, tokens, SEED, arena);
         rows = ExchangeTeam.normalRows(ranks, tokens, hidden, SEED, arena);
         combined = new MemorySegment[ranks];
         for (int rank = 0; rank < ranks; rank++) {
             combined[rank] = arena.allocate((long) tokens * shape.rowBytes(), 64);
         }
-        copies = new RowCopies(ranks, tokens, topK, hidden, LowLatencyExchange.messageBytes(config), arena);
         // Here and not at the end, whose allocations JMH would count with the last iteration's.
+        checkRound(LowLatencyExchange.messageBytes(config), shape.rowBytes());
+        ExchangeProfiler.watch(team);
+    }
+
+    /** Makes the rounds of all ranks; tests put a broken kernel here. */
+    Round.Factory rounds(final LowLatencyConfig config) {
+        return ExchangeKind.rounds(config, ExpertStep.SCALE);
+    }
+
+    /** One round, its bytes counted and its sums checked. */
+    private void checkRound(final long messageBytes, final long rowBytes) {
+        final long sent = (long) ranks * tokens * topK;
+        team.movedBytes().count(true);
         team.dispatch(rows, routings);
+        RooflineProfiler.declare("dispatch", sent * messageBytes, team.movedBytes().copiedBytes());
         team.runExperts();
+        team.movedBytes().count(true);
         team.combine(combined);
+        RooflineProfiler.declare("combine", sent * rowBytes, sent * rowBytes + team.movedBytes().copiedBytes());
+        team.movedBytes().count(false);
         checkCombined();
     }
 
@@ -169,9 +201,16 @@ public class LowLatencyBenchmark {
             benchmark = shared;
         }
 
+        /** The measured part begins. */
+        @Setup(Level.Invocation)
+        public void begin() {
+            ExchangeProfiler.begin();
+        }
+
         /** Ends the call. */
         @TearDown(Level.Invocation)
         public void release() {
+            ExchangeProfiler.end();
             benchmark.team.release();
         }
     }
@@ -192,114 +231,27 @@ public class LowLatencyBenchmark {
         public void dispatch() {
             benchmark.team.dispatch(benchmark.rows, benchmark.routings);
             benchmark.team.runExperts();
+            ExchangeProfiler.begin();
+        }
+
+        /** The measured part is over. */
+        @TearDown(Level.Invocation)
+        public void end() {
+            ExchangeProfiler.end();
         }
     }
 
     /** Dispatch: from the call to the last row received on the last rank. */
     @Benchmark
+    @Ceiling("RankMemoryBenchmark.copyCachedRows")
     public void dispatch(final Released state) {
         team.dispatch(rows, routings);
     }
 
     /** Combine: from the call to the last sum on the last rank. */
     @Benchmark
+    @Ceiling("RankMemoryBenchmark.sumRows")
     public void combine(final Dispatched state) {
         team.combine(combined);
-    }
-
-    /** Ceiling of dispatch: every rank copies a cache-hot message to memory, as many as it sends. */
-    @Benchmark
-    public void copyRows() {
-        team.threads().run(copies.copyStep());
-    }
-
-    /** Ceiling of pulled combine: every rank sums rows that lie in memory, as many as it combines. */
-    @Benchmark
-    public void reduceRows() {
-        team.threads().run(copies.reduceStep());
-    }
-
-    /** The ceilings: rows at random places of regions far larger than the caches, visited in a fixed random order. */
-    private static final class RowCopies {
-        private static final long REGION_BYTES = 256L << 20;
-
-        private final int tokens;
-        private final int topK;
-        private final int hidden;
-        private final int messageBytes;
-        private final MemorySegment[] hot;
-        private final MemorySegment[] memory;
-        private final RowTable[] tables;
-        private final long[] order;
-        private final int[] position;
-        private final IntConsumer copyStep = this::copy;
-        private final IntConsumer reduceStep = this::reduce;
-
-        RowCopies(final int ranks, final int tokens, final int topK, final int hidden, final int messageBytes, final Arena arena) {
-            this.tokens = tokens;
-            this.topK = topK;
-            this.hidden = hidden;
-            this.messageBytes = messageBytes;
-            this.hot = new MemorySegment[ranks];
-            this.memory = new MemorySegment[ranks];
-            this.tables = new RowTable[ranks];
-            this.position = new int[ranks];
-            final long stride = (hidden * (long) Short.BYTES + LowLatencyBuffers.HEADER_BYTES + 63) / 64 * 64;
-            final int callRows = tokens * (topK + 1);
-            final int rows = (int) Math.ceilDiv(REGION_BYTES, stride * callRows) * callRows;
-            this.order = shuffledMultiples(rows, stride);
-            for (int rank = 0; rank < ranks; rank++) {
-                hot[rank] = ExchangeTeam.normalRows(1, 1, hidden + 64, rank, arena)[0];
-                memory[rank] = arena.allocate(rows * stride, 64);
-                for (final long at : order) {
-                    MemorySegment.copy(hot[rank], 0, memory[rank], at, hidden * (long) Short.BYTES);
-                }
-                tables[rank] = new RowTable(topK);
-            }
-        }
-
-        private static long[] shuffledMultiples(final int count, final long stride) {
-            final SplittableRandom random = new SplittableRandom(SEED);
-            final long[] multiples = new long[count];
-            for (int i = 0; i < count; i++) {
-                final int j = random.nextInt(i + 1);
-                multiples[i] = multiples[j];
-                multiples[j] = i * stride;
-            }
-            return multiples;
-        }
-
-        IntConsumer copyStep() {
-            return copyStep;
-        }
-
-        IntConsumer reduceStep() {
-            return reduceStep;
-        }
-
-        private int next(final int rank) {
-            final int first = position[rank];
-            final int callRows = tokens * (topK + 1);
-            position[rank] = first + callRows == order.length ? 0 : first + callRows;
-            return first;
-        }
-
-        private void copy(final int rank) {
-            final int first = next(rank);
-            for (int row = 0; row < tokens * topK; row++) {
-                MemorySegment.copy(hot[rank], 0, memory[rank], order[first + row], messageBytes);
-            }
-        }
-
-        private void reduce(final int rank) {
-            int at = next(rank);
-            for (int token = 0; token < tokens; token++) {
-                tables[rank].clear();
-                for (int k = 0; k < topK; k++) {
-                    tables[rank].add(memory[rank], order[at++], 1f / topK);
-                }
-                RowCodec.best().reduce(tables[rank], memory[rank], order[at++], hidden);
-            }
-        }
     }
 }

@@ -5,6 +5,9 @@ import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
+import java.util.concurrent.ConcurrentSkipListMap;
+import java.util.function.DoubleSupplier;
 import java.util.function.ToLongFunction;
 import org.openjdk.jmh.infra.BenchmarkParams;
 import org.openjdk.jmh.infra.IterationParams;
@@ -15,8 +18,8 @@ import org.openjdk.jmh.results.Result;
 import org.openjdk.jmh.results.ScalarResult;
 
 /**
- * JMH profiler {@code nic} ({@code -prof nic}): what the NICs of a benchmark counted, an operation, as secondary results. Counters that did not
- * move do not appear.
+ * JMH profiler {@code nic} ({@code -prof nic}): what the NICs of a benchmark counted, an operation, and what it simulated, as secondary
+ * results. Counters that did not move do not appear.
  *
  * <p>A benchmark with NICs calls {@link #watch} in its set-up; of one without any nothing is reported. State is static because JMH makes the
  * profiler and the benchmark independently, in one process with one benchmark at a time.
@@ -26,6 +29,7 @@ public final class NicProfiler implements InternalProfiler {
     public static final String NAME = "nic";
 
     private static final NicCounter[] COUNTERS = NicCounter.values();
+    private static final Map<String, DoubleSupplier> SIMULATED = new ConcurrentSkipListMap<>();
     private static volatile ToLongFunction<NicCounter> source;
 
     private final long[] before = new long[COUNTERS.length];
@@ -36,6 +40,11 @@ public final class NicProfiler implements InternalProfiler {
      */
     public static void watch(final ToLongFunction<NicCounter> counters) {
         source = counters;
+    }
+
+    /** From now on reports {@code value}, of what a benchmark simulates, as {@code simulated.name}. */
+    public static void watchSimulated(final String name, final DoubleSupplier value) {
+        SIMULATED.put(name, value);
     }
 
     @Override
@@ -65,6 +74,7 @@ public final class NicProfiler implements InternalProfiler {
                 }
             }
         }
+        SIMULATED.forEach((name, value) -> results.add(new ScalarResult("simulated." + name, value.getAsDouble(), "#", AggregationPolicy.AVG)));
         return results;
     }
 }

@@ -7,6 +7,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
+import java.util.List;
 import java.util.SplittableRandom;
 import java.util.concurrent.TimeUnit;
 import jdk.incubator.vector.LongVector;
@@ -82,6 +83,9 @@ public class RowMemoryBenchmark {
             order[j] = i * rowBytes;
         }
         dst.fill((byte) 0);
+        for (final String method : List.of("copyMemoryToMemory", "copyCacheToMemory", "copyMemoryToCache", "readMemory", "reduce8")) {
+            RooflineProfiler.declare(method, rowBytes);
+        }
     }
 
     /** Checks the last reduction against the scalar form, or the last copy against its source. */
@@ -114,6 +118,7 @@ public class RowMemoryBenchmark {
     /** One cached row copied to rows in memory. */
     @Benchmark
     @OperationsPerInvocation(ROWS_PER_CALL)
+    @Ceiling("RowMemoryBenchmark.copyMemoryToMemory")
     public void copyCacheToMemory() {
         final int first = next();
         for (int k = 0; k < ROWS_PER_CALL; k++) {
@@ -124,6 +129,7 @@ public class RowMemoryBenchmark {
     /** Rows in memory copied to one cached row. */
     @Benchmark
     @OperationsPerInvocation(ROWS_PER_CALL)
+    @Ceiling("RowMemoryBenchmark.copyMemoryToMemory")
     public void copyMemoryToCache() {
         final int first = next();
         for (int k = 0; k < ROWS_PER_CALL; k++) {
@@ -134,6 +140,7 @@ public class RowMemoryBenchmark {
     /** Rows only read, as a sum of their words, one after another. */
     @Benchmark
     @OperationsPerInvocation(ROWS_PER_CALL)
+    @Ceiling("RowMemoryBenchmark.copyMemoryToMemory")
     public long readMemory() {
         final int first = next();
         LongVector sum = LongVector.zero(LONGS);
@@ -149,6 +156,7 @@ public class RowMemoryBenchmark {
     /** Weighted sum of 8 rows in memory to one row in memory, per row read. */
     @Benchmark
     @OperationsPerInvocation(ROWS_PER_CALL)
+    @Ceiling("RowMemoryBenchmark.copyMemoryToMemory")
     public void reduce8() {
         final int first = next();
         rows.clear();

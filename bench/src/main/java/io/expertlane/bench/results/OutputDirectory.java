@@ -161,14 +161,19 @@ public final class OutputDirectory implements AutoCloseable {
 
     private void discard() {
         try {
-            if (Files.exists(temporary)) {
-                Files.walkFileTree(temporary, new Deletion());
-            }
+            delete(temporary);
             for (final Path parent : createdParents) {
                 deleteIfEmpty(parent);
             }
         } catch (final IOException e) {
             throw new UncheckedIOException(e);
+        }
+    }
+
+    /** Removes {@code folder} and all in it, if it exists. */
+    public static void delete(final Path folder) throws IOException {
+        if (Files.exists(folder)) {
+            Files.walkFileTree(folder, new Deletion());
         }
     }
 

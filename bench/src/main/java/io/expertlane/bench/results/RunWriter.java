@@ -88,6 +88,11 @@ public final class RunWriter implements AutoCloseable {
         Json.write(directory.file(SIMULATED), results);
     }
 
+    /** Where {@link #latency} writes the percentile file of {@code name}. */
+    public static String percentilesFile(final String name) {
+        return LATENCY_FOLDER + "/" + name + ".hgrm";
+    }
+
     /**
      * Writes a histogram of nanoseconds as a percentile file and, lossless, as a histogram log.
      *
@@ -95,7 +100,7 @@ public final class RunWriter implements AutoCloseable {
      * @return the percentile file, for {@link RunSummary.Latency#percentiles}
      */
     public String latency(final String name, final Histogram nanos) throws IOException {
-        final String percentiles = LATENCY_FOLDER + "/" + name + ".hgrm";
+        final String percentiles = percentilesFile(name);
         try (PrintStream out = stream(percentiles)) {
             nanos.outputPercentileDistribution(out, PERCENTILE_TICKS_PER_HALF_DISTANCE, NANOS_PER_MICRO);
             requireWritten(out, percentiles);

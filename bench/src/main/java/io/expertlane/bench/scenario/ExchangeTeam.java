@@ -3,7 +3,6 @@ package io.expertlane.bench.scenario;
 import static java.lang.foreign.ValueLayout.JAVA_SHORT;
 
 import io.expertlane.kernel.codec.Bfloat16;
-import io.expertlane.kernel.exchange.WorkMeter;
 import io.expertlane.kernel.memory.SymmetricHeap;
 import io.expertlane.kernel.moe.Routing;
 import io.expertlane.kernel.verbs.DirectTransport;
@@ -20,8 +19,10 @@ import org.agrona.concurrent.IdleStrategy;
 public final class ExchangeTeam implements AutoCloseable {
     private static final int COMPLETION_QUEUE_DEPTH = 1024;
 
+    private final Arena arena = Arena.ofShared();
     private final SymmetricHeap heap;
     private final DirectTransport transport;
+    private final MovedBytes movedBytes;
     private final RankTeam team;
     private final IdleStrategy[] idle;
     private final Round[] rounds;
@@ -45,10 +46,12 @@ public final class ExchangeTeam implements AutoCloseable {
         rounds = new Round[ranks];
         try {
             transport = new DirectTransport(heap, mapping, ranksPerNode, COMPLETION_QUEUE_DEPTH);
+            movedBytes = new MovedBytes(ranks, transport, arena);
             for (int rank = 0; rank < rounds.length; rank++) {
-                rounds[rank] = factory.create(transport, rank, WorkMeter.NONE, System::nanoTime);
+                rounds[rank] = factory.create(movedBytes, rank, movedBytes.meter(rank), System::nanoTime);
             }
         } catch (final RuntimeException e) {
+            arena.close();
             heap.close();
             throw e;
         }
@@ -154,6 +157,16 @@ public final class ExchangeTeam implements AutoCloseable {
         return team;
     }
 
+    /** What counts the bytes they move. */
+    public MovedBytes movedBytes() {
+        return movedBytes;
+    }
+
+    /** Number of ranks. */
+    public int ranks() {
+        return rounds.length;
+    }
+
     /** The round of {@code rank}. */
     public Round round(final int rank) {
         return rounds[rank];
@@ -164,6 +177,7 @@ public final class ExchangeTeam implements AutoCloseable {
     public void close() {
         team.close();
         transport.close();
+        arena.close();
         heap.close();
     }
 }

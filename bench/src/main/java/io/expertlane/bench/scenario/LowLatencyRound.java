@@ -100,4 +100,13 @@ public final class LowLatencyRound implements Round {
     public StageTimes stageTimes() {
         return exchange.stageTimes();
     }
+
+    @Override
+    public long creditStalls() {
+        long stalls = 0;
+        for (int peer = 0; peer < exchange.config().shape().ranks(); peer++) {
+            stalls += exchange.creditStalls(peer);
+        }
+        return stalls;
+    }
 }

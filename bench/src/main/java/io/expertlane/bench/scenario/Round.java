@@ -53,4 +53,7 @@ public sealed interface Round permits LowLatencyRound, HighThroughputRound {
 
     /** Time by stage, over all rounds. */
     StageTimes stageTimes();
+
+    /** How many times this rank could not send for want of credits, over all rounds; 0 over the zero path. */
+    long creditStalls();
 }

@@ -7,10 +7,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.function.Predicate;
-import org.openjdk.jmh.runner.BenchmarkList;
-import org.openjdk.jmh.runner.BenchmarkListEntry;
-import org.openjdk.jmh.runner.format.OutputFormatFactory;
-import org.openjdk.jmh.runner.options.VerboseMode;
+import java.util.function.UnaryOperator;
 
 /**
  * A named list of benchmarks with their parameters and times.
@@ -19,52 +16,71 @@ import org.openjdk.jmh.runner.options.VerboseMode;
  * @param rows in the order they run
  */
 public record Preset(String name, List<PresetRow> rows) {
+    /** Every benchmark in the jar, with the parameters of its annotations. */
+    public static Preset ofAll(final String name, final Timing timing) {
+        return new Preset(name, new Suite().names().stream().map(benchmark -> PresetRow.timed(benchmark, timing)).toList());
+    }
+
+    /** This preset with other rows in the place of each. */
+    public Preset map(final UnaryOperator<PresetRow> change) {
+        return new Preset(name, rows.stream().map(change).toList());
+    }
+
     /**
-     * The trials of the rows that {@code wanted} accepts by their benchmark name, and of the rooflines these are held against.
+     * This preset with {@code values} for {@code param} of all benchmarks that have it.
      *
-     * @throws IllegalStateException if a row names a benchmark that is not in the jar, a parameter it has not, or a roofline that is no row
+     * @throws IllegalArgumentException if none has
+     */
+    public Preset param(final String param, final List<String> values) {
+        final Suite suite = new Suite();
+        final Preset changed = map(row -> entry(row, suite).params().containsKey(param) ? row.param(param, values.toArray(String[]::new)) : row);
+        if (changed.equals(this) && rows.stream().noneMatch(row -> entry(row, suite).params().containsKey(param))) {
+            throw new IllegalArgumentException("-p " + param + ": no benchmark of preset " + name + " has such a parameter");
+        }
+        return changed;
+    }
+
+    /**
+     * The trials of the rows that {@code wanted} accepts by their benchmark name, and of the ceilings these are held against: those of the
+     * preset, or with the same timing and the parameters of their annotations where it has none.
+     *
+     * @throws IllegalArgumentException if a row names a benchmark that is not in the jar, or a parameter it has not
      */
     public List<Trial> trials(final Predicate<String> wanted) {
-        final Set<PresetRow> chosen = new LinkedHashSet<>();
+        final Suite suite = new Suite();
+        final Set<String> chosen = new LinkedHashSet<>();
+        final List<PresetRow> ceilings = new ArrayList<>();
         for (final PresetRow row : rows) {
             if (wanted.test(row.benchmark())) {
-                row.roofline().ifPresent(name -> chosen.add(row(name)));
-                chosen.add(row);
+                chosen.add(row.benchmark());
+                entry(row, suite).ceiling().filter(chosen::add).filter(ceiling -> rows.stream().noneMatch(r -> r.benchmark().equals(ceiling)))
+                    .ifPresent(ceiling -> ceilings.add(PresetRow.timed(ceiling, row.timing())));
             }
         }
-        final Set<BenchmarkListEntry> known = BenchmarkList.defaultList()
-            .getAll(OutputFormatFactory.createFormatInstance(System.out, VerboseMode.SILENT), List.of());
         final List<Trial> trials = new ArrayList<>();
-        for (final PresetRow row : rows) {
-            if (chosen.contains(row)) {
-                trials.addAll(trials(row, known));
-            }
-        }
+        ceilings.forEach(row -> trials.addAll(trials(row, suite)));
+        rows.stream().filter(row -> chosen.contains(row.benchmark())).forEach(row -> trials.addAll(trials(row, suite)));
         return trials;
     }
 
-    private PresetRow row(final String benchmark) {
-        return rows.stream().filter(r -> r.benchmark().equals(benchmark)).findFirst()
-            .orElseThrow(() -> new IllegalStateException("preset=" + name + ": roofline " + benchmark + " is no row"));
+    private Suite.Entry entry(final PresetRow row, final Suite suite) {
+        return suite.find(row.benchmark())
+            .orElseThrow(() -> new IllegalArgumentException("preset=" + name + ": benchmark " + row.benchmark() + " is not in the jar"));
     }
 
-    private List<Trial> trials(final PresetRow row, final Set<BenchmarkListEntry> known) {
-        final BenchmarkListEntry entry = known.stream().filter(e -> e.getUsername().endsWith("." + row.benchmark())).findFirst()
-            .orElseThrow(() -> new IllegalStateException("preset=" + name + ": benchmark " + row.benchmark() + " is not in the jar"));
-        final Map<String, List<String>> values = new TreeMap<>();
-        if (entry.getParams().hasValue()) {
-            entry.getParams().get().forEach((param, defaults) -> values.put(param, List.of(defaults)));
-        }
+    private List<Trial> trials(final PresetRow row, final Suite suite) {
+        final Suite.Entry entry = entry(row, suite);
+        final Map<String, List<String>> values = new TreeMap<>(entry.params());
         if (!values.keySet().containsAll(row.params().keySet())) {
-            throw new IllegalStateException("preset=" + name + ": " + row.benchmark() + " has parameters " + values.keySet() + ", not all of "
-                + row.params().keySet());
+            throw new IllegalArgumentException("preset=" + name + ": " + row.benchmark() + " has parameters " + values.keySet() + ", not all of "
+                + new TreeMap<>(row.params()).keySet());
         }
         values.putAll(row.params());
         List<Map<String, String>> combinations = List.of(Map.of());
         for (final Map.Entry<String, List<String>> param : values.entrySet()) {
             combinations = combinations.stream().flatMap(c -> param.getValue().stream().map(v -> with(c, param.getKey(), v))).toList();
         }
-        return combinations.stream().map(c -> new Trial(entry.getUsername(), c, row)).toList();
+        return combinations.stream().map(c -> new Trial(entry.benchmark(), c, row, entry.ceiling(), entry.mode())).toList();
     }
 
     private static Map<String, String> with(final Map<String, String> params, final String name, final String value) {

@@ -2,9 +2,7 @@ package io.expertlane.bench.suite;
 
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.TreeMap;
-import java.util.function.ToLongFunction;
 
 /**
  * One benchmark of a preset.
@@ -12,30 +10,31 @@ import java.util.function.ToLongFunction;
  * @param benchmark {@code SimpleClassName.method}
  * @param params values of its {@code @Param}s; a parameter that is not named keeps the values of its annotation
  * @param timing how long it is measured
- * @param bytesPerOp bytes that one operation moves, from the parameters of the trial; empty where a rate says nothing
- * @param roofline {@code SimpleClassName.method} of the row whose rate is the ceiling; empty if there is none
+ * @param setupMillis what a fork takes beside its iterations, JVM start and {@code @Setup}: an estimate, for the plan and the first remaining time
  */
-public record PresetRow(String benchmark, Map<String, List<String>> params, Timing timing,
-                        Optional<ToLongFunction<Map<String, String>>> bytesPerOp, Optional<String> roofline) {
-    /** A row that is timed, without a rate. */
+public record PresetRow(String benchmark, Map<String, List<String>> params, Timing timing, int setupMillis) {
+    /** Start of a JVM, and a set-up that is small. */
+    static final int DEFAULT_SETUP_MILLIS = 700;
+
+    /** A row with the parameters of its annotations. */
     public static PresetRow timed(final String benchmark, final Timing timing) {
-        return new PresetRow(benchmark, Map.of(), timing, Optional.empty(), Optional.empty());
+        return new PresetRow(benchmark, Map.of(), timing, DEFAULT_SETUP_MILLIS);
     }
 
     /** This row with {@code values} for the parameter {@code name}. */
     public PresetRow param(final String name, final String... values) {
         final Map<String, List<String>> more = new TreeMap<>(params);
         more.put(name, List.of(values));
-        return new PresetRow(benchmark, Map.copyOf(more), timing, bytesPerOp, roofline);
+        return new PresetRow(benchmark, Map.copyOf(more), timing, setupMillis);
     }
 
-    /** This row with a rate: {@code bytes} moved by one operation. */
-    public PresetRow moving(final ToLongFunction<Map<String, String>> bytes) {
-        return new PresetRow(benchmark, params, timing, Optional.of(bytes), roofline);
+    /** This row with another timing. */
+    public PresetRow timing(final Timing other) {
+        return new PresetRow(benchmark, params, other, setupMillis);
     }
 
-    /** This row with its rate held against that of the row {@code ceiling}. */
-    public PresetRow against(final String ceiling) {
-        return new PresetRow(benchmark, params, timing, bytesPerOp, Optional.of(ceiling));
+    /** Expected time of one trial, all forks. */
+    public long expectedMillis() {
+        return (long) timing.forks() * setupMillis + timing.measuringMillis();
     }
 }

@@ -1,95 +1,95 @@
 package io.expertlane.bench.suite;
 
-import io.expertlane.kernel.exchange.DispatchType;
-import io.expertlane.kernel.zero.LowLatencyBuffers;
+import io.expertlane.bench.results.Json;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import tools.jackson.core.JacksonException;
+import tools.jackson.databind.DatabindException;
+import tools.jackson.databind.DeserializationFeature;
+import tools.jackson.databind.ObjectReader;
 
 /**
- * The presets of the suite, as data: the one place that says what is run, for how long, how many bytes it moves and what it is held against.
- * Bytes are payload: BF16 rows read, whatever else an operation touches, so that a ratio says how far it is from copying the same rows.
+ * The presets: JSON files, those of the suite among the resources of this package, others anywhere. The one place that says what is run and for
+ * how long; how many bytes a benchmark moves and what it is held against its own class says.
+ *
+ * <pre>
+ *  {"timing": {"forks": 1, "warmupIterations": 6, "measurementIterations": 5, "iterationMillis": 500},
+ *   "rows": [{"benchmark": "LowLatencyBenchmark.dispatch", "params": {"tokens": ["8", "128"]}}]}
+ * </pre>
+ * A row may have a {@code timing} of its own, and {@code setupMillis}, the expected time of a fork beside its iterations.
  */
 public final class Presets {
-    /** A copy of rows from memory to memory, one thread: the ceiling of whatever moves rows through memory. */
-    private static final String MEMORY_COPY = "RowMemoryBenchmark.copyMemoryToMemory";
-    /** A copy of a row in the cache, one thread: the ceiling of row operations on rows in the cache. */
-    private static final String CACHE_COPY = "CodecBenchmark.copy";
+    /** Every benchmark of the jar, to be narrowed by options. */
+    public static final String CUSTOM = "custom";
 
-    /** A decode step: its time is the measured TPOT. */
-    static final String DECODE_STEP = "DecodeStepBenchmark.decodeStep";
-    /** Every rank copying cached rows to memory, on as many threads as dispatch: its ceiling. */
-    private static final String RANKS_COPY = "LowLatencyBenchmark.copyRows";
-    /** Every rank summing rows from memory, on as many threads as combine: its ceiling. */
-    private static final String RANKS_REDUCE = "LowLatencyBenchmark.reduceRows";
+    private static final List<String> SHIPPED = List.of("quick", "standard", "nightly", "kernel");
+    private static final Timing CUSTOM_TIMING = new Timing(1, 5, 5, 1000);
+    private static final ObjectReader READER = Json.mapper().readerFor(PresetFile.class)
+        .with(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES, DeserializationFeature.FAIL_ON_TRAILING_TOKENS);
 
-    /** Every rank copying its token rows once for every rank they go to: the ceiling of high-throughput dispatch inside a node. */
-    private static final String NODE_COPY = "HighThroughputBenchmark.copyRows";
+    /** A file, as it is written. */
+    private record PresetFile(Timing timing, List<FileRow> rows) {
+    }
 
-    /** Vector code runs interpreted, a thousand times slower, until C2 has compiled it: on two busy cores that takes two seconds. */
-    private static final Timing QUICK_ROWS = new Timing(1, 6, 5, 500);
-
-    /** For collective calls of a millisecond, each of which also has an unmeasured half. */
-    private static final Timing QUICK_CALLS = new Timing(1, 6, 5, 1000);
-
-    /** About three minutes on two cores. */
-    private static final Preset QUICK = new Preset("quick", List.of(
-        PresetRow.timed(RANKS_COPY, QUICK_ROWS).param("dispatchType", "BF16").param("combine", "PUSH").moving(Presets::messageBytes),
-        PresetRow.timed(RANKS_REDUCE, QUICK_ROWS).param("dispatchType", "BF16").param("combine", "PUSH").moving(Presets::selectedRowBytes)
-            .against(RANKS_COPY),
-        PresetRow.timed("LowLatencyBenchmark.dispatch", QUICK_CALLS).param("combine", "PUSH").moving(Presets::messageBytes).against(RANKS_COPY),
-        PresetRow.timed("LowLatencyBenchmark.combine", QUICK_CALLS).param("dispatchType", "BF16").moving(Presets::selectedRowBytes)
-            .against(RANKS_COPY),
-        PresetRow.timed(DECODE_STEP, QUICK_CALLS).param("combine", "PULL"),
-        PresetRow.timed(MEMORY_COPY, QUICK_ROWS).moving(Presets::rowBytes),
-        PresetRow.timed("RowMemoryBenchmark.copyCacheToMemory", QUICK_ROWS).moving(Presets::rowBytes).against(MEMORY_COPY),
-        PresetRow.timed("RowMemoryBenchmark.readMemory", QUICK_ROWS).moving(Presets::rowBytes).against(MEMORY_COPY),
-        PresetRow.timed("RowMemoryBenchmark.reduce8", QUICK_ROWS).moving(Presets::rowBytes).against(MEMORY_COPY),
-        PresetRow.timed(CACHE_COPY, QUICK_ROWS).param("codec", "vector").moving(Presets::rowBytes),
-        PresetRow.timed("CodecBenchmark.quantizeFp8", QUICK_ROWS).param("codec", "vector").moving(Presets::rowBytes).against(CACHE_COPY),
-        PresetRow.timed("CodecBenchmark.dequantizeFp8", QUICK_ROWS).param("codec", "vector").moving(Presets::rowBytes).against(CACHE_COPY),
-        PresetRow.timed("CodecBenchmark.reduce8", QUICK_ROWS).param("codec", "vector").moving(params -> 8 * rowBytes(params)).against(CACHE_COPY)));
-
-    /** The figures of docs/performance.md that are of the kernel. */
-    private static final Preset KERNEL = new Preset("kernel", List.of(
-        PresetRow.timed(RANKS_COPY, QUICK_CALLS).param("dispatchType", "BF16").param("combine", "PULL").moving(Presets::messageBytes),
-        PresetRow.timed(RANKS_REDUCE, QUICK_CALLS).param("dispatchType", "BF16").param("combine", "PULL").moving(Presets::selectedRowBytes),
-        PresetRow.timed("LowLatencyBenchmark.dispatch", QUICK_CALLS).moving(Presets::messageBytes).against(RANKS_COPY),
-        PresetRow.timed("LowLatencyBenchmark.combine", QUICK_CALLS).param("dispatchType", "BF16").moving(Presets::selectedRowBytes)
-            .against(RANKS_REDUCE),
-        PresetRow.timed(NODE_COPY, QUICK_CALLS).param("path", "ZERO").param("dispatchType", "BF16").moving(Presets::nodeRowBytes),
-        PresetRow.timed("HighThroughputBenchmark.dispatch", QUICK_CALLS).param("dispatchType", "BF16").moving(Presets::nodeRowBytes).against(NODE_COPY),
-        PresetRow.timed("HighThroughputBenchmark.combine", QUICK_CALLS).param("dispatchType", "BF16"),
-        PresetRow.timed("HighThroughputBenchmark.dispatch", QUICK_CALLS).param("tokens", "8", "32", "128").param("dispatchType", "BF16"),
-        PresetRow.timed(MEMORY_COPY, QUICK_CALLS).moving(Presets::rowBytes),
-        PresetRow.timed("RowMemoryBenchmark.reduce8", QUICK_CALLS).moving(Presets::rowBytes).against(MEMORY_COPY)));
+    /** A row of a file, as it is written. */
+    private record FileRow(String benchmark, Map<String, List<String>> params, Timing timing, Integer setupMillis) {
+    }
 
     private Presets() {
     }
 
-    /** All presets by name. */
+    /** The presets of the suite by name, from short to long, then the special ones. */
     public static Map<String, Preset> all() {
-        return Map.of(QUICK.name(), QUICK, KERNEL.name(), KERNEL);
+        final Map<String, Preset> presets = new LinkedHashMap<>();
+        for (final String name : SHIPPED) {
+            try (InputStream in = Presets.class.getResourceAsStream(name + ".json")) {
+                presets.put(name, preset(name, READER.readValue(in)));
+            } catch (final IOException e) {
+                throw new UncheckedIOException(e);
+            }
+        }
+        presets.put(CUSTOM, Preset.ofAll(CUSTOM, CUSTOM_TIMING));
+        return presets;
     }
 
-    private static long selections(final Map<String, String> params) {
-        return Long.parseLong(params.get("ranks")) * Long.parseLong(params.get("tokens")) * Long.parseLong(params.get("topK"));
+    /**
+     * Reads a preset from a file; its name is the file's.
+     *
+     * @throws IllegalArgumentException naming the file and the field, if it is no preset
+     */
+    public static Preset read(final Path file) throws IOException {
+        final String text = Files.readString(file);
+        try {
+            return preset(file.toString(), READER.readValue(text));
+        } catch (final JacksonException e) {
+            throw new IllegalArgumentException("preset=" + file + ": " + place(e) + e.getOriginalMessage().lines().findFirst().orElse(""), e);
+        }
     }
 
-    private static long messageBytes(final Map<String, String> params) {
-        final int hidden = Integer.parseInt(params.get("hidden"));
-        return selections(params) * (LowLatencyBuffers.HEADER_BYTES + DispatchType.valueOf(params.get("dispatchType")).rowBytes(hidden));
+    private static String place(final JacksonException failure) {
+        final String path = failure instanceof DatabindException databind ? databind.getPathReference() : "";
+        return (path.isEmpty() ? "" : path + ": ") + (failure.getLocation() == null ? "" : "line " + failure.getLocation().getLineNr() + ": ");
     }
 
-    private static long selectedRowBytes(final Map<String, String> params) {
-        return selections(params) * rowBytes(params);
+    private static Preset preset(final String name, final PresetFile file) {
+        if (file == null || file.rows == null || file.rows.isEmpty()) {
+            throw new IllegalArgumentException("preset=" + name + ": rows is missing or empty");
+        }
+        return new Preset(name, file.rows.stream().map(row -> row(name, row, file)).toList());
     }
 
-    /** With 8 selections over 2 ranks nearly every token goes to each rank; the exact share is the same for what is compared. */
-    private static long nodeRowBytes(final Map<String, String> params) {
-        return Long.parseLong(params.get("ranks")) * Long.parseLong(params.get("ranks")) * Long.parseLong(params.get("tokens")) * rowBytes(params);
-    }
-
-    private static long rowBytes(final Map<String, String> params) {
-        return Long.parseLong(params.get("hidden")) * Short.BYTES;
+    private static PresetRow row(final String name, final FileRow row, final PresetFile file) {
+        final Timing timing = row.timing == null ? file.timing : row.timing;
+        if (row.benchmark == null || timing == null) {
+            throw new IllegalArgumentException("preset=" + name + ": a row without " + (timing == null ? "timing" : "benchmark"));
+        }
+        return new PresetRow(row.benchmark, row.params == null ? Map.of() : Map.copyOf(row.params), timing,
+            row.setupMillis == null ? PresetRow.DEFAULT_SETUP_MILLIS : row.setupMillis);
     }
 }

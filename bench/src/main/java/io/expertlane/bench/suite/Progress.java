@@ -89,9 +89,9 @@ final class Progress implements OutputFormat {
 
     private long remainingMillis() {
         final long now = nanoClock.getAsLong();
-        final long finishedExpected = trials.subList(0, current).stream().mapToLong(t -> t.row().timing().expectedMillis()).sum();
+        final long finishedExpected = trials.subList(0, current).stream().mapToLong(t -> t.row().expectedMillis()).sum();
         final double correction = finishedExpected == 0 ? 1 : (double) (trialStartNanos - runStartNanos) / NANOS_PER_MILLI / finishedExpected;
-        final long ahead = trials.subList(current, trials.size()).stream().mapToLong(t -> t.row().timing().expectedMillis()).sum();
+        final long ahead = trials.subList(current, trials.size()).stream().mapToLong(t -> t.row().expectedMillis()).sum();
         return Math.max(0, Math.round(ahead * correction) - (now - trialStartNanos) / NANOS_PER_MILLI);
     }
 

@@ -9,8 +9,10 @@ import java.util.stream.Collectors;
 
 /** A summary as aligned plain text, the same on a terminal and in a pipe. */
 public final class SummaryTable {
-    private static final List<String> HEADINGS = List.of("benchmark", "params", "time/op", "error", "GB/s", "of roofline", "B/op");
+    private static final List<String> HEADINGS = List.of("benchmark", "params", "time/op", "error", "GB/s", "of roofline", "moved", "B/op");
+    private static final List<String> LATENCY_HEADINGS = List.of("under load", "params", "rate", "p50", "p90", "p99", "p99.9", "max", "");
     private static final int LEFT_ALIGNED_COLUMNS = 2;
+    private static final String DECODE_STEP = "DecodeStepBenchmark.decodeStep";
     private static final String NONE = "-";
     private static final List<String> TIME_UNITS = List.of("ns", "us", "ms", "s");
     private static final double UNIT_STEP = 1000;
@@ -18,23 +20,36 @@ public final class SummaryTable {
     private SummaryTable() {
     }
 
-    /** The lines of the table; none if the summary has no rows. */
+    /** The lines of the tables; none if the summary has no rows. */
     public static List<String> lines(final RunSummary summary) {
-        if (summary.rows().isEmpty()) {
-            return List.of();
+        final List<String> lines = new ArrayList<>();
+        if (!summary.rows().isEmpty()) {
+            lines.addAll(table(HEADINGS, summary.rows().stream().map(row -> cells(row, summary.rows())).toList()));
+            summary.rows().stream().filter(row -> row.benchmark().equals(DECODE_STEP)).map(SummaryTable::tpot).forEach(lines::add);
         }
-        final List<List<String>> cells = new ArrayList<>();
-        cells.add(HEADINGS);
-        summary.rows().forEach(row -> cells.add(cells(row)));
-        final int[] widths = new int[HEADINGS.size()];
+        if (!summary.latency().isEmpty()) {
+            lines.add("");
+            lines.addAll(table(LATENCY_HEADINGS, summary.latency().stream().map(SummaryTable::cells).toList()));
+        }
+        return lines;
+    }
+
+    private static List<String> table(final List<String> headings, final List<List<String>> rows) {
+        final List<List<String>> cells = new ArrayList<>(rows);
+        cells.addFirst(headings);
+        final int[] widths = new int[headings.size()];
         for (final List<String> line : cells) {
             for (int column = 0; column < widths.length; column++) {
                 widths[column] = Math.max(widths[column], line.get(column).length());
             }
         }
-        final List<String> lines = new ArrayList<>(cells.stream().map(line -> aligned(line, widths)).toList());
-        summary.rows().stream().filter(row -> row.benchmark().equals(Presets.DECODE_STEP)).map(SummaryTable::tpot).forEach(lines::add);
-        return lines;
+        return cells.stream().map(line -> aligned(line, widths)).toList();
+    }
+
+    private static List<String> cells(final RunSummary.Latency latency) {
+        return List.of(latency.benchmark(), params(latency.params()), format("%.1f/s", latency.intendedPerSecond()), time(latency.p50Nanos()),
+            time(latency.p90Nanos()), time(latency.p99Nanos()), time(latency.p999Nanos()), time(latency.maxNanos()),
+            latency.excluded() == null ? "" : "excluded: " + latency.excluded());
     }
 
     private static String tpot(final RunSummary.Row row) {
@@ -42,12 +57,35 @@ public final class SummaryTable {
             time(row.nanosPerOp()), row.params().get("layers"), row.params().get("dispatchType"), row.params().get("ranks"), row.params().get("tokens"));
     }
 
-    private static List<String> cells(final RunSummary.Row row) {
-        final String params = row.params().entrySet().stream().sorted(Map.Entry.comparingByKey()).map(e -> e.getKey() + "=" + e.getValue())
+    private static List<String> cells(final RunSummary.Row row, final List<RunSummary.Row> rows) {
+        final String moved = row.movedBytesPerOp() == null || row.bytesPerOp() == 0 ? NONE : format("%.2fx", (double) row.movedBytesPerOp() / row.bytesPerOp());
+        return List.of(row.benchmark(), params(row.params()), time(row.nanosPerOp()), percent(relativeError(row)),
+            number("%.2f", row.gigabytesPerSecond()), ofRoofline(row, rows), moved, number("%.0f", row.allocatedBytesPerOp()));
+    }
+
+    private static String params(final Map<String, String> params) {
+        final String text = params.entrySet().stream().sorted(Map.Entry.comparingByKey()).map(e -> e.getKey() + "=" + e.getValue())
             .collect(Collectors.joining(" "));
-        final String error = row.nanosPerOpError() == null ? NONE : format("%.1f %%", 100 * row.nanosPerOpError() / row.nanosPerOp());
-        return List.of(row.benchmark(), params.isEmpty() ? NONE : params, time(row.nanosPerOp()), error, number("%.2f", row.gigabytesPerSecond()),
-            number("%.2f", row.rooflineRatio()), number("%.0f", row.allocatedBytesPerOp()));
+        return text.isEmpty() ? NONE : text;
+    }
+
+    /** The ratio, and half the width of its interval where both times have one: relative errors of independent times add as squares. */
+    private static String ofRoofline(final RunSummary.Row row, final List<RunSummary.Row> rows) {
+        if (row.rooflineRatio() == null) {
+            return NONE;
+        }
+        final Double error = relativeError(row);
+        final Double ceilingError = Summary.ceiling(row, rows).map(SummaryTable::relativeError).orElse(null);
+        final String percent = format("%.0f %%", 100 * row.rooflineRatio());
+        return error == null || ceilingError == null ? percent : percent + format(" +-%.0f", 100 * row.rooflineRatio() * Math.hypot(error, ceilingError));
+    }
+
+    private static Double relativeError(final RunSummary.Row row) {
+        return row.nanosPerOpError() == null ? null : row.nanosPerOpError() / row.nanosPerOp();
+    }
+
+    private static String percent(final Double share) {
+        return share == null ? NONE : format("%.1f %%", 100 * share);
     }
 
     private static String time(final double nanos) {

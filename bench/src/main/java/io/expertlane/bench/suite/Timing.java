@@ -3,17 +3,30 @@ package io.expertlane.bench.suite;
 /**
  * How long a benchmark is measured.
  *
- * @param forks JVMs started one after the other
- * @param warmupIterations iterations of each fork that are thrown away
- * @param measurementIterations iterations of each fork that count
- * @param iterationMillis time of one iteration
+ * @param forks JVMs started one after the other, 1 or more
+ * @param warmupIterations iterations of each fork that are thrown away, 0 or more
+ * @param measurementIterations iterations of each fork that count, 1 or more
+ * @param iterationMillis time of one iteration, 1 or more
  */
 public record Timing(int forks, int warmupIterations, int measurementIterations, int iterationMillis) {
-    /** What a fork takes beside its iterations: JVM start, {@code @Setup} and garbage collections. An estimate for the first remaining time only. */
-    static final int FORK_OVERHEAD_MILLIS = 700;
+    private static final int MAX = 1_000_000;
 
-    /** Expected time of all forks. */
-    public long expectedMillis() {
-        return (long) forks * (FORK_OVERHEAD_MILLIS + (long) (warmupIterations + measurementIterations) * iterationMillis);
+    /** Checks the ranges. */
+    public Timing {
+        check("forks", forks, 1);
+        check("warmupIterations", warmupIterations, 0);
+        check("measurementIterations", measurementIterations, 1);
+        check("iterationMillis", iterationMillis, 1);
+    }
+
+    private static void check(final String name, final int value, final int min) {
+        if (value < min || value > MAX) {
+            throw new IllegalArgumentException(name + "=" + value + ": " + min + " to " + MAX);
+        }
+    }
+
+    /** Time of the iterations of all forks. */
+    public long measuringMillis() {
+        return (long) forks * (warmupIterations + measurementIterations) * iterationMillis;
     }
 }

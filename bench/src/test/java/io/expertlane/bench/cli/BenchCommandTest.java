@@ -29,10 +29,9 @@ class BenchCommandTest {
     private static final Clock CLOCK = Clock.fixed(Instant.parse("2026-01-02T03:04:05Z"), ZoneOffset.UTC);
     private static final Timing SHORT = new Timing(1, 0, 1, 10);
     private static final Preset SAMPLE = new Preset("sample", List.of(
-        PresetRow.timed("SampleBenchmark.copy", SHORT).param("lengthBytes", "65536").moving(p -> Long.parseLong(p.get("lengthBytes"))),
+        PresetRow.timed("SampleBenchmark.copy", SHORT).param("lengthBytes", "65536"),
         PresetRow.timed("SampleBenchmark.wrongAnswer", SHORT),
-        PresetRow.timed("SampleBenchmark.allocate", SHORT).param("lengthBytes", "4096").moving(p -> Long.parseLong(p.get("lengthBytes")))
-            .against("SampleBenchmark.copy")));
+        PresetRow.timed("SampleBenchmark.allocate", SHORT).param("lengthBytes", "4096")));
 
     @TempDir
     private Path folder;
@@ -88,7 +87,7 @@ class BenchCommandTest {
                 super.write(text, offset, length);
             }
         }, true);
-        final CommandLine commandLine = new CommandLine(new BenchCommand(Map.of("sample", SAMPLE), CLOCK)).setOut(new PrintWriter(out, true)).setErr(filling);
+        final CommandLine commandLine = new CommandLine(new BenchCommand(() -> Map.of("sample", SAMPLE), CLOCK)).setOut(new PrintWriter(out, true)).setErr(filling);
         ErrorPolicy.install(commandLine);
         assertThat(commandLine.execute("--preset", "sample", "--include", "alloc", "--results", results.toString())).as(err.toString()).isEqualTo(2);
         final String line = err.toString().lines().filter(l -> l.startsWith("expertlane: ")).findFirst().orElseThrow();
@@ -110,17 +109,68 @@ class BenchCommandTest {
     @Test
     void writesNothingWhereNothingFinished() throws IOException {
         final Preset wrong = new Preset("wrong", List.of(PresetRow.timed("SampleBenchmark.wrongAnswer", SHORT).param("lengthBytes", "4096")));
-        final BenchCommand command = new BenchCommand(Map.of("wrong", wrong), CLOCK);
+        final BenchCommand command = new BenchCommand(() -> Map.of("wrong", wrong), CLOCK);
         assertThat(execute(command, "--preset", "wrong", "--results", folder.resolve("r").toString())).isEqualTo(1);
         assertThat(entries(folder)).isEmpty();
+    }
+
+    /** A kernel that loses bits measures as well as one that does not; its figures must not be kept. */
+    @Test
+    void refusesTheFiguresOfABrokenKernel() throws IOException {
+        final Preset broken = new Preset("broken", List.of(dispatch("BrokenKernelBenchmark.dispatch"), dispatch("LowLatencyBenchmark.dispatch")));
+        final int exitCode = execute(new BenchCommand(() -> Map.of("broken", broken), CLOCK), "--preset", "broken", "--include", "dispatch", "--results",
+            folder.resolve("r").toString(), "--json");
+        assertThat(exitCode).as(err.toString()).isEqualTo(1);
+        final JsonNode summary = Json.mapper().readTree(out.toString());
+        assertThat(summary.get("rows").valueStream().map(r -> r.get("benchmark").asString()))
+            .contains("LowLatencyBenchmark.dispatch").doesNotContain("BrokenKernelBenchmark.dispatch");
+        assertThat(summary.at("/failed/0/benchmark").asString()).isEqualTo("BrokenKernelBenchmark.dispatch");
+        assertThat(summary.at("/failed/0/reason").asString()).matches("java.lang.AssertionError: rank \\d token 0 channel \\d+: combined .*, expected .*");
+        final String raw = Files.readString(entries(folder.resolve("r")).getFirst().resolve("jmh.json"));
+        assertThat(raw).contains("LowLatencyBenchmark.dispatch", "roofline.mustMove.norm", "roofline.moved.norm", "roofline.ceiling", "roofline.ratio")
+            .doesNotContain("BrokenKernelBenchmark");
+    }
+
+    private static PresetRow dispatch(final String benchmark) {
+        return PresetRow.timed(benchmark, SHORT).param("tokens", "2").param("hidden", "128").param("topK", "2").param("experts", "4")
+            .param("dispatchType", "BF16").param("combine", "PUSH");
+    }
+
+    @Test
+    void plansWithoutMeasuring() throws IOException {
+        assertThat(execute("--preset", "sample", "--plan", "--forks", "2", "-p", "lengthBytes=8,16", "--include", "copy")).as(err.toString()).isZero();
+        assertThat(out.toString().lines()).containsExactly("    1.4 s  SampleBenchmark.copy lengthBytes=8", "    1.4 s  SampleBenchmark.copy lengthBytes=16",
+            "preset sample: 2 trials, about 0.0 minutes");
+    }
+
+    @Test
+    void runsAPresetFromAFileAndKeepsLatencies() throws IOException {
+        final Path preset = folder.resolve("mine.json");
+        Files.writeString(preset, """
+            {"timing": {"forks": 1, "warmupIterations": 0, "measurementIterations": 2, "iterationMillis": 10},
+             "rows": [{"benchmark": "SampleBenchmark.load", "params": {"lengthBytes": ["4096"]}}]}
+            """);
+        final Path results = folder.resolve("r");
+        assertThat(execute("--preset", preset.toString(), "--include", "load", "--results", results.toString())).as(err.toString()).isZero();
+        final Run run = Run.read(entries(results).getFirst());
+        assertThat(run.summary().rows()).isEmpty();
+        assertThat(run.summary().latency()).singleElement().satisfies(latency -> {
+            assertThat(latency.count()).as("of two runs, ten operations each").isEqualTo(20);
+            assertThat(latency.excluded()).isNull();
+            assertThat(entries(results).getFirst().resolve(latency.percentiles())).isRegularFile();
+        });
+        assertThat(out.toString()).contains("under load", "SampleBenchmark.load");
     }
 
     @Test
     void refusesBadInputBeforeMeasuring() throws IOException {
         Files.writeString(folder.resolve("file"), "");
-        assertUsage("expertlane: --preset=slow: expected one of [sample]", "--preset", "slow");
+        assertUsage("expertlane: --preset=slow: expected one of [sample] or a .json file", "--preset", "slow");
         assertUsage("expertlane: --include=(: not a regular expression (Unclosed group)", "--preset", "sample", "--include", "(");
         assertUsage("expertlane: --include=zzz: matches no benchmark of preset sample", "--preset", "sample", "--include", "zzz");
+        assertUsage("expertlane: --profile=fast: expected one of [async, exchange, load, nic, roofline]", "--preset", "sample", "--profile", "fast");
+        assertUsage("expertlane: forks=0: 1 to 1000000", "--preset", "sample", "--forks", "0");
+        assertUsage("expertlane: -p x: no benchmark of preset sample has such a parameter", "--preset", "sample", "-p", "x=1");
         final Path below = folder.resolve("file/2026-01-02T030405-nocommit");
         assertUsage("expertlane: --results=" + below + ": cannot be made (" + folder.resolve("file") + " is no writable folder)",
             "--preset", "sample", "--results", folder.resolve("file").toString());
@@ -134,7 +184,7 @@ class BenchCommandTest {
     }
 
     private int execute(final String... arguments) {
-        return execute(new BenchCommand(Map.of("sample", SAMPLE), CLOCK), arguments);
+        return execute(new BenchCommand(() -> Map.of("sample", SAMPLE), CLOCK), arguments);
     }
 
     private int execute(final BenchCommand command, final String... arguments) {

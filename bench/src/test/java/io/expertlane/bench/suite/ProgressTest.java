@@ -6,15 +6,17 @@ import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.Test;
+import org.openjdk.jmh.annotations.Mode;
 import org.openjdk.jmh.infra.IterationParams;
 import org.openjdk.jmh.runner.IterationType;
 import org.openjdk.jmh.runner.options.TimeValue;
 
 class ProgressTest {
     /** Ten seconds by expectation. */
-    private static final Timing TEN_SECONDS = new Timing(1, 0, 1, 10_000 - Timing.FORK_OVERHEAD_MILLIS);
+    private static final Timing TEN_SECONDS = new Timing(1, 0, 1, 10_000 - PresetRow.DEFAULT_SETUP_MILLIS);
 
     private final StringWriter err = new StringWriter();
     private final AtomicLong nanos = new AtomicLong(123);
@@ -55,6 +57,6 @@ class ProgressTest {
     }
 
     private static Trial trial(final String name) {
-        return new Trial("p." + name, Map.of("n", "1"), PresetRow.timed(name, TEN_SECONDS));
+        return new Trial("p." + name, Map.of("n", "1"), PresetRow.timed(name, TEN_SECONDS), Optional.empty(), Mode.AverageTime);
     }
 }
