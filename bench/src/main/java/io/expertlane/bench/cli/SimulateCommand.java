@@ -47,12 +47,11 @@ import picocli.CommandLine.Spec;
         "  expertlane simulate --cluster mine.json --model qwen3-235b --routing zipf:0.8 --json",
         "  expertlane simulate --ep 8 --tokens 16 --trace run.json",
         "  expertlane simulate --cluster h800-cx7 --ep 32 --tokens 4096 --mode ht --path ring --channels 12 --ring 128 --sms 24 \\",
-        "      --set nic.granularity=MESSAGE --seed 1"
+        "      --set nic.granularity=MESSAGE --seed 1",
+        "  expertlane simulate --ep 1024 --experts 1024 --tokens 32 --granularity message --queue-depth 8"
     })
 final class SimulateCommand implements Callable<Integer> {
     private static final String[] PORT_POLICIES = Arrays.stream(PortPolicy.values()).map(PortPolicy::toString).toArray(String[]::new);
-
-    private static final int SEND_QUEUE_DEPTH = 32;
 
     @Spec
     private CommandSpec spec;
@@ -88,6 +87,19 @@ final class SimulateCommand implements Callable<Integer> {
             + "numbers), preallocated (source ports chosen to spread evenly), queue-affinity, explicit (bound in turn). Default: ${DEFAULT-VALUE}.")
     private String ports;
 
+    @Option(names = "--experts", paramLabel = "E",
+        description = "Routed experts, replicas included, where they are not those of the model: a multiple of the ranks.")
+    private Integer experts;
+
+    @Option(names = "--queue-depth", paramLabel = "N", defaultValue = "32",
+        description = "Elements a send queue holds, a power of two; less needs less memory on large clusters. Default: ${DEFAULT-VALUE}.")
+    private int queueDepth;
+
+    @Option(names = "--granularity", paramLabel = "STEP",
+        description = "What NICs are modelled in: packet, or message, for large clusters (docs/nic-model.md says where both agree). "
+            + "Default: that of the cluster.")
+    private String granularity;
+
     @Option(names = "--context", paramLabel = "N", defaultValue = "4096", description = "Earlier positions a token attends to. Default: ${DEFAULT-VALUE}.")
     private int contextTokens;
 
@@ -116,16 +128,14 @@ final class SimulateCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
-        final ExchangeKind kind = kindOptions.kind(dispatchType, SEND_QUEUE_DEPTH, Payload.OMITTED);
+        final ExchangeKind kind = kindOptions.kind(dispatchType, queueDepth, Payload.OMITTED);
         if (trace != null) {
             TraceFile.Format.of(trace);
         }
         if (contextTokens < 0) {
             throw new UsageException("--context", contextTokens, "0 or more");
         }
-        final LayerSimulation simulation = new LayerSimulation(
-            cluster(kind.mode()),
-            ProfileFile.read("--model", model, ModelProfile.class, ModelProfile.names(), ModelProfile::ofName), ranks, tokens,
+        final LayerSimulation simulation = new LayerSimulation(cluster(kind.mode()), model(), ranks, tokens,
             RoutingOption.parse(routing), kind, PortPolicy.ofName(Choice.of("--ports", ports, PORT_POLICIES)), contextTokens, seed);
         final LayerSimulation.Result result;
         try (ProgressLine progress = new ProgressLine(spec.commandLine().getErr(), ExpertlaneCommand.errorStreamIsTerminal(), System::nanoTime)) {
@@ -141,6 +151,11 @@ final class SimulateCommand implements Callable<Integer> {
         return 0;
     }
 
+    private ModelProfile model() throws IOException {
+        final ModelProfile read = ProfileFile.read("--model", model, ModelProfile.class, ModelProfile.names(), ModelProfile::ofName);
+        return experts == null ? read : read.withExperts(experts);
+    }
+
     /** The cluster with the changes that options ask for. */
     private ClusterProfile cluster(final ExchangeKind.Mode mode) throws IOException {
         ClusterProfile changed = ProfileFile.read("--cluster", cluster, ClusterProfile.class, ClusterProfile.names(), ClusterProfile::ofName);
@@ -149,6 +164,10 @@ final class SimulateCommand implements Callable<Integer> {
         }
         if (inNode != null) {
             changed = change("--in-node", changed, "inNode.link", Choice.of("--in-node", inNode, "nvlink", "nic").toUpperCase(Locale.ROOT));
+        }
+        if (granularity != null) {
+            final String step = Choice.of("--granularity", granularity, "packet", "message").toUpperCase(Locale.ROOT);
+            changed = change("--granularity", changed, "nic.granularity", step);
         }
         if (issue != null) {
             changed = change("--issue", changed, "host.issue", Choice.of("--issue", issue, "direct", "proxy").toUpperCase(Locale.ROOT));
@@ -181,7 +200,8 @@ final class SimulateCommand implements Callable<Integer> {
         out.printf("MoE layer [us]: attention %.1f, shared expert %.1f, dispatch %.1f, routed experts %.1f, combine %.1f%n", layer.attention(),
             layer.sharedExpert(), layer.dispatch(), layer.routedExperts(), layer.combine());
         out.printf("TPOT: %.2f ms for %d layers, %d of them MoE (simulated)%n", result.tpotMicros() / 1e3, result.layers(), result.moeLayers());
-        out.printf("%d WQEs, %d events in %.0f ms%n", result.wqes(), result.events(), result.wallMillis());
+        out.printf("%d WQEs, %d events in %.0f ms, %.0f of them dispatch, %.0f combine%n", result.wqes(), result.events(), result.wallMillis(),
+            result.dispatch().wallMillis(), result.combine().wallMillis());
     }
 
     private static void printPhase(final String name, final LayerSimulation.Phase phase, final PrintWriter out) {

@@ -60,8 +60,9 @@ public record LayerSimulation(
      * @param latencyMicros  over the ranks, from the common start
      * @param algorithmicGBps message bytes as the field counts them (see {@link ExchangeKind#countedMessages}), a rank on average, over the median latency
      * @param nicGBps        payload bytes that a NIC sent, on average, over the median latency
+     * @param wallMillis     how long the simulation of the call took on this machine
      */
-    public record Phase(Distribution latencyMicros, double algorithmicGBps, double nicGBps) {
+    public record Phase(Distribution latencyMicros, double algorithmicGBps, double nicGBps, double wallMillis) {
     }
 
     /** Wire bytes that the ports of one NIC sent. */
@@ -130,9 +131,12 @@ public record LayerSimulation(
                 ranks, kind.heapBytes(shape), cluster, ports, sms(), kind.path() == TransferPath.RING, kind.rounds(shape, ExpertStep.IDENTITY, arena));
                  TraceFile trace = traceFile == null ? null : round.trace(traceFile)) {
                 round.watch(watcher);
+                final long dispatchStart = System.nanoTime();
                 final Distribution dispatchMicros = Distribution.of(round.dispatch(nothing, routings));
+                final long combineStart = System.nanoTime();
                 final long dispatchBytes = round.total(NicCounter.SENT_BYTES);
                 final Distribution combineMicros = Distribution.of(round.combine(nothing));
+                final long combineEnd = System.nanoTime();
                 final long combineBytes = round.total(NicCounter.SENT_BYTES) - dispatchBytes;
                 if (trace != null) {
                     trace.commit();
@@ -141,8 +145,9 @@ public record LayerSimulation(
                 for (final Routing each : routings) {
                     messages += kind.countedMessages(shape, each);
                 }
-                return result(shape, routings, round, messages, phase(dispatchMicros, messages * kind.dispatchMessageBytes(shape), dispatchBytes),
-                    phase(combineMicros, messages * shape.rowBytes(), combineBytes), start);
+                return result(shape, routings, round, messages,
+                    phase(dispatchMicros, messages * kind.dispatchMessageBytes(shape), dispatchBytes, combineStart - dispatchStart),
+                    phase(combineMicros, messages * shape.rowBytes(), combineBytes, combineEnd - combineStart), start);
             }
         }
     }
@@ -182,9 +187,9 @@ public record LayerSimulation(
         return value.name().toLowerCase(Locale.ROOT);
     }
 
-    private Phase phase(final Distribution latency, final long algorithmicBytes, final long nicBytes) {
+    private Phase phase(final Distribution latency, final long algorithmicBytes, final long nicBytes, final long wallNanos) {
         final double scale = 1 / (ranks * latency.p50() * BYTES_PER_MICRO_PER_GBPS);
-        return new Phase(latency, algorithmicBytes * scale, nicBytes * scale);
+        return new Phase(latency, algorithmicBytes * scale, nicBytes * scale, wallNanos / NANOS_PER_MILLI);
     }
 
     private LayerMicros layerMicros(final MoeShape shape, final Routing[] routings, final double dispatchMicros, final double combineMicros) {

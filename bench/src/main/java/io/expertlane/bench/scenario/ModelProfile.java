@@ -83,6 +83,11 @@ public record ModelProfile(
         return new ModelProfile("deepseek-v3", 7168, 61, 58, 256, 1, 8, 2048, 18_432, new Attention(weights, 576 * 2, 2L * 128 * (576 + 512)));
     }
 
+    /** The same model with another number of routed experts, such as with replicas. */
+    public ModelProfile withExperts(final int others) {
+        return new ModelProfile(name, hidden, layers, moeLayers, others, sharedExperts, topK, expertIntermediate, denseIntermediate, attention);
+    }
+
     /** Qwen3-235B-A22B: grouped-query attention, 64 heads on 4 key-value heads of dimension 128. Source: the model's published configuration. */
     private static ModelProfile qwen3() {
         final long weights = 2L * 4096 * 64 * 128 + 2L * 4096 * 4 * 128;

@@ -1,6 +1,7 @@
 package io.expertlane.bench.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.withinPercentage;
 import static org.assertj.core.api.Assumptions.assumeThat;
 
 import io.expertlane.bench.results.Json;
@@ -38,6 +39,9 @@ class SimulateCommandTest {
     private static JsonNode withoutWallTime(final CommandRun run) {
         final ObjectNode result = (ObjectNode) run.json();
         assertThat(result.remove("wallMillis").asDouble()).isPositive();
+        for (final String phase : new String[] {"dispatch", "combine"}) {
+            assertThat(((ObjectNode) result.get(phase)).remove("wallMillis").asDouble()).isPositive();
+        }
         return result;
     }
 
@@ -65,6 +69,31 @@ class SimulateCommandTest {
         assertThat(result.get("wallMillis").doubleValue()).isPositive();
         assertThat(result.get("simulated").isBoolean()).isTrue();
         assertThat(result.get("simulated").booleanValue()).isTrue();
+    }
+
+    /** As docs/nic-model.md says of uniform routing; fewer events is what it is for. */
+    @Test
+    void messagesTakeAboutTheTimeOfTheirPackets() {
+        final JsonNode packets = simulate("--ep", 16, "--tokens", 32).json();
+        final JsonNode messages = simulate("--ep", 16, "--tokens", 32, "--granularity", "message", "--queue-depth", 32).json();
+        for (final String phase : new String[] {"dispatch", "combine"}) {
+            for (final String percentile : new String[] {"p50", "max"}) {
+                final String at = "/" + phase + "/latencyMicros/" + percentile;
+                assertThat(messages.at(at).doubleValue()).as(at).isCloseTo(packets.at(at).doubleValue(), withinPercentage(5));
+            }
+        }
+        assertThat(messages.get("wqes")).isEqualTo(packets.get("wqes"));
+        assertThat(messages.get("ports")).isEqualTo(packets.get("ports"));
+        assertThat(messages.get("events").longValue()).isLessThan(packets.get("events").longValue());
+    }
+
+    @Test
+    void expertsMayBeMoreThanTheModels() {
+        final JsonNode result = simulate("--ep", 8, "--tokens", 4, "--experts", 512, "--queue-depth", 8).json();
+        assertThat(result.at("/shape/experts").intValue()).isEqualTo(512);
+        CommandRun.of("simulate", "--ep", 8, "--experts", 12).refused("experts=12", "ranks=8");
+        CommandRun.of("simulate", "--queue-depth", 5).refused("sendQueueDepth=5");
+        CommandRun.of("simulate", "--granularity", "flit").refused("--granularity", "flit", "packet, message");
     }
 
     @Test

@@ -53,8 +53,10 @@ final class PortBinder {
         final int rank = queuePair.rank();
         final int peerRank = queuePair.peerRank();
         final FlowTuple flow = FlowTuple.roce(address(rank), address(peerRank));
-        final int creationIndex = policy == PortPolicy.PREALLOCATED ? queuePair.lane() : queuePair.number();
-        return assigner.assign(flow, number(queuePair), peerNumber(queuePair, ordinal), creationIndex, queuePair.lane() % ports);
+        final int explicitPort = queuePair.lane() % ports;
+        // Source ports have to differ among the queue pairs of two ranks only: further ones would have to be searched for.
+        final int creationIndex = policy == PortPolicy.PREALLOCATED ? ordinal * ports + explicitPort : queuePair.number();
+        return assigner.assign(flow, number(queuePair), peerNumber(queuePair, ordinal), creationIndex, explicitPort);
     }
 
     /** QP number as in packets. */
