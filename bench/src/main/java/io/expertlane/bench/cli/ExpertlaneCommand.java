@@ -16,7 +16,7 @@ import picocli.CommandLine.Spec;
     mixinStandardHelpOptions = true,
     versionProvider = Version.class,
     subcommands = {BenchCommand.class, ExchangeCommand.class, SimulateCommand.class, ReproduceCommand.class, TraceCommand.class,
-        CompareCommand.class, ExportCommand.class, JmhCommand.class},
+        CompareCommand.class, HistoryCommand.class, ReportCommand.class, ExportCommand.class, JmhCommand.class},
     synopsisSubcommandLabel = "COMMAND",
     footerHeading = "%nExamples:%n",
     footer = {
