@@ -106,6 +106,9 @@ final class SimulateCommand implements Callable<Integer> {
     @Option(names = "--in-node", paramLabel = "nvlink|nic", description = "How ranks of a node reach each other. Default: as the cluster says.")
     private String inNode;
 
+    @Option(names = "--topology", paramLabel = "NAME", description = "multi-rail, single-rail or fat-tree. Default: as the cluster says.")
+    private String topology;
+
     @Option(names = "--sms", paramLabel = "N", description = "SMs of the communication kernels. Default: as the cluster says, by mode.")
     private Integer sms;
 
@@ -168,6 +171,10 @@ final class SimulateCommand implements Callable<Integer> {
         if (granularity != null) {
             final String step = Choice.of("--granularity", granularity, "packet", "message").toUpperCase(Locale.ROOT);
             changed = change("--granularity", changed, "nic.granularity", step);
+        }
+        if (topology != null) {
+            final String name = Choice.of("--topology", topology, "multi-rail", "single-rail", "fat-tree").toUpperCase(Locale.ROOT).replace('-', '_');
+            changed = change("--topology", changed, "fabric.topology", name);
         }
         if (issue != null) {
             changed = change("--issue", changed, "host.issue", Choice.of("--issue", issue, "direct", "proxy").toUpperCase(Locale.ROOT));

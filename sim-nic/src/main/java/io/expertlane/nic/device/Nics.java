@@ -39,6 +39,8 @@ final class Nics {
     final Completer completer;
     /** Null without faults. */
     final Recovery recovery;
+    /** Null where packets do not queue on their way. */
+    final Switches switches;
     /** Null where ranks of a node reach each other through their NICs. */
     final InNodeLinks inNode;
     NicListener[] listeners = {};
@@ -60,6 +62,7 @@ final class Nics {
         this.pageShift = Integer.numberOfTrailingZeros(translation.pageBytes());
         this.completer = new Completer(this, completionQueues);
         this.recovery = faults == null ? null : new Recovery(this, faults);
+        this.switches = cluster.fabric().switches().queues() ? new Switches(this, cluster) : null;
         this.receiver = new Receiver(this);
         this.sender = new Sender(this);
         this.inNode = cluster.inNode().link() == InNodeProfile.Link.NVLINK ? new InNodeLinks(this, cluster.inNode(), cluster.ranksPerNode()) : null;
@@ -96,6 +99,9 @@ final class Nics {
         completer.copyFrom(other.completer);
         if (recovery != null) {
             recovery.copyFrom(other.recovery);
+        }
+        if (switches != null) {
+            switches.copyFrom(other.switches);
         }
         if (inNode != null) {
             inNode.copyFrom(other.inNode);

@@ -12,6 +12,8 @@ final class Ports {
     final long[] egressFree;
     final long[] ingressFree;
     final boolean[] down;
+    /** Told by the switch it leads to not to send. */
+    final boolean[] paused;
     /** Payload bytes rung and not yet sent. */
     final long[] backlogBytes;
     private final long[] counters;
@@ -23,6 +25,7 @@ final class Ports {
         egressFree = new long[ports];
         ingressFree = new long[ports];
         down = new boolean[ports];
+        paused = new boolean[ports];
         backlogBytes = new long[ports];
         counters = new long[ports * COUNTERS];
         picosPerByte = Math.round(PICOS_PER_BYTE_AT_1_GBPS / profile.portRateGbps() * (1 << FRACTION_BITS));
@@ -49,6 +52,7 @@ final class Ports {
         System.arraycopy(other.egressFree, 0, egressFree, 0, egressFree.length);
         System.arraycopy(other.ingressFree, 0, ingressFree, 0, ingressFree.length);
         System.arraycopy(other.down, 0, down, 0, down.length);
+        System.arraycopy(other.paused, 0, paused, 0, paused.length);
         System.arraycopy(other.backlogBytes, 0, backlogBytes, 0, backlogBytes.length);
         System.arraycopy(other.counters, 0, counters, 0, counters.length);
     }

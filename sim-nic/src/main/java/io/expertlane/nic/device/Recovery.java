@@ -156,6 +156,11 @@ final class Recovery {
         }
     }
 
+    /** Whether a packet is lost or spoilt on its way. */
+    boolean isDropped(final long packet) {
+        return isDropped(table.ints[Packet.queuePair(packet) * INTS + PEER_PORT]);
+    }
+
     private boolean isDropped(final int port) {
         final double draw = random();
         if (draw >= dropRate) {

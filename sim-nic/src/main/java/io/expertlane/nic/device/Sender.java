@@ -48,6 +48,8 @@ final class Sender {
     private final Ports ports;
     private final PcieLinks pcie;
     private final Recovery recovery;
+    private final Switches switches;
+    private final RateControl rates;
     private final int portsPerNic;
     private Arbiter arbiter;
     private boolean leastLoaded;
@@ -89,6 +91,8 @@ final class Sender {
         this.ports = nics.ports;
         this.pcie = nics.pcie;
         this.recovery = nics.recovery;
+        this.switches = nics.switches;
+        this.rates = switches == null ? null : switches.rates();
         this.portsPerNic = profile.ports();
         this.arbiter = new RingArbiter(table, ports.count(), profile);
         this.wholeMessages = profile.granularity() == Granularity.MESSAGE;
@@ -116,6 +120,9 @@ final class Sender {
         this.turnHandler = simulation.register(this::onTurn);
         this.releaseHandler = simulation.register(this::onRelease);
         this.arrivalHandler = simulation.register(nics.receiver::onArrival);
+        if (switches != null) {
+            switches.arrivalHandler(arrivalHandler);
+        }
     }
 
     void arbiter(final Arbiter replacement) {
@@ -182,6 +189,9 @@ final class Sender {
         }
         table.ints[qp * INTS + LOCAL_PORT] = best;
         table.ints[qp * INTS + PEER_PORT] += best - from;
+        if (switches != null) {
+            switches.rebind(qp);
+        }
     }
 
     /** Starts as many elements as are published and the prefetch depth allows. */
@@ -253,7 +263,8 @@ final class Sender {
 
     private boolean canSend(final int qp) {
         final int row = qp * INTS;
-        return table.ints[row + HEAD] != table.ints[row + READY] && (recovery == null || recovery.isWindowOpen(qp));
+        return table.ints[row + HEAD] != table.ints[row + READY] && (recovery == null || recovery.isWindowOpen(qp))
+            && (rates == null || !rates.isHeld(qp));
     }
 
     /** A queue pair may have something to send: puts it in its port's set if so and it is not there. */
@@ -304,7 +315,7 @@ final class Sender {
 
     /** Sends the quantum of the queue pair whose turn it is, if there is one and the port is free. */
     private void turn(final int port, final long now) {
-        if (ports.down[port]) {
+        if (ports.down[port] || ports.paused[port]) {
             return;
         }
         if (ports.egressFree[port] > now) {
@@ -415,7 +426,14 @@ final class Sender {
         final long end = wireEnd(qp, summary, payload, wire, time);
         final long arrival = end + table.longs[qp * LONGS + LATENCY] + receivePicos;
         final long packet = Packet.of(qp, wire, psn, last, atomic);
-        if (recovery == null) {
+        if (switches != null) {
+            if (recovery == null || !recovery.isDropped(packet)) {
+                switches.send(packet, end - ports.picos(wire));
+            }
+            if (rates != null) {
+                rates.sent(qp, wire, time, end);
+            }
+        } else if (recovery == null) {
             simulation.schedule(arrival, arrivalHandler, packet);
         } else {
             recovery.transmit(arrivalHandler, packet, arrival);

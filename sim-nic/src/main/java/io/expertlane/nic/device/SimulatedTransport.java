@@ -2,6 +2,7 @@ package io.expertlane.nic.device;
 
 import io.expertlane.kernel.memory.SymmetricHeap;
 import io.expertlane.kernel.verbs.CompletionQueue;
+import io.expertlane.kernel.verbs.FlowTuple;
 import io.expertlane.kernel.verbs.PortBinding;
 import io.expertlane.kernel.verbs.PortPolicy;
 import io.expertlane.kernel.verbs.QueuePair;
@@ -174,6 +175,10 @@ public final class SimulatedTransport implements Transport, AutoCloseable {
         ints[id * QueuePairTable.INTS + QueuePairTable.PEER_PORT] = queuePair.peerRank() * portsPerNic + binding.port();
         nics.table.longs[id * QueuePairTable.LONGS + QueuePairTable.LATENCY] = fabric.latencyPicos(queuePair.rank(), queuePair.peerRank());
         sourcePorts[id] = binding.sourcePort();
+        if (nics.switches != null) {
+            final FlowTuple flow = FlowTuple.roce(address(queuePair.rank()), address(queuePair.peerRank()));
+            nics.switches.bind(id, profile.nic().portHash().hash(flow, binding.sourcePort()));
+        }
         traceBound(id);
     }
 
@@ -326,6 +331,9 @@ public final class SimulatedTransport implements Transport, AutoCloseable {
             if (ints[row + QueuePairTable.LOCAL_PORT] == from || ints[row + QueuePairTable.PEER_PORT] == from) {
                 ints[row + QueuePairTable.LOCAL_PORT] += toPort - fromPort;
                 ints[row + QueuePairTable.PEER_PORT] += toPort - fromPort;
+                if (nics.switches != null) {
+                    nics.switches.rebind(id);
+                }
                 traceBound(id);
             }
         }
@@ -420,6 +428,17 @@ public final class SimulatedTransport implements Transport, AutoCloseable {
     /** What a port of a rank's NIC has counted so far. */
     public long counter(final int rank, final int port, final NicCounter counter) {
         return nics.ports.counter(portId(rank, port), counter);
+    }
+
+    /** What the switches have counted so far; {@link NetworkCounters#NONE} where packets do not queue in them. */
+    public NetworkCounters networkCounters() {
+        return nics.switches == null ? NetworkCounters.NONE : nics.switches.counters();
+    }
+
+    /** The rate in Gb/s that congestion control grants a queue pair at present: its port's, unless it was cut. */
+    public double rateGbps(final QueuePair queuePair) {
+        final RateControl rates = nics.switches == null ? null : nics.switches.rates();
+        return rates == null ? profile.nic().portRateGbps() : rates.rateGbps(id(queuePair));
     }
 
     /** What all NICs together have counted so far. */

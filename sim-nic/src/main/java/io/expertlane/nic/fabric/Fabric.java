@@ -14,6 +14,7 @@ import io.expertlane.nic.profile.FabricProfile.Topology;
 public final class Fabric {
     private static final int HOPS_ON_LEAF = 1;
     private static final int HOPS_OVER_SPINE = 3;
+    private static final int HOPS_OVER_CORE = 5;
     private static final double PICOS_PER_NANO = 1e3;
 
     private final FabricProfile profile;
@@ -27,7 +28,13 @@ public final class Fabric {
 
     /** Switches between two ranks' NICs. */
     public int hops(final int rank, final int peerRank) {
-        return leaf(rank) == leaf(peerRank) ? HOPS_ON_LEAF : HOPS_OVER_SPINE;
+        final int leaf = leaf(profile, ranksPerNode, rank);
+        final int peerLeaf = leaf(profile, ranksPerNode, peerRank);
+        if (leaf == peerLeaf) {
+            return HOPS_ON_LEAF;
+        }
+        final int leavesPerPod = profile.switches().leavesPerPod();
+        return profile.topology() == Topology.FAT_TREE && leaf / leavesPerPod != peerLeaf / leavesPerPod ? HOPS_OVER_CORE : HOPS_OVER_SPINE;
     }
 
     /** Latency of one way between two ranks' NICs, serialisation not included. */
@@ -36,8 +43,8 @@ public final class Fabric {
         return Math.round((hops * profile.switchNanos() + (hops + 1) * profile.linkNanos()) * PICOS_PER_NANO);
     }
 
-    private int leaf(final int rank) {
-        if (profile.topology() == Topology.SINGLE_RAIL) {
+    static int leaf(final FabricProfile profile, final int ranksPerNode, final int rank) {
+        if (profile.topology() != Topology.MULTI_RAIL) {
             return rank / profile.ranksPerLeaf();
         }
         final int rail = rank % ranksPerNode;

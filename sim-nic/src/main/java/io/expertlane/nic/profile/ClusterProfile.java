@@ -59,21 +59,21 @@ public record ClusterProfile(String name, int ranksPerNode, NicProfile nic, Host
     /** H20 servers of 8 ranks, a dual-port 2x200G ConnectX-7 a rank, MTU 4096, flat single-rail blocks of 256 ranks. */
     public static ClusterProfile h20Cx7Dual() {
         return new ClusterProfile(DEFAULT_NAME, 8, connectX7(2, 200, roce(), 256), host(4000),
-            new FabricProfile(FabricProfile.Topology.SINGLE_RAIL, 256, 500, 50), new InNodeProfile(InNodeProfile.Link.NIC, 360, 1000),
+            new FabricProfile(FabricProfile.Topology.SINGLE_RAIL, 256, 500, 50, SwitchProfile.withoutQueues()), new InNodeProfile(InNodeProfile.Link.NIC, 360, 1000),
             new GpuProfile(148, 296, 0.85, 3));
     }
 
     /** H800 servers of 8 ranks, one 400G ConnectX-7 on InfiniBand a rank, multi-rail. */
     public static ClusterProfile h800Cx7() {
         return new ClusterProfile("h800-cx7", 8, connectX7(1, 400, infiniBand(), 128), host(3350),
-            new FabricProfile(FabricProfile.Topology.MULTI_RAIL, 32, 240, 50), new InNodeProfile(InNodeProfile.Link.NVLINK, 160, 1000),
+            new FabricProfile(FabricProfile.Topology.MULTI_RAIL, 32, 240, 50, SwitchProfile.withoutQueues()), new InNodeProfile(InNodeProfile.Link.NVLINK, 160, 1000),
             new GpuProfile(989, 1979, 0.85, 3));
     }
 
     /** H100 servers of 8 ranks, one 400G ConnectX-7 on InfiniBand a rank, multi-rail. */
     public static ClusterProfile h100Cx7() {
         return new ClusterProfile("h100-cx7", 8, connectX7(1, 400, infiniBand(), 128), host(3350),
-            new FabricProfile(FabricProfile.Topology.MULTI_RAIL, 32, 240, 50), new InNodeProfile(InNodeProfile.Link.NVLINK, 360, 1000),
+            new FabricProfile(FabricProfile.Topology.MULTI_RAIL, 32, 240, 50, SwitchProfile.withoutQueues()), new InNodeProfile(InNodeProfile.Link.NVLINK, 360, 1000),
             new GpuProfile(989, 1979, 0.85, 3));
     }
 

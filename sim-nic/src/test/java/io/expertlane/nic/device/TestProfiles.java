@@ -9,6 +9,7 @@ import io.expertlane.nic.profile.InNodeProfile;
 import io.expertlane.nic.profile.NicProfile;
 import io.expertlane.nic.profile.PcieProfile;
 import io.expertlane.nic.profile.RecoveryProfile;
+import io.expertlane.nic.profile.SwitchProfile;
 import io.expertlane.nic.profile.TranslationCacheProfile;
 
 /** The default NIC with some fields changed: a mutable copy of the record. */
@@ -38,6 +39,7 @@ public final class TestProfiles {
     public TranslationCacheProfile translationCache = BASE.nic().translationCache();
     public RecoveryProfile recovery = BASE.nic().recovery();
 
+    public SwitchProfile switches = BASE.fabric().switches();
     public InNodeProfile inNode = BASE.inNode();
 
     public NicProfile nic() {
@@ -51,6 +53,6 @@ public final class TestProfiles {
 
     public ClusterProfile cluster() {
         return new ClusterProfile("test", 8, nic(), BASE.host(),
-            new FabricProfile(topology, ranksPerLeaf, BASE.fabric().switchNanos(), BASE.fabric().linkNanos()), inNode, BASE.gpu());
+            new FabricProfile(topology, ranksPerLeaf, BASE.fabric().switchNanos(), BASE.fabric().linkNanos(), switches), inNode, BASE.gpu());
     }
 }

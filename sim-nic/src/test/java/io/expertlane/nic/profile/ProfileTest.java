@@ -17,7 +17,8 @@ class ProfileTest {
         final ClusterProfile cluster = ClusterProfile.ofName("h20-cx7-dual");
         for (final Record record : List.of(cluster.nic(), cluster.nic().pcie(), cluster.nic().contextCache(), cluster.nic().recovery(),
             cluster.nic().completions(), cluster.nic().translationCache(),
-            cluster.host(), cluster.host().kernels(), cluster.fabric(), cluster.inNode(), cluster.gpu())) {
+            cluster.host(), cluster.host().kernels(), cluster.fabric(), cluster.fabric().switches(),
+            cluster.fabric().switches().pause(), cluster.fabric().switches().marking(), cluster.fabric().switches().rateControl(), cluster.inNode(), cluster.gpu())) {
             final RecordComponent[] components = record.getClass().getRecordComponents();
             final Object[] values = new Object[components.length];
             for (int i = 0; i < values.length; i++) {
