@@ -42,6 +42,8 @@ import java.util.Arrays;
  * <p>Ordering: all stages of a queue pair are first in, first out.
  */
 final class Sender {
+    private static final int FRACTION_BITS = 16;
+
     private final Nics nics;
     private final Simulation simulation;
     private final QueuePairTable table;
@@ -67,6 +69,8 @@ final class Sender {
     private final long fetchPicos;
     private final long payloadReadPicos;
     private final long queuePairIntervalPicos;
+    /** Fixed point, 1/65,536 ps. */
+    private final long queuePairPicosPerByte;
     private final long nicIntervalPicos;
     private final long receivePicos;
 
@@ -107,6 +111,7 @@ final class Sender {
         this.doorbellPicos = Nics.picos(profile.doorbellNanos());
         this.fetchPicos = Nics.picos(profile.fetchNanos());
         this.payloadReadPicos = Nics.picos(profile.payloadReadNanos());
+        this.queuePairPicosPerByte = Math.round(Byte.SIZE * 1e3 / profile.queuePairRateGbps() * (1 << FRACTION_BITS));
         this.queuePairIntervalPicos = Nics.picos(profile.queuePairIntervalNanos());
         this.nicIntervalPicos = Nics.picos(profile.nicIntervalNanos());
         this.receivePicos = Nics.picos(profile.receiveNanos());
@@ -214,7 +219,7 @@ final class Sender {
         while (index != published && index - limit < 0) {
             final long start = Math.max(nicFree, next);
             nicFree += nicIntervalPicos;
-            next = start + queuePairIntervalPicos;
+            next = start + Math.max(queuePairIntervalPicos, QueuePairTable.lengthBytes(table.summary(qp, index)) * queuePairPicosPerByte >> FRACTION_BITS);
             long latency = pipelinePicos(rank, table.summary(qp, index), now);
             if (translating) {
                 latency += translatePicos(qp, rank, index, now);

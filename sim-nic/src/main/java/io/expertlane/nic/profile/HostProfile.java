@@ -20,6 +20,8 @@ package io.expertlane.nic.profile;
  * @param proxyThreads       CPU threads that post for one rank, 1 to 64; 1 [NVSHMEM IBRC; UCCL-EP has 4]
  * @param proxyHandoffNanos  latency from an issuer's descriptor to the proxy thread that sees it, 0 to 100000; 2000 [measured hand-off about 2 us]
  * @param proxyPostNanos     time a proxy thread spends on one element, doorbell included, 0 to 100000; 400 [2.5 to 3.2 M elements/s]
+ * @param proxyDoorbellNanos further time it spends on a doorbell, 0 to 100000; 0 where {@code proxyPostNanos} includes it
+ * @param proxyBatch         elements for which it rings together, if there are as many, 1 to 65536; 1
  * @param proxyPipelined    whether a proxy thread posts elements while the NIC is busy with the one before: if not, an element takes it the longer
  *                           of {@code proxyPostNanos} and the NIC's fixed latency plus its bytes on the wire (source paper 3.2.1: T_HWI + T_data
  *                           exposed on one queue pair)
@@ -41,6 +43,8 @@ public record HostProfile(
     int proxyThreads,
     double proxyHandoffNanos,
     double proxyPostNanos,
+    double proxyDoorbellNanos,
+    int proxyBatch,
     boolean proxyPipelined,
     double pollNanos,
     KernelProfile kernels) {
@@ -68,6 +72,8 @@ public record HostProfile(
         Range.check("host.proxyThreads", proxyThreads, 1, 64);
         Range.check("host.proxyHandoffNanos", proxyHandoffNanos, 0, 100_000);
         Range.check("host.proxyPostNanos", proxyPostNanos, 0, 100_000);
+        Range.check("host.proxyDoorbellNanos", proxyDoorbellNanos, 0, 100_000);
+        Range.check("host.proxyBatch", proxyBatch, 1, 65_536);
         Range.check("host.pollNanos", pollNanos, 0, 100_000);
         Range.checkPresent("host.kernels", kernels);
     }

@@ -24,6 +24,8 @@ import io.expertlane.kernel.verbs.FlowHashAlgorithm;
  * @param payloadReadNanos        latency of reading the first payload bytes, not paid by inline data, 0 to 10000; 900 from host memory
  *                                [CX-7: 0.9 us host, 1.45 us GPU across sockets]
  * @param queuePairIntervalNanos  least time between two elements of one QP, 0 to 10000; 79 [12.7 M elements/s on one QP, CX-7]
+ * @param queuePairRateGbps       payload that the processing unit serving a QP gets through, 1 to 1000000 Gb/s: an element keeps it busy for a time for each packet,
+ *                                MTU / rate; 365 [4 MB on one QP: 365 of 392 Gb/s and 361 of 375 Gb/s, on two CX-7 hosts]
  * @param nicIntervalNanos        least time between two elements of the NIC, 0 to 1000; 11.5 [87 M/s, the most that GPU-initiated puts achieved on a
  *                                CX-7; 2.7 to 3.0 by its datasheet, 330 to 370 M messages/s]
  * @param prefetchDepth           elements of one QP between fetch and last packet, 1 to 1024; 16 [assumed: enough for the one-QP rate of
@@ -58,6 +60,7 @@ public record NicProfile(
     double fetchNanos,
     double payloadReadNanos,
     double queuePairIntervalNanos,
+    double queuePairRateGbps,
     double nicIntervalNanos,
     int prefetchDepth,
     int quantumBytes,
@@ -117,6 +120,7 @@ public record NicProfile(
         Range.check("nic.fetchNanos", fetchNanos, 0, 10_000);
         Range.check("nic.payloadReadNanos", payloadReadNanos, 0, 10_000);
         Range.check("nic.queuePairIntervalNanos", queuePairIntervalNanos, 0, 10_000);
+        Range.check("nic.queuePairRateGbps", queuePairRateGbps, 1, 1_000_000);
         Range.check("nic.nicIntervalNanos", nicIntervalNanos, 0, 1_000);
         Range.check("nic.prefetchDepth", prefetchDepth, 1, 1024);
         Range.check("nic.quantumBytes", quantumBytes, 1, 1 << 28);

@@ -121,7 +121,8 @@ class ClosedFormTest {
         final NicProfile nic = profile.nic();
         final double data = dataNanos(nic, lengthBytes);
         final double hardware = nic.fetchNanos() + nic.payloadReadNanos();
-        final double expected = Math.max(data, Math.max(nic.queuePairIntervalNanos(), (hardware + data) / prefetchDepth));
+        final double element = Math.max(nic.queuePairIntervalNanos(), lengthBytes * 8 / nic.queuePairRateGbps());
+        final double expected = Math.max(data, Math.max(element, (hardware + data) / prefetchDepth));
         assertThat(periodNanos(profile, 1, lengthBytes)).isCloseTo(expected, withinPercentage(0.5));
     }
 
@@ -166,6 +167,7 @@ class ClosedFormTest {
             final TestProfiles profile = new TestProfiles();
             profile.portRateGbps = 200 * (i + 1);
             profile.queuePairIntervalNanos = 0;
+            profile.queuePairRateGbps = 1_000_000;
             profile.nicIntervalNanos = 0;
             profile.fetchNanos = 1;
             profile.payloadReadNanos = 0;
@@ -183,6 +185,7 @@ class ClosedFormTest {
         profile.quantumBytes = quantumBytes;
         profile.prefetchDepth = 1024;
         profile.queuePairIntervalNanos = 0;
+        profile.queuePairRateGbps = 1_000_000;
         profile.nicIntervalNanos = 0;
         try (SymmetricHeap heap = new SymmetricHeap(2, HEAP_BYTES);
              SimulatedTransport transport = new SimulatedTransport(heap, profile.cluster(), PortPolicy.EXPLICIT, 1024)) {

@@ -54,6 +54,7 @@ class DeviceFeaturesTest {
     @CsvSource({"128,376", "256,392"})
     void theNarrowerOfPcieAndWireLimits(final int maxPayloadBytes, final double expectedGbps) {
         final TestProfiles profile = new TestProfiles();
+        profile.queuePairRateGbps = 1_000_000;
         profile.pcie = new PcieProfile(5, 16, maxPayloadBytes, 1.085, 28, 32, 512, 24);
         try (SymmetricHeap heap = new SymmetricHeap(2, HEAP_BYTES); SimulatedTransport transport = transport(heap, profile)) {
             fill(transport.connect(0, 1, 64, 0), 64, 1 << 20);
@@ -101,6 +102,7 @@ class DeviceFeaturesTest {
     /** Bytes that queue pairs which always have work get through in the steady state. */
     private static long[] sharesOfOnePort(final TestProfiles profile, final int[] weights, final int[] priorities) {
         profile.prefetchDepth = 64;
+        profile.queuePairRateGbps = 1_000_000;
         final long[] bytes = new long[weights.length];
         try (SymmetricHeap heap = new SymmetricHeap(2, HEAP_BYTES); SimulatedTransport transport = transport(heap, profile)) {
             for (int i = 0; i < weights.length; i++) {

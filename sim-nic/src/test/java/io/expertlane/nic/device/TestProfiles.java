@@ -20,6 +20,7 @@ public final class TestProfiles {
     public double portRateGbps = 400;
     public int mtuBytes = BASE.nic().mtuBytes();
     public double queuePairIntervalNanos = BASE.nic().queuePairIntervalNanos();
+    public double queuePairRateGbps = BASE.nic().queuePairRateGbps();
     public double nicIntervalNanos = BASE.nic().nicIntervalNanos();
     public double fetchNanos = BASE.nic().fetchNanos();
     public double payloadReadNanos = BASE.nic().payloadReadNanos();
@@ -46,7 +47,7 @@ public final class TestProfiles {
         final NicProfile base = BASE.nic();
         return new NicProfile(ports, portRateGbps, mtuBytes, base.packetOverheadBytes(), base.writeHeaderBytes(), base.atomicHeaderBytes(),
             base.immediateHeaderBytes(),
-            base.ackBytes(), base.doorbellNanos(), fetchNanos, payloadReadNanos, queuePairIntervalNanos, nicIntervalNanos, prefetchDepth,
+            base.ackBytes(), base.doorbellNanos(), fetchNanos, payloadReadNanos, queuePairIntervalNanos, queuePairRateGbps, nicIntervalNanos, prefetchDepth,
             quantumBytes, arbiter, granularity, blueFlame, base.receiveNanos(), base.completionNanos(), completionOverflow, completions, atomicNanos, pcie,
             contextCache, translationCache, recovery, FlowHashAlgorithm.MURMUR3);
     }

@@ -140,7 +140,7 @@ class AgentSchedulerTest {
         final HostProfile host = base.host();
         final ClusterProfile cluster = new ClusterProfile("test", 8, base.nic(), new HostProfile(host.memoryGBps(), host.memoryEfficiency(),
             host.communicationSms(), host.smCopyGBps(), issue, issuers, host.postNanos(), 0, 580, host.contention(), proxyThreads,
-            host.proxyHandoffNanos(), host.proxyPostNanos(), true, host.pollNanos(), host.kernels()), base.fabric(), base.inNode(), base.gpu());
+            host.proxyHandoffNanos(), host.proxyPostNanos(), 0, 1, true, host.pollNanos(), host.kernels()), base.fabric(), base.inNode(), base.gpu());
         try (SymmetricHeap memory = new SymmetricHeap(2, 1 << 20);
              SimulatedTransport network = new SimulatedTransport(memory, cluster, PortPolicy.EXPLICIT, 4096)) {
             final AgentScheduler agents = new AgentScheduler(network);
