@@ -5,7 +5,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
 import org.openjdk.jmh.runner.RunnerException;
-import org.openjdk.jmh.runner.options.CommandLineOptionException;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Spec;
@@ -31,9 +30,9 @@ final class JmhCommand implements Callable<Integer> {
     @Override
     public Integer call() throws Exception {
         try {
-            BenchmarkMain.main(arguments.toArray(String[]::new));
+            BenchmarkMain.run(arguments.toArray(String[]::new));
             return 0;
-        } catch (final CommandLineOptionException e) {
+        } catch (final IllegalArgumentException e) {
             throw new IllegalArgumentException("jmh: " + e.getMessage(), e);
         } catch (final RunnerException e) {
             spec.commandLine().getErr().println("expertlane: jmh: " + e.getMessage());

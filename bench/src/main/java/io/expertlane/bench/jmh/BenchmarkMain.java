@@ -5,6 +5,7 @@ import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.util.Map;
 import org.openjdk.jmh.profile.Profiler;
+import org.openjdk.jmh.runner.NoBenchmarksException;
 import org.openjdk.jmh.runner.Runner;
 import org.openjdk.jmh.runner.RunnerException;
 import org.openjdk.jmh.runner.options.CommandLineOptionException;
@@ -14,12 +15,36 @@ import org.openjdk.jmh.runner.options.OptionsBuilder;
 
 /** Entry point of {@code benchmarks.jar}: JMH's own, with the JDK flags of the parent pom given to every fork, and the suite's own profilers. */
 public final class BenchmarkMain {
+    private static final int EXIT_FAILED = 1;
+    private static final int EXIT_BAD_INPUT = 2;
+
     private BenchmarkMain() {
     }
 
-    /** Runs JMH with {@code args}. */
-    public static void main(final String[] args) throws IOException, RunnerException, CommandLineOptionException {
-        final CommandLineOptions commandLine = new CommandLineOptions(withProfilerClasses(args));
+    /** Runs JMH with {@code args}; exit code 2 for bad input, 1 for a failed benchmark, each with one line. */
+    public static void main(final String[] args) throws IOException {
+        try {
+            run(args);
+        } catch (final IllegalArgumentException e) {
+            fail(e, EXIT_BAD_INPUT);
+        } catch (final RunnerException e) {
+            fail(e, EXIT_FAILED);
+        }
+    }
+
+    private static void fail(final Exception failure, final int exitCode) {
+        System.err.println("expertlane: jmh: " + failure.getMessage());
+        System.exit(exitCode);
+    }
+
+    /**
+     * Runs JMH with {@code args}.
+     *
+     * @throws IllegalArgumentException if JMH does not know an option, or the jar has no such benchmark
+     * @throws RunnerException if a benchmark failed
+     */
+    public static void run(final String[] args) throws IOException, RunnerException {
+        final CommandLineOptions commandLine = parse(withProfilerClasses(args));
         final Options options = new OptionsBuilder().parent(commandLine).jvmArgsPrepend(jvmFlags()).build();
         final Runner runner = new Runner(options);
         if (commandLine.shouldHelp()) {
@@ -33,7 +58,23 @@ public final class BenchmarkMain {
         } else if (commandLine.shouldListResultFormats()) {
             commandLine.listResultFormats();
         } else {
+            measure(runner, commandLine);
+        }
+    }
+
+    private static CommandLineOptions parse(final String[] args) {
+        try {
+            return new CommandLineOptions(args);
+        } catch (final CommandLineOptionException e) {
+            throw new IllegalArgumentException(e.getMessage(), e);
+        }
+    }
+
+    private static void measure(final Runner runner, final CommandLineOptions commandLine) throws RunnerException {
+        try {
             runner.run();
+        } catch (final NoBenchmarksException e) {
+            throw new IllegalArgumentException("benchmarks=" + commandLine.getIncludes() + ": none in the jar (-l lists them)", e);
         }
     }
 
