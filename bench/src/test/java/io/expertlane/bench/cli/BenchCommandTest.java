@@ -1,6 +1,7 @@
 package io.expertlane.bench.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 
 import io.expertlane.bench.results.Json;
 import io.expertlane.bench.results.Run;
@@ -19,7 +20,6 @@ import java.time.ZoneOffset;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import picocli.CommandLine;
@@ -37,12 +37,6 @@ class BenchCommandTest {
     private Path folder;
     private final StringWriter out = new StringWriter();
     private final StringWriter err = new StringWriter();
-
-    /** Several builds may run on one machine; these numbers are not looked at. */
-    @BeforeAll
-    static void ignoreLock() {
-        System.setProperty("jmh.ignoreLock", "true");
-    }
 
     @Test
     void keepsWhatFinishedAndFailsForAWrongAnswer() throws IOException {
@@ -119,7 +113,7 @@ class BenchCommandTest {
     void refusesTheFiguresOfABrokenKernel() throws IOException {
         final Preset broken = new Preset("broken", List.of(dispatch("BrokenKernelBenchmark.dispatch"), dispatch("LowLatencyBenchmark.dispatch")));
         final int exitCode = execute(new BenchCommand(() -> Map.of("broken", broken), CLOCK), "--preset", "broken", "--include", "dispatch", "--results",
-            folder.resolve("r").toString(), "--json");
+            folder.resolve("r").toString(), "--profile", "exchange", "--json");
         assertThat(exitCode).as(err.toString()).isEqualTo(1);
         final JsonNode summary = Json.mapper().readTree(out.toString());
         assertThat(summary.get("rows").valueStream().map(r -> r.get("benchmark").asString()))
@@ -129,6 +123,11 @@ class BenchCommandTest {
         final String raw = Files.readString(entries(folder.resolve("r")).getFirst().resolve("jmh.json"));
         assertThat(raw).contains("LowLatencyBenchmark.dispatch", "roofline.mustMove.norm", "roofline.moved.norm", "roofline.ceiling", "roofline.ratio")
             .doesNotContain("BrokenKernelBenchmark");
+        final JsonNode metrics = Json.mapper().readTree(raw).valueStream().filter(r -> r.get("benchmark").asString().endsWith("LowLatencyBenchmark.dispatch"))
+            .findFirst().orElseThrow().get("secondaryMetrics");
+        assertThat(metrics.at("/roofline.mustMove.norm/score").asDouble()).as("2 ranks x 2 tokens x 2 selections x (16 + 2 x 128) bytes").isEqualTo(2176);
+        assertThat(metrics.at("/exchange.copies/score").asDouble()).as("two messages a token, and one staged").isCloseTo(1.5, within(0.05));
+        assertThat(metrics.at("/exchange.stage.send.norm/score").asDouble()).isPositive();
     }
 
     private static PresetRow dispatch(final String benchmark) {
