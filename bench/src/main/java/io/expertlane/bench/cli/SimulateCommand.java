@@ -1,10 +1,14 @@
 package io.expertlane.bench.cli;
 
 import io.expertlane.bench.results.Json;
+import io.expertlane.bench.scenario.DecodeStep;
+import io.expertlane.bench.scenario.Distribution;
 import io.expertlane.bench.scenario.ExchangeKind;
 import io.expertlane.bench.scenario.LayerSimulation;
 import io.expertlane.bench.scenario.ModelProfile;
 import io.expertlane.bench.scenario.ProfileJson;
+import io.expertlane.bench.scenario.StageSplit;
+import io.expertlane.bench.scenario.StepAccount;
 import io.expertlane.kernel.exchange.Payload;
 import io.expertlane.kernel.verbs.PortPolicy;
 import io.expertlane.nic.profile.ClusterProfile;
@@ -13,8 +17,11 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.EnumSet;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -38,6 +45,11 @@ import picocli.CommandLine.Spec;
         "               node of a token, local ones included",
         "  NIC          payload bytes a NIC sent over the median latency",
         "  port ratio   wire bytes of a NIC's busier port over its other port; the median and worst NIC",
+        "  stages       what a rank's latency consists of: kernel start, routing map, pack, issue, NIC send (own rows under",
+        "               way), peers (theirs), unpack, reduce; expert queue is what it is earlier than the slowest rank",
+        "  step         where the time of a decode step goes: fixed times of operations (launches) and of communication kernels",
+        "               (barriers), values written for the next operation to read (HBM trips), dispatch and combine that nothing",
+        "               covers, computation",
         "  TPOT         moeLayers x (attention + shared expert + dispatch + routed experts + combine), each on its",
         "               slowest rank, + the dense layers; computation by a roofline of the cluster's GPU",
         "",
@@ -46,6 +58,7 @@ import picocli.CommandLine.Spec;
         "  expertlane simulate --model deepseek-v2-lite --ep 16 --routing esft:DIR --ports fixed",
         "  expertlane simulate --cluster mine.json --model qwen3-235b --routing zipf:0.8 --json",
         "  expertlane simulate --ep 8 --tokens 16 --trace run.json",
+        "  expertlane simulate --model deepseek-v3 --cluster h800-cx7 --ep 64 --step two-batch,fused",
         "  expertlane simulate --cluster h800-cx7 --ep 32 --tokens 4096 --mode ht --path ring --channels 12 --ring 128 --sms 24 \\",
         "      --set nic.granularity=MESSAGE --seed 1",
         "  expertlane simulate --ep 1024 --experts 1024 --tokens 32 --granularity message --queue-depth 8"
@@ -61,7 +74,7 @@ final class SimulateCommand implements Callable<Integer> {
     private String cluster;
 
     @Option(names = "--model", paramLabel = "NAME|FILE.json", defaultValue = "deepseek-v3",
-        description = "deepseek-v3, qwen3-235b, deepseek-v2-lite, or a JSON file. Default: ${DEFAULT-VALUE}.")
+        description = "deepseek-v3, qwen3-235b, kimi-k2, mixtral-8x7b, deepseek-v2-lite, or a JSON file. Default: ${DEFAULT-VALUE}.")
     private String model;
 
     @Mixin
@@ -126,23 +139,42 @@ final class SimulateCommand implements Callable<Integer> {
             + "for Wireshark; or FILE.xltrace, for long runs, see trace convert.")
     private Path trace;
 
+    @Option(names = "--step", paramLabel = "KIND", split = ",", defaultValue = "unfused",
+        description = "Decode steps to compare with the unfused one: two-batch (halves that cover each other's communication), fused (dispatch, experts and "
+            + "combine as one kernel), or both with a comma. Default: ${DEFAULT-VALUE}.")
+    private List<String> steps;
+
     @Option(names = "--json", description = "Print the result as JSON.")
     private boolean json;
 
-    @Override
-    public Integer call() throws IOException {
+    /** The simulation that the options ask for. */
+    LayerSimulation simulation() throws IOException {
         final ExchangeKind kind = kindOptions.kind(dispatchType, queueDepth, Payload.OMITTED);
-        if (trace != null) {
-            TraceFile.Format.of(trace);
-        }
         if (contextTokens < 0) {
             throw new UsageException("--context", contextTokens, "0 or more");
         }
-        final LayerSimulation simulation = new LayerSimulation(cluster(kind.mode()), model(), ranks, tokens,
+        return new LayerSimulation(cluster(kind.mode()), model(), ranks, tokens,
             RoutingOption.parse(routing), kind, PortPolicy.ofName(Choice.of("--ports", ports, PORT_POLICIES)), contextTokens, seed);
+    }
+
+    /** The steps that the options ask for. */
+    Set<DecodeStep.Kind> steps() {
+        final Set<DecodeStep.Kind> kinds = EnumSet.noneOf(DecodeStep.Kind.class);
+        for (final String step : steps) {
+            kinds.add(DecodeStep.Kind.valueOf(Choice.of("--step", step, "unfused", "two-batch", "fused").toUpperCase(Locale.ROOT).replace('-', '_')));
+        }
+        return kinds;
+    }
+
+    @Override
+    public Integer call() throws IOException {
+        if (trace != null) {
+            TraceFile.Format.of(trace);
+        }
+        final LayerSimulation simulation = simulation();
         final LayerSimulation.Result result;
         try (ProgressLine progress = new ProgressLine(spec.commandLine().getErr(), ExpertlaneCommand.errorStreamIsTerminal(), System::nanoTime)) {
-            result = simulation.run(round -> progress.tick(round::progress), trace);
+            result = simulation.run(round -> progress.tick(round::progress), trace, steps());
         }
         final PrintWriter out = spec.commandLine().getOut();
         if (json) {
@@ -206,9 +238,49 @@ final class SimulateCommand implements Callable<Integer> {
         final LayerSimulation.LayerMicros layer = result.layerMicros();
         out.printf("MoE layer [us]: attention %.1f, shared expert %.1f, dispatch %.1f, routed experts %.1f, combine %.1f%n", layer.attention(),
             layer.sharedExpert(), layer.dispatch(), layer.routedExperts(), layer.combine());
+        printStages(result, out);
+        printSteps(result, out);
         out.printf("TPOT: %.2f ms for %d layers, %d of them MoE (simulated)%n", result.tpotMicros() / 1e3, result.layers(), result.moeLayers());
         out.printf("%d WQEs, %d events in %.0f ms, %.0f of them dispatch, %.0f combine%n", result.wqes(), result.events(), result.wallMillis(),
             result.dispatch().wallMillis(), result.combine().wallMillis());
+    }
+
+    private static void printStages(final LayerSimulation.Result result, final PrintWriter out) {
+        out.printf("%-12s %30s %32s%n", "stage [us]", "dispatch p50 / p99 / max", "combine p50 / p99 / max");
+        final List<StageSplit.StageMicros> dispatch = result.dispatch().stageSplit().stages();
+        final List<StageSplit.StageMicros> combine = result.combine().stageSplit().stages();
+        for (int i = 0; i < dispatch.size(); i++) {
+            out.printf("  %-12s %s  %s%n", dispatch.get(i).stage(), distribution(dispatch.get(i).micros()), distribution(combine.get(i).micros()));
+        }
+        printTail("dispatch", result.dispatch().stageSplit().tail(), out);
+        printTail("combine", result.combine().stageSplit().tail(), out);
+    }
+
+    private static String distribution(final Distribution micros) {
+        return String.format("%9.1f %9.1f %9.1f", micros.p50(), micros.p99(), micros.max());
+    }
+
+    private static void printTail(final String name, final StageSplit.Tail tail, final PrintWriter out) {
+        out.printf("tail of %s: rank %d, %.1f us over the median, most of it in %s (+%.1f us), last heard of rank %d%n", name, tail.rank(),
+            tail.overMedianMicros(), tail.stage(), tail.stageOverMicros(), tail.lastSource());
+    }
+
+    private static void printSteps(final LayerSimulation.Result result, final PrintWriter out) {
+        out.printf("%-10s %9s %9s %9s %9s %9s %9s %9s %9s %9s %9s%n", "step [ms]", "TPOT", "launches", "barriers", "HBM trips", "dispatch", "combine",
+            "experts", "shared", "attention", "dense");
+        for (final DecodeStep.Step step : result.steps()) {
+            final String name = step.kind().name().toLowerCase(Locale.ROOT).replace('_', '-');
+            printAccount(name, step.tpotMicros(), step.account(), out);
+            if (step.kind() != DecodeStep.Kind.UNFUSED) {
+                printAccount("  saves", result.tpotMicros() - step.tpotMicros(), step.saved(), out);
+            }
+        }
+    }
+
+    private static void printAccount(final String name, final double total, final StepAccount account, final PrintWriter out) {
+        out.printf("%-10s %9.3f %9.3f %9.3f %9.3f %9.3f %9.3f %9.3f %9.3f %9.3f %9.3f%n", name, total / 1e3, account.launches() / 1e3,
+            account.barriers() / 1e3, account.hbmRoundTrips() / 1e3, account.exposedDispatch() / 1e3, account.exposedCombine() / 1e3,
+            account.expertCompute() / 1e3, account.sharedExpert() / 1e3, account.attention() / 1e3, account.dense() / 1e3);
     }
 
     private static void printPhase(final String name, final LayerSimulation.Phase phase, final PrintWriter out) {

@@ -20,6 +20,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
+import java.util.Set;
 import java.util.function.Consumer;
 import org.apache.commons.statistics.descriptive.Median;
 
@@ -51,7 +52,7 @@ public record LayerSimulation(
         boolean simulated, String cluster, ClusterProfile parameters, int sms, String model, String mode, String path, String dispatchType, String combineMethod,
         boolean split, Integer segmentBytes, int channels, String portPolicy, long seed,
         MoeShape shape, int tokensPerRank, Phase dispatch, Phase combine, List<NicPorts> ports, PortRatio portRatio, double tpotMicros, int layers,
-        int moeLayers, LayerMicros layerMicros, long countedMessages, long wqes, long events, String eventStreamHash, double wallMillis) {
+        int moeLayers, LayerMicros layerMicros, DecodeStep.Layer layerParts, List<DecodeStep.Step> steps, long countedMessages, long wqes, long events, String eventStreamHash, double wallMillis) {
     }
 
     /**
@@ -61,8 +62,9 @@ public record LayerSimulation(
      * @param algorithmicGBps message bytes as the field counts them (see {@link ExchangeKind#countedMessages}), a rank on average, over the median latency
      * @param nicGBps        payload bytes that a NIC sent, on average, over the median latency
      * @param wallMillis     how long the simulation of the call took on this machine
+     * @param stageSplit     what the latency consists of
      */
-    public record Phase(Distribution latencyMicros, double algorithmicGBps, double nicGBps, double wallMillis) {
+    public record Phase(Distribution latencyMicros, double algorithmicGBps, double nicGBps, double wallMillis, StageSplit stageSplit) {
     }
 
     /** Wire bytes that the ports of one NIC sent. */
@@ -104,7 +106,7 @@ public record LayerSimulation(
      */
     public Result run(final Consumer<SimulatedRound> watcher) {
         try {
-            return run(watcher, null);
+            return run(watcher, null, Set.of());
         } catch (final IOException e) {
             throw new UncheckedIOException(e);
         }
@@ -115,10 +117,12 @@ public record LayerSimulation(
      *
      * @param watcher   looks at the round every few thousand events
      * @param traceFile where a trace of both phases goes, in the format that its name asks for; null for none
+     * @param kinds     steps beside the unfused one: two batches take another simulation of half the tokens, the fused one another of one token
      * @throws IllegalArgumentException if sizes do not fit
      * @throws IOException              if the trace cannot be written
      */
-    public Result run(final Consumer<SimulatedRound> watcher, final Path traceFile) throws IOException {
+    public Result run(final Consumer<SimulatedRound> watcher, final Path traceFile, final Set<DecodeStep.Kind> kinds) throws IOException {
+        requireKinds(kinds);
         final long start = System.nanoTime();
         try (Arena arena = Arena.ofConfined()) {
             final MoeShape shape = shape();
@@ -132,10 +136,12 @@ public record LayerSimulation(
                  TraceFile trace = traceFile == null ? null : round.trace(traceFile)) {
                 round.watch(watcher);
                 final long dispatchStart = System.nanoTime();
-                final Distribution dispatchMicros = Distribution.of(round.dispatch(nothing, routings));
+                final double[] dispatchMicros = round.dispatch(nothing, routings);
+                final StageSplit dispatchStages = round.stageSplit();
+                final DecodeStep.Call dispatch = round.slowestCall();
                 final long combineStart = System.nanoTime();
                 final long dispatchBytes = round.total(NicCounter.SENT_BYTES);
-                final Distribution combineMicros = Distribution.of(round.combine(nothing));
+                final double[] combineMicros = round.combine(nothing);
                 final long combineEnd = System.nanoTime();
                 final long combineBytes = round.total(NicCounter.SENT_BYTES) - dispatchBytes;
                 if (trace != null) {
@@ -145,11 +151,38 @@ public record LayerSimulation(
                 for (final Routing each : routings) {
                     messages += kind.countedMessages(shape, each);
                 }
-                return result(shape, routings, round, messages,
-                    phase(dispatchMicros, messages * kind.dispatchMessageBytes(shape), dispatchBytes, combineStart - dispatchStart),
-                    phase(combineMicros, messages * shape.rowBytes(), combineBytes, combineEnd - combineStart), start);
+                final DecodeStep.Layer layer = layer(shape, routings, dispatch, round.slowestCall());
+                return result(shape, layer, steps(layer, shape, kinds, watcher), round, messages,
+                    phase(dispatchMicros, dispatchStages, messages * kind.dispatchMessageBytes(shape), dispatchBytes, combineStart - dispatchStart),
+                    phase(combineMicros, round.stageSplit(), messages * shape.rowBytes(), combineBytes, combineEnd - combineStart), start);
             }
         }
+    }
+
+    private void requireKinds(final Set<DecodeStep.Kind> kinds) {
+        if (kinds.contains(DecodeStep.Kind.TWO_BATCH) && (tokensPerRank < 2 || kind.mode() == ExchangeKind.Mode.HT)) {
+            throw new IllegalArgumentException("step=two-batch: mode ll and 2 tokens or more, not mode " + lower(kind.mode()) + " and tokens=" + tokensPerRank);
+        }
+        if (kinds.contains(DecodeStep.Kind.FUSED) && kind.mode() == ExchangeKind.Mode.HT) {
+            throw new IllegalArgumentException("step=fused: mode ll, not ht");
+        }
+    }
+
+    private List<DecodeStep.Step> steps(final DecodeStep.Layer layer, final MoeShape shape, final Set<DecodeStep.Kind> kinds,
+                                        final Consumer<SimulatedRound> watcher) {
+        final DecodeStep.Step unfused = DecodeStep.unfused(model, layer);
+        final List<DecodeStep.Step> steps = new ArrayList<>(List.of(unfused));
+        if (kinds.contains(DecodeStep.Kind.TWO_BATCH)) {
+            steps.add(DecodeStep.twoBatch(model, withTokens((tokensPerRank + 1) / 2).run(watcher).layerParts(), unfused));
+        }
+        if (kinds.contains(DecodeStep.Kind.FUSED)) {
+            steps.add(DecodeStep.fused(model, layer, withTokens(1).run(watcher).layerParts(), shape.localExperts(), unfused));
+        }
+        return steps;
+    }
+
+    private LayerSimulation withTokens(final int tokens) {
+        return new LayerSimulation(cluster, model, ranks, tokens, routing, kind, ports, contextTokens, seed);
     }
 
     /** SMs that the kernels of the mode use. */
@@ -163,8 +196,8 @@ public record LayerSimulation(
         return new MoeShape(ranks, Math.min(ranks, cluster.ranksPerNode()), experts, topK, model.hidden(), tokensPerRank);
     }
 
-    private Result result(final MoeShape shape, final Routing[] routings, final SimulatedRound round, final long messages, final Phase dispatch, final Phase combine,
-                          final long startNanos) {
+    private Result result(final MoeShape shape, final DecodeStep.Layer parts, final List<DecodeStep.Step> steps, final SimulatedRound round,
+                          final long messages, final Phase dispatch, final Phase combine, final long startNanos) {
         final List<NicPorts> nics = new ArrayList<>();
         for (int rank = 0; rank < ranks; rank++) {
             final List<Long> bytes = new ArrayList<>();
@@ -173,13 +206,12 @@ public record LayerSimulation(
             }
             nics.add(new NicPorts(rank, bytes));
         }
-        final LayerMicros layer = layerMicros(shape, routings, dispatch.latencyMicros().max(), combine.latencyMicros().max());
-        final double moeLayerMicros = layer.attention() + layer.sharedExpert() + layer.dispatch() + layer.routedExperts() + layer.combine();
-        final double tpotMicros = model.moeLayers() * moeLayerMicros
-            + (model.layers() - model.moeLayers()) * (layer.attention() + layer.denseFeedForward());
+        final LayerMicros layer = new LayerMicros(parts.attention().total(), parts.sharedExpert().total(), parts.dispatch().micros(),
+            parts.experts().total(), parts.combine().micros(), parts.dense().total());
         return new Result(true, cluster.name(), cluster, sms(), model.name(), lower(kind.mode()), lower(kind.path()), lower(kind.dispatchType()),
             lower(kind.combine()), kind.split(), kind.segmentBytes() == LowLatencyConfig.NO_SEGMENTATION ? null : kind.segmentBytes(),
-            kind.channels(), ports.toString(), seed, shape, tokensPerRank, dispatch, combine, nics, PortRatio.of(nics), tpotMicros, model.layers(), model.moeLayers(), layer, messages, round.total(NicCounter.SENT_ELEMENTS), round.events(),
+            kind.channels(), ports.toString(), seed, shape, tokensPerRank, dispatch, combine, nics, PortRatio.of(nics),
+            steps.getFirst().tpotMicros(), model.layers(), model.moeLayers(), layer, parts, steps, messages, round.total(NicCounter.SENT_ELEMENTS), round.events(),
             Long.toHexString(round.eventStreamHash()), (System.nanoTime() - startNanos) / NANOS_PER_MILLI);
     }
 
@@ -187,12 +219,13 @@ public record LayerSimulation(
         return value.name().toLowerCase(Locale.ROOT);
     }
 
-    private Phase phase(final Distribution latency, final long algorithmicBytes, final long nicBytes, final long wallNanos) {
+    private Phase phase(final double[] micros, final StageSplit stages, final long algorithmicBytes, final long nicBytes, final long wallNanos) {
+        final Distribution latency = Distribution.of(micros);
         final double scale = 1 / (ranks * latency.p50() * BYTES_PER_MICRO_PER_GBPS);
-        return new Phase(latency, algorithmicBytes * scale, nicBytes * scale, wallNanos / NANOS_PER_MILLI);
+        return new Phase(latency, algorithmicBytes * scale, nicBytes * scale, wallNanos / NANOS_PER_MILLI, stages);
     }
 
-    private LayerMicros layerMicros(final MoeShape shape, final Routing[] routings, final double dispatchMicros, final double combineMicros) {
+    private DecodeStep.Layer layer(final MoeShape shape, final Routing[] routings, final DecodeStep.Call dispatch, final DecodeStep.Call combine) {
         final int[] rows = new int[shape.experts()];
         for (final Routing each : routings) {
             final DispatchLayout layout = new DispatchLayout(shape, each);
@@ -201,13 +234,13 @@ public record LayerSimulation(
             }
         }
         final DecodeCost cost = new DecodeCost(model, cluster);
-        double routed = 0;
+        DecodeCost.Cost routed = DecodeCost.Cost.NONE;
         for (int rank = 0; rank < ranks; rank++) {
             final int[] local = Arrays.copyOfRange(rows, rank * shape.localExperts(), (rank + 1) * shape.localExperts());
-            routed = Math.max(routed, cost.routedExpertMicros(Arrays.stream(local).sum(), (int) Arrays.stream(local).filter(n -> n > 0).count()));
+            final DecodeCost.Cost own = cost.routedExperts(Arrays.stream(local).sum(), (int) Arrays.stream(local).filter(n -> n > 0).count());
+            routed = own.total() > routed.total() ? own : routed;
         }
-        final boolean dense = model.layers() > model.moeLayers();
-        return new LayerMicros(cost.attentionMicros(tokensPerRank, contextTokens), cost.sharedExpertMicros(tokensPerRank), dispatchMicros, routed,
-            combineMicros, dense ? cost.denseMicros(tokensPerRank) : 0);
+        return new DecodeStep.Layer(cost.attention(tokensPerRank, contextTokens), cost.sharedExpert(tokensPerRank),
+            model.layers() > model.moeLayers() ? cost.dense(tokensPerRank) : DecodeCost.Cost.NONE, routed, dispatch, combine);
     }
 }

@@ -36,7 +36,7 @@ public record ModelProfile(
         }
     }
 
-    private static final List<ModelProfile> PRESETS = List.of(deepSeekV3(), qwen3(), deepSeekV2Lite());
+    private static final List<ModelProfile> PRESETS = List.of(deepSeekV3(), qwen3(), kimiK2(), mixtral(), deepSeekV2Lite());
 
     /** Checks every field. */
     public ModelProfile {
@@ -92,6 +92,18 @@ public record ModelProfile(
     private static ModelProfile qwen3() {
         final long weights = 2L * 4096 * 64 * 128 + 2L * 4096 * 4 * 128;
         return new ModelProfile("qwen3-235b", 4096, 94, 94, 128, 0, 8, 1536, 0, new Attention(weights, 2 * 4 * 128 * 2, 4L * 64 * 128));
+    }
+
+    /** Kimi-K2: DeepSeek-V3's attention with 64 heads, 384 experts, one dense layer. Source: the model's published configuration. */
+    private static ModelProfile kimiK2() {
+        final long weights = 7168L * 1536 + 1536L * 64 * 192 + 7168L * 576 + 512L * 64 * 256 + 64L * 128 * 7168;
+        return new ModelProfile("kimi-k2", 7168, 61, 60, 384, 1, 8, 2048, 18_432, new Attention(weights, 576 * 2, 2L * 64 * (576 + 512)));
+    }
+
+    /** Mixtral 8x7B: grouped-query attention, 32 heads on 8 key-value heads of dimension 128. Source: the model's published configuration. */
+    private static ModelProfile mixtral() {
+        final long weights = 2L * 4096 * 32 * 128 + 2L * 4096 * 8 * 128;
+        return new ModelProfile("mixtral-8x7b", 4096, 32, 32, 8, 0, 2, 14_336, 0, new Attention(weights, 2 * 8 * 128 * 2, 4L * 32 * 128));
     }
 
     /** DeepSeek-V2-Lite, whose gate the recorded routings are of: MLA with 16 heads and no query compression. Source: the model's published configuration. */

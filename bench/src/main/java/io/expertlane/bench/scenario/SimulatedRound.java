@@ -1,9 +1,11 @@
 package io.expertlane.bench.scenario;
 
+import io.expertlane.kernel.exchange.Stage;
 import io.expertlane.kernel.memory.SymmetricHeap;
 import io.expertlane.kernel.moe.Routing;
 import io.expertlane.kernel.verbs.PortPolicy;
 import io.expertlane.nic.device.NicCounter;
+import io.expertlane.nic.device.NicListener;
 import io.expertlane.nic.device.SimulatedTransport;
 import io.expertlane.nic.host.AgentScheduler;
 import io.expertlane.nic.profile.ClusterProfile;
@@ -11,6 +13,7 @@ import io.expertlane.nic.trace.TraceFile;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.SplittableRandom;
 import java.util.function.Consumer;
 import org.agrona.concurrent.Agent;
@@ -38,6 +41,11 @@ public final class SimulatedRound implements AutoCloseable {
     private String phase = "";
     private int finished;
     private int checksToWatch = CHECKS_BETWEEN_WATCHES;
+    /** By rank: when the last element it sent was delivered, and whose element it got last. */
+    private final long[] sentPicos;
+    private final int[] lastSources;
+    private StageSplit stageSplit;
+    private DecodeStep.Call slowestCall;
 
     /**
      * Builds the cluster and connects all ranks.
@@ -53,6 +61,9 @@ public final class SimulatedRound implements AutoCloseable {
         startNanos = cluster.host().kernels().startNanos();
         delayNanos = delays(ranks, cluster.host().kernels().jitterNanos());
         agents = new RankAgent[ranks];
+        sentPicos = new long[ranks];
+        lastSources = new int[ranks];
+        transport.addListener(new Arrivals());
         for (int rank = 0; rank < agents.length; rank++) {
             agents[rank] = new RankAgent(rank, factory.create(transport, rank, scheduler.meter(), scheduler.nanoClock()));
             scheduler.add(rank, agents[rank]);
@@ -138,10 +149,24 @@ public final class SimulatedRound implements AutoCloseable {
         return run("combine");
     }
 
+    /** Sees what a rank sent, and what it was sent last before it was through. */
+    private final class Arrivals implements NicListener {
+        @Override
+        public void delivered(final long timePicos, final int queuePair, final int index, final int opcode, final int rank, final int peerRank) {
+            sentPicos[rank] = timePicos;
+            if (agents[peerRank].running) {
+                lastSources[peerRank] = rank;
+            }
+        }
+    }
+
     private double[] run(final String name) {
         phase = name;
         final long startPicos = transport.simulation().nowPicos();
         finished = 0;
+        final double[][] before = spentMicros();
+        Arrays.fill(sentPicos, startPicos);
+        Arrays.setAll(lastSources, rank -> rank);
         for (int rank = 0; rank < agents.length; rank++) {
             agents[rank].running = true;
             scheduler.wake(rank);
@@ -151,9 +176,45 @@ public final class SimulatedRound implements AutoCloseable {
         for (int rank = 0; rank < agents.length; rank++) {
             micros[rank] = (agents[rank].endPicos - startPicos) / PICOS_PER_MICRO - delayNanos[rank] / NANOS_PER_MICRO;
         }
+        splitStages(micros, before, startPicos);
         // What is still under way, such as acknowledgements, belongs to this phase and not to the next.
         scheduler.runUntilIdle();
         return micros;
+    }
+
+    /** By stage and rank. */
+    private double[][] spentMicros() {
+        final double[][] micros = new double[Stage.values().length][agents.length];
+        for (final Stage stage : Stage.values()) {
+            for (int rank = 0; rank < agents.length; rank++) {
+                micros[stage.ordinal()][rank] = scheduler.stagePicos(rank, stage) / PICOS_PER_MICRO;
+            }
+        }
+        return micros;
+    }
+
+    private void splitStages(final double[] latencyMicros, final double[][] before, final long startPicos) {
+        final double[][] spent = spentMicros();
+        final double[] sent = new double[agents.length];
+        for (int rank = 0; rank < agents.length; rank++) {
+            for (int stage = 0; stage < spent.length; stage++) {
+                spent[stage][rank] -= before[stage][rank];
+            }
+            sent[rank] = (sentPicos[rank] - startPicos) / PICOS_PER_MICRO - delayNanos[rank] / NANOS_PER_MICRO;
+        }
+        final double[][] byStage = StageSplit.byStage(latencyMicros, startNanos / NANOS_PER_MICRO, spent, sent);
+        stageSplit = StageSplit.of(latencyMicros, byStage, lastSources);
+        slowestCall = stageSplit.slowest(byStage);
+    }
+
+    /** The stages of the phase that ran last. */
+    public StageSplit stageSplit() {
+        return stageSplit;
+    }
+
+    /** The phase that ran last, on its slowest rank. */
+    DecodeStep.Call slowestCall() {
+        return slowestCall;
     }
 
     private boolean isFinished() {
