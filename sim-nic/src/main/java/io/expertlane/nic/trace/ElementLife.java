@@ -34,7 +34,7 @@ public final class ElementLife {
         /** A completion entry for it, or for a later one of its queue pair, is in the completion queue. */
         COMPLETED("completion");
 
-        private static final Stamp[] VALUES = values();
+        static final Stamp[] VALUES = values();
 
         private final String phase;
 
@@ -69,6 +69,14 @@ public final class ElementLife {
         lengthBytes = newLengthBytes;
         status = newStatus;
         System.arraycopy(stamps, at, picos, 0, STAMPS);
+        // A packet sent again may still be under way when its element is delivered: what counts is when a stage was reached and all before it.
+        long latest = picos[0];
+        for (int i = 1; i < STAMPS; i++) {
+            if (picos[i] != NEVER) {
+                latest = Math.max(latest, picos[i]);
+                picos[i] = latest;
+            }
+        }
     }
 
     /** Id of its queue pair, see {@link io.expertlane.nic.device.SimulatedTransport#queuePair(int)}. */

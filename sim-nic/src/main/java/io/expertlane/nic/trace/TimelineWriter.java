@@ -9,9 +9,8 @@ import io.expertlane.nic.trace.ElementLife.Stamp;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.util.Arrays;
-import java.util.HashSet;
 import java.util.Locale;
-import java.util.Set;
+import org.agrona.collections.LongHashSet;
 import tools.jackson.core.JsonGenerator;
 import tools.jackson.core.ObjectWriteContext;
 import tools.jackson.core.json.JsonFactory;
@@ -31,7 +30,7 @@ import tools.jackson.core.json.JsonFactory;
  * <p>Time stamps are microseconds of virtual time with picosecond fractions. Elements appear when they complete, so events are not sorted by time;
  * the format does not ask for it.
  *
- * <p>Threading: the simulation's thread. Memory: elements outstanding, and queue pairs; the text is streamed. Failure: Jackson's unchecked
+ * <p>Threading: the simulation's thread. Memory: elements outstanding, and queue pairs; the text is streamed, without allocation. Failure: Jackson's unchecked
  * exceptions if the stream cannot take the text.
  *
  * <p>Source: "Trace Event Format", the document of the Chromium project.
@@ -41,7 +40,10 @@ public final class TimelineWriter implements NicTracer, WorkTracer, AutoCloseabl
     static final int FIRST_AGENT_THREAD = 100;
     static final int FIRST_QUEUE_PAIR_THREAD = 1 << 20;
 
-    private static final double PICOS_PER_MICRO = 1e6;
+    /** Decimals of a time in microseconds or nanoseconds, to the picosecond. */
+    private static final int MICRO_DECIMALS = 6;
+    private static final int NANO_DECIMALS = 3;
+    private static final int DECIMAL = 10;
     private static final int PORTS = 256;
     private static final long NOTHING_YET = -1;
 
@@ -52,7 +54,13 @@ public final class TimelineWriter implements NicTracer, WorkTracer, AutoCloseabl
     private String[] names = new String[64];
     /** By rank and port: when it was last busy. */
     private long[] portBusyPicos = new long[0];
-    private final Set<Long> namedThreads = new HashSet<>();
+    private final LongHashSet namedThreads = new LongHashSet();
+    /** A number or id being written, from {@code textStart} to the end. */
+    private final char[] text = new char[48];
+    private int textStart;
+    /** Id of the element being written. */
+    private final char[] id = new char[48];
+    private int idLength;
 
     /** Writes to {@code out}, which {@link #close()} closes. */
     public TimelineWriter(final OutputStream out) {
@@ -163,8 +171,8 @@ public final class TimelineWriter implements NicTracer, WorkTracer, AutoCloseabl
     private void beginSlice(final String name, final String category, final int rank, final int thread, final long startPicos, final long endPicos) {
         begin(name, "X", rank, thread);
         json.writeStringProperty("cat", category);
-        json.writeNumberProperty("ts", startPicos / PICOS_PER_MICRO);
-        json.writeNumberProperty("dur", (endPicos - startPicos) / PICOS_PER_MICRO);
+        writeTime("ts", startPicos, MICRO_DECIMALS);
+        writeTime("dur", endPicos - startPicos, MICRO_DECIMALS);
         json.writeName("args");
         json.writeStartObject();
     }
@@ -206,28 +214,28 @@ public final class TimelineWriter implements NicTracer, WorkTracer, AutoCloseabl
         final int queuePair = life.queuePair();
         final int rank = bindings[queuePair].rank();
         final int thread = queuePairThread(queuePair);
-        final String id = queuePair + "." + Integer.toUnsignedString(life.index());
+        formatId(queuePair, life.index());
         final long postedPicos = life.picos(Stamp.POSTED);
-        beginPhase(names[queuePair], "b", rank, thread, id, postedPicos);
+        beginPhase(names[queuePair], "b", rank, thread, postedPicos);
         json.writeName("args");
         json.writeStartObject();
         json.writeNumberProperty("index", Integer.toUnsignedLong(life.index()));
         json.writeStringProperty("operation", operation(life.opcode()));
         json.writeNumberProperty("lengthBytes", life.lengthBytes());
         json.writeNumberProperty("status", life.status());
-        json.writeNumberProperty("latencyNanos", life.latencyPicos() / 1e3);
+        writeTime("latencyNanos", life.latencyPicos(), NANO_DECIMALS);
         endSlice();
-        for (final Stamp stamp : Stamp.values()) {
+        for (final Stamp stamp : Stamp.VALUES) {
             final long lengthPicos = life.phasePicos(stamp);
             if (lengthPicos > 0) {
                 final long endPicos = life.picos(stamp);
-                beginPhase(stamp.phase(), "b", rank, thread, id, endPicos - lengthPicos);
+                beginPhase(stamp.phase(), "b", rank, thread, endPicos - lengthPicos);
                 json.writeEndObject();
-                beginPhase(stamp.phase(), "e", rank, thread, id, endPicos);
+                beginPhase(stamp.phase(), "e", rank, thread, endPicos);
                 json.writeEndObject();
             }
         }
-        beginPhase(names[queuePair], "e", rank, thread, id, postedPicos + life.latencyPicos());
+        beginPhase(names[queuePair], "e", rank, thread, postedPicos + life.latencyPicos());
         json.writeEndObject();
         if (life.picos(Stamp.LAST_SENT) != ElementLife.NEVER) {
             beginSlice("T_data", "element", rank, thread, life.picos(Stamp.FIRST_SENT), life.picos(Stamp.LAST_SENT));
@@ -237,11 +245,48 @@ public final class TimelineWriter implements NicTracer, WorkTracer, AutoCloseabl
         }
     }
 
-    private void beginPhase(final String name, final String type, final int rank, final int thread, final String id, final long timePicos) {
+    private void beginPhase(final String name, final String type, final int rank, final int thread, final long timePicos) {
         begin(name, type, rank, thread);
         json.writeStringProperty("cat", "wqe");
-        json.writeStringProperty("id", id);
-        json.writeNumberProperty("ts", timePicos / PICOS_PER_MICRO);
+        json.writeName("id");
+        json.writeString(id, 0, idLength);
+        writeTime("ts", timePicos, MICRO_DECIMALS);
+    }
+
+    /** {@code queuePair.index}. */
+    private void formatId(final int queuePair, final int index) {
+        textStart = text.length;
+        prepend(Integer.toUnsignedLong(index), 1);
+        text[--textStart] = '.';
+        prepend(queuePair, 1);
+        idLength = text.length - textStart;
+        System.arraycopy(text, textStart, id, 0, idLength);
+    }
+
+    /** Writes a time, exactly, as a decimal fraction. */
+    private void writeTime(final String name, final long picos, final int decimals) {
+        textStart = text.length;
+        long scale = 1;
+        for (int i = 0; i < decimals; i++) {
+            scale *= DECIMAL;
+        }
+        final long magnitude = Math.abs(picos);
+        prepend(magnitude % scale, decimals);
+        text[--textStart] = '.';
+        prepend(magnitude / scale, 1);
+        if (picos < 0) {
+            text[--textStart] = '-';
+        }
+        json.writeName(name);
+        json.writeRawValue(text, textStart, text.length - textStart);
+    }
+
+    private void prepend(final long value, final int leastDigits) {
+        long rest = value;
+        for (int digits = 0; rest != 0 || digits < leastDigits; digits++) {
+            text[--textStart] = (char) ('0' + rest % DECIMAL);
+            rest /= DECIMAL;
+        }
     }
 
     private static String operation(final byte opcode) {

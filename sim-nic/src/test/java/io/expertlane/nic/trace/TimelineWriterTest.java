@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import io.expertlane.nic.device.NicCounter;
+import io.expertlane.nic.profile.FaultProfile;
+import io.expertlane.nic.profile.NicProfile.Granularity;
 import io.expertlane.nic.trace.ElementLife.Stamp;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -18,6 +20,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.ObjectMapper;
 
@@ -26,8 +30,13 @@ class TimelineWriterTest {
     private static final double ROUNDING_MICROS = 0.5e-6;
 
     private static JsonNode timeline(final long seed, final double[] latencyNanos, final long[] counts) throws IOException {
+        return timeline(seed, latencyNanos, counts, Granularity.PACKET, null);
+    }
+
+    private static JsonNode timeline(final long seed, final double[] latencyNanos, final long[] counts, final Granularity granularity,
+                                     final FaultProfile faults) throws IOException {
         final ByteArrayOutputStream out = new ByteArrayOutputStream();
-        try (TracedRun run = new TracedRun(seed); TimelineWriter timeline = new TimelineWriter(out)) {
+        try (TracedRun run = new TracedRun(seed, granularity, faults); TimelineWriter timeline = new TimelineWriter(out)) {
             run.transport.trace(timeline);
             run.scheduler.trace(timeline);
             run.run();
@@ -35,7 +44,7 @@ class TimelineWriterTest {
             counts[1] = run.transport.total(NicCounter.SENT_ACKS);
             counts[2] = run.posted;
         }
-        try (TracedRun run = new TracedRun(seed)) {
+        try (TracedRun run = new TracedRun(seed, granularity, faults)) {
             run.transport.trace(new ElementRecorder(life -> latencyNanos[0] += life.latencyPicos() / 1e3));
             run.run();
         }
@@ -115,8 +124,10 @@ class TimelineWriterTest {
         }
     }
 
-    @Test
-    void phasesSumToTheReportedLatencies() throws IOException {
+    @ParameterizedTest
+    @CsvSource({"PACKET,false", "PACKET,true", "MESSAGE,false"})
+    void phasesSumToTheReportedLatencies(final Granularity granularity, final boolean faulty) throws IOException {
+        final FaultProfile faults = faulty ? new FaultProfile(0.03, 0.01, 0.2, 5000, 7) : null;
         final double[] latencyNanos = new double[1];
         final Map<String, Deque<JsonNode>> open = new HashMap<>();
         final Map<String, Double> phaseMicros = new HashMap<>();
@@ -124,7 +135,7 @@ class TimelineWriterTest {
         double totalNanos = 0;
         int elements = 0;
         final long[] counts = new long[3];
-        for (final JsonNode event : timeline(3, latencyNanos, counts).get("traceEvents")) {
+        for (final JsonNode event : timeline(3, latencyNanos, counts, granularity, faults).get("traceEvents")) {
             final String type = event.get("ph").asString();
             if (type.equals("b")) {
                 open.computeIfAbsent(event.get("id").asString(), id -> new ArrayDeque<>()).push(event);
@@ -133,6 +144,7 @@ class TimelineWriterTest {
                 final JsonNode begin = open.get(id).pop();
                 final String name = event.get("name").asString();
                 assertThat(begin.get("name").asString()).isEqualTo(name);
+                assertThat(event.get("ts").asDouble()).isGreaterThanOrEqualTo(begin.get("ts").asDouble());
                 final double micros = event.get("ts").asDouble() - begin.get("ts").asDouble();
                 if (open.get(id).isEmpty()) {
                     final double reported = begin.get("args").get("latencyNanos").asDouble();

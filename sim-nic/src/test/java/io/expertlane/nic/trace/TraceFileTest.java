@@ -4,8 +4,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.expertlane.kernel.exchange.Stage;
+import io.expertlane.kernel.memory.SymmetricHeap;
+import io.expertlane.kernel.verbs.PortPolicy;
+import io.expertlane.kernel.verbs.QueuePair;
 import io.expertlane.nic.device.NicTracer;
 import io.expertlane.nic.device.QueuePairBinding;
+import io.expertlane.nic.device.SimulatedTransport;
+import io.expertlane.nic.device.TestProfiles;
+import io.expertlane.nic.host.AgentScheduler;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
@@ -16,6 +22,8 @@ import java.util.Locale;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class TraceFileTest {
     private static final NicTracer NOTHING = new NicTracer() {
@@ -159,6 +167,36 @@ class TraceFileTest {
             }
         }
         assertThat(names()).isZero();
+    }
+
+    /** A run with a trace allocates no more than one without, once buffers have grown. */
+    @ParameterizedTest
+    @ValueSource(strings = {"json", "pcap", "xltrace"})
+    void tracesAllocateNothingAnEvent(final String format) throws IOException {
+        final com.sun.management.ThreadMXBean threads = (com.sun.management.ThreadMXBean) ManagementFactory.getThreadMXBean();
+        try (SymmetricHeap heap = new SymmetricHeap(2, 1 << 16);
+             SimulatedTransport transport = new SimulatedTransport(heap, new TestProfiles().cluster(), PortPolicy.EXPLICIT, 256);
+             TraceFile trace = TraceFile.create(folder.resolve("run." + format), transport, new AgentScheduler(transport))) {
+            transport.issuer((queuePair, id, first, end) -> {
+                final long now = transport.simulation().nowPicos();
+                transport.ring(id, first, end, now, now);
+            });
+            final QueuePair queuePair = transport.connect(0, 1, 16, 0);
+            long allocated = 0;
+            for (int round = 0; round < 2000; round++) {
+                if (round == 1000) {
+                    allocated = threads.getCurrentThreadAllocatedBytes();
+                }
+                queuePair.postWrite(0, 0, 10_000, 10_000);
+                queuePair.postAtomicAdd(32_768, 1);
+                queuePair.postInline(32_776, round);
+                queuePair.ringDoorbell();
+                transport.simulation().run();
+                transport.completionQueue(0).poll();
+            }
+            assertThat((threads.getCurrentThreadAllocatedBytes() - allocated) / (1000 * 3)).as("bytes an element").isZero();
+            trace.commit();
+        }
     }
 
     @Test

@@ -9,6 +9,9 @@ import io.expertlane.kernel.verbs.QueuePair;
 import io.expertlane.nic.device.SimulatedTransport;
 import io.expertlane.nic.device.TestProfiles;
 import io.expertlane.nic.host.AgentScheduler;
+import io.expertlane.nic.profile.FaultProfile;
+import io.expertlane.nic.profile.NicProfile.Granularity;
+import io.expertlane.nic.profile.RecoveryProfile;
 import java.util.Random;
 import org.agrona.concurrent.Agent;
 
@@ -24,11 +27,17 @@ final class TracedRun implements AutoCloseable {
     int posted;
 
     TracedRun(final long seed) {
+        this(seed, Granularity.PACKET, null);
+    }
+
+    TracedRun(final long seed, final Granularity granularity, final FaultProfile faults) {
         final TestProfiles profile = new TestProfiles();
+        profile.granularity = granularity;
+        profile.recovery = new RecoveryProfile(RecoveryProfile.Method.SELECTIVE_REPEAT, 30_000, 255, 10_000, 7);
         profile.ports = 2;
         profile.portRateGbps = 200;
         profile.prefetchDepth = 4;
-        transport = new SimulatedTransport(heap, profile.cluster(), PortPolicy.EXPLICIT, 256);
+        transport = new SimulatedTransport(heap, profile.cluster(), PortPolicy.EXPLICIT, 256, faults);
         scheduler = new AgentScheduler(transport);
         for (int rank = 0; rank < RANKS; rank++) {
             posters[rank] = new Poster(rank, new Random(seed * RANKS + rank));
