@@ -13,6 +13,7 @@ import io.expertlane.bench.scenario.MachineMemory;
 import io.expertlane.kernel.exchange.LowLatencyConfig;
 import io.expertlane.kernel.exchange.Payload;
 import io.expertlane.kernel.exchange.Stage;
+import io.expertlane.kernel.memory.Pages;
 import io.expertlane.kernel.moe.MoeShape;
 import io.expertlane.kernel.moe.Routing;
 import io.expertlane.kernel.moe.RoutingSource;
@@ -151,7 +152,7 @@ final class ExchangeCommand implements Callable<Integer> {
             requireMemory(input, kind);
             final int workers = Math.min(input.shape().ranks(), threads != null ? threads : Runtime.getRuntime().availableProcessors());
             final MoeShape shape = input.shape();
-            try (ExchangeTeam team = new ExchangeTeam(shape.ranks(), shape.ranksPerNode(), kind.heapBytes(shape), kind.mapping(),
+            try (ExchangeTeam team = new ExchangeTeam(shape.ranks(), shape.ranksPerNode(), kind.heapBytes(shape), Pages.BASE, kind.mapping(),
                     kind.rounds(shape, step, arena), workers);
                 OutputDirectory directory = OutputDirectory.open("--out", out)) {
                 run(input, kind, team, workers, arena, directory, progress);

@@ -9,6 +9,7 @@ import io.expertlane.kernel.exchange.CombineMethod;
 import io.expertlane.kernel.exchange.DispatchType;
 import io.expertlane.kernel.exchange.LowLatencyConfig;
 import io.expertlane.kernel.exchange.LowLatencyExchange;
+import io.expertlane.kernel.memory.Pages;
 import io.expertlane.kernel.moe.DrawnRouting;
 import io.expertlane.kernel.moe.MoeShape;
 import io.expertlane.kernel.moe.Routing;
@@ -42,7 +43,7 @@ final class DecodeChain implements AutoCloseable {
         this.dispatchType = dispatchType;
         final LowLatencyConfig config = LowLatencyConfig.of(shape).withDispatchType(dispatchType).withCombine(combine);
         final Mapping mapping = combine == CombineMethod.PULL ? Mapping.ALL : Mapping.SELF;
-        team = new ExchangeTeam(shape.ranks(), shape.ranks(), LowLatencyExchange.heapBytes(config), mapping,
+        team = new ExchangeTeam(shape.ranks(), shape.ranks(), LowLatencyExchange.heapBytes(config), Pages.HUGE, mapping,
             ExchangeKind.rounds(config, ExpertStep.SCALE), shape.ranks());
         rows = ExchangeTeam.normalRows(shape.ranks(), tokens, shape.hidden(), SEED, arena);
         outputs = new MemorySegment[][] {emptyRows(), emptyRows()};

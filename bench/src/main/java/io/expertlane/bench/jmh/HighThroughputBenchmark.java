@@ -12,6 +12,7 @@ import io.expertlane.kernel.exchange.DispatchType;
 import io.expertlane.kernel.exchange.HighThroughputConfig;
 import io.expertlane.kernel.exchange.HighThroughputExchange;
 import io.expertlane.kernel.exchange.TransferPath;
+import io.expertlane.kernel.memory.Pages;
 import io.expertlane.kernel.moe.DispatchLayout;
 import io.expertlane.kernel.moe.DrawnRouting;
 import io.expertlane.kernel.moe.MoeShape;
@@ -114,7 +115,7 @@ public class HighThroughputBenchmark {
         final HighThroughputConfig config = HighThroughputConfig.of(shape).withPath(TransferPath.valueOf(path))
             .withDispatchType(DispatchType.valueOf(dispatchType)).withCombine(CombineMethod.valueOf(combine))
             .withChannels(channels).withChunkTokens(chunkTokens, ringTokens).withRowsPerTurn(chunkTokens);
-        team = new ExchangeTeam(ranks, ranks, HighThroughputExchange.heapBytes(config), Mapping.NODE,
+        team = new ExchangeTeam(ranks, ranks, HighThroughputExchange.heapBytes(config), Pages.HUGE, Mapping.NODE,
             ExchangeKind.rounds(config, ExpertStep.SCALE, arena), ranks);
         routings = DrawnRouting.zipf(skew).routings(shape, tokens, SEED, arena);
         rows = ExchangeTeam.normalRows(ranks, tokens, hidden, SEED, arena);

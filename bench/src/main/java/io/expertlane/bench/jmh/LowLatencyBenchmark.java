@@ -13,6 +13,7 @@ import io.expertlane.kernel.exchange.DispatchType;
 import io.expertlane.kernel.exchange.LowLatencyConfig;
 import io.expertlane.kernel.exchange.LowLatencyExchange;
 import io.expertlane.kernel.exchange.TransferPath;
+import io.expertlane.kernel.memory.Pages;
 import io.expertlane.kernel.moe.DrawnRouting;
 import io.expertlane.kernel.moe.MoeShape;
 import io.expertlane.kernel.moe.Routing;
@@ -114,7 +115,7 @@ public class LowLatencyBenchmark {
             .withCombine(CombineMethod.valueOf(combine)).withQueuePairsPerExpert(queuePairs).withDoorbellBatch(doorbellBatch)
             .withSegmentBytes(segmentBytes == 0 ? LowLatencyConfig.NO_SEGMENTATION : segmentBytes);
         final Mapping mapping = config.combine() == CombineMethod.PULL ? Mapping.ALL : Mapping.SELF;
-        team = new ExchangeTeam(ranks, ranks, LowLatencyExchange.heapBytes(config), mapping, rounds(config), ranks);
+        team = new ExchangeTeam(ranks, ranks, LowLatencyExchange.heapBytes(config), Pages.HUGE, mapping, rounds(config), ranks);
         routings = DrawnRouting.zipf(skew).routings(shape, tokens, SEED, arena);
         rows = ExchangeTeam.normalRows(ranks, tokens, hidden, SEED, arena);
         combined = new MemorySegment[ranks];

@@ -7,6 +7,8 @@ import io.expertlane.bench.scenario.RankTeam;
 import io.expertlane.kernel.codec.Bfloat16;
 import io.expertlane.kernel.codec.RowCodec;
 import io.expertlane.kernel.codec.RowTable;
+import io.expertlane.kernel.memory.Pages;
+import io.expertlane.kernel.memory.SymmetricHeap;
 import io.expertlane.kernel.zero.LowLatencyBuffers;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -70,6 +72,9 @@ public class RankMemoryBenchmark {
     private final IntConsumer copyTokensStep = this::copyTokens;
     private final IntConsumer sumTokensStep = this::sumTokens;
     private RankTeam team;
+    private SymmetricHeap heap;
+    /** Where a copy of the token rows begins in each rank's region. */
+    private long tokensAt;
     private MemorySegment[] tokenRows;
     private MemorySegment[] memory;
     private RowTable[] tables;
@@ -90,12 +95,15 @@ public class RankMemoryBenchmark {
         position = new int[ranks];
         tokenRows = ExchangeTeam.normalRows(ranks, tokens, hidden + 64, SEED, arena);
         memory = new MemorySegment[ranks];
+        tokensAt = order.length * stride;
+        heap = new SymmetricHeap(ranks, tokensAt + tokenRows[0].byteSize(), Pages.HUGE);
         tables = new RowTable[ranks];
         for (int rank = 0; rank < ranks; rank++) {
-            memory[rank] = arena.allocate(order.length * stride, 64);
+            memory[rank] = heap.region(rank);
             for (int row = 0; row < order.length; row++) {
                 MemorySegment.copy(tokenRows[rank], (long) row % tokens * rowBytes, memory[rank], order[row], rowBytes);
             }
+            MemorySegment.copy(tokenRows[rank], 0, memory[rank], tokensAt, tokenRows[rank].byteSize());
             tables[rank] = new RowTable(Math.max(topK, ranks));
         }
         team = new RankTeam(ranks);
@@ -131,6 +139,7 @@ public class RankMemoryBenchmark {
         sumTokenRows();
         checkSum(sumOfToken(0), copy -> (long) copy * rowBytes, ranks, 1f);
         team.close();
+        heap.close();
         arena.close();
     }
 
@@ -193,7 +202,7 @@ public class RankMemoryBenchmark {
     private void copyCached(final int rank) {
         final int first = next(rank);
         for (int row = 0; row < tokens * topK; row++) {
-            MemorySegment.copy(tokenRows[rank], 0, memory[rank], order[first + row], messageBytes);
+            heap.copy(memory[rank], tokensAt, memory[rank], order[first + row], messageBytes);
         }
     }
 
@@ -212,7 +221,7 @@ public class RankMemoryBenchmark {
         long at = 0;
         for (int token = 0; token < tokens; token++) {
             for (int copy = 0; copy < ranks; copy++) {
-                MemorySegment.copy(tokenRows[rank], (long) token * rowBytes, memory[rank], at, rowBytes);
+                heap.copy(memory[rank], tokensAt + (long) token * rowBytes, memory[rank], at, rowBytes);
                 at += rowBytes;
             }
         }

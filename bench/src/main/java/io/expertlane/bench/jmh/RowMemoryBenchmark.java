@@ -3,6 +3,8 @@ package io.expertlane.bench.jmh;
 import io.expertlane.kernel.codec.Bfloat16;
 import io.expertlane.kernel.codec.RowCodec;
 import io.expertlane.kernel.codec.RowTable;
+import io.expertlane.kernel.memory.Pages;
+import io.expertlane.kernel.memory.SymmetricHeap;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -33,7 +35,7 @@ import org.openjdk.jmh.annotations.Warmup;
  * payload.
  *
  * <p>Rows lie in a region far larger than the caches and are visited in a fixed random order, the same for all; destinations likewise,
- * except the one cached row of {@code copyMemoryToCache}. {@code copyCacheToMemory} is the bound of an in-memory dispatch,
+ * except the one cached row of {@code copyMemoryToCache}. {@code heapCopyCacheToMemory} is the bound of an in-memory dispatch,
  * {@code readMemory} of a pulled combine. Run with as many threads as the thing compared; each has its own region.
  */
 @BenchmarkMode(Mode.AverageTime)
@@ -55,7 +57,7 @@ public class RowMemoryBenchmark {
     @Param("288")
     public int regionMiB;
 
-    private final Arena arena = Arena.ofShared();
+    private SymmetricHeap heap;
     private final RowTable rows = new RowTable(ROWS_PER_CALL);
     private MemorySegment src;
     private MemorySegment dst;
@@ -69,8 +71,9 @@ public class RowMemoryBenchmark {
     public void setUp() {
         rowBytes = (long) hidden * Bfloat16.BYTES;
         final int count = (int) (((long) regionMiB << 20) / rowBytes) / ROWS_PER_CALL * ROWS_PER_CALL;
-        src = arena.allocate(count * rowBytes, 64);
-        dst = arena.allocate(count * rowBytes, 64);
+        heap = new SymmetricHeap(2, count * rowBytes, Pages.HUGE);
+        src = heap.region(0);
+        dst = heap.region(1);
         final SplittableRandom random = new SplittableRandom(288);
         for (int c = 0; c < hidden; c++) {
             src.setAtIndex(ValueLayout.JAVA_SHORT, c, Bfloat16.fromFloat((float) random.nextGaussian()));
@@ -92,7 +95,7 @@ public class RowMemoryBenchmark {
     @TearDown
     public void tearDown() {
         reduce8();
-        final MemorySegment expected = arena.allocate(rowBytes);
+        final MemorySegment expected = Arena.ofAuto().allocate(rowBytes);
         RowCodec.scalar().reduce(rows, expected, 0, hidden);
         if (dst.asSlice(lastDst, rowBytes).mismatch(expected) >= 0) {
             throw new AssertionError("reduce8 differs from the scalar form");
@@ -101,7 +104,7 @@ public class RowMemoryBenchmark {
         if (dst.asSlice(lastDst, rowBytes).mismatch(src.asSlice(lastDst, rowBytes)) >= 0) {
             throw new AssertionError("the copied row differs from its source");
         }
-        arena.close();
+        heap.close();
     }
 
     /** Rows copied from memory to memory, the destination in the place of its source. */
@@ -123,6 +126,27 @@ public class RowMemoryBenchmark {
         final int first = next();
         for (int k = 0; k < ROWS_PER_CALL; k++) {
             MemorySegment.copy(src, 0, dst, order[first + k], rowBytes);
+        }
+    }
+
+    /** {@link #copyMemoryToMemory} by {@link SymmetricHeap#copy}. */
+    @Benchmark
+    @OperationsPerInvocation(ROWS_PER_CALL)
+    public void heapCopyMemoryToMemory() {
+        final int first = next();
+        for (int k = 0; k < ROWS_PER_CALL; k++) {
+            lastDst = order[first + k];
+            heap.copy(src, lastDst, dst, lastDst, rowBytes);
+        }
+    }
+
+    /** {@link #copyCacheToMemory} by {@link SymmetricHeap#copy}. */
+    @Benchmark
+    @OperationsPerInvocation(ROWS_PER_CALL)
+    public void heapCopyCacheToMemory() {
+        final int first = next();
+        for (int k = 0; k < ROWS_PER_CALL; k++) {
+            heap.copy(src, 0, dst, order[first + k], rowBytes);
         }
     }
 

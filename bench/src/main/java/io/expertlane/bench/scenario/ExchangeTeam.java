@@ -3,6 +3,7 @@ package io.expertlane.bench.scenario;
 import static java.lang.foreign.ValueLayout.JAVA_SHORT;
 
 import io.expertlane.kernel.codec.Bfloat16;
+import io.expertlane.kernel.memory.Pages;
 import io.expertlane.kernel.memory.SymmetricHeap;
 import io.expertlane.kernel.moe.Routing;
 import io.expertlane.kernel.verbs.DirectTransport;
@@ -39,10 +40,11 @@ public final class ExchangeTeam implements AutoCloseable {
      *
      * @param ranksPerNode ranks of a node, for {@link DirectTransport.Mapping#NODE}
      * @param heapBytes    bytes of heap that a rank needs
+     * @param pages        pages of the heap: huge ones only where the layout is dense
      */
-    public ExchangeTeam(final int ranks, final int ranksPerNode, final long heapBytes, final DirectTransport.Mapping mapping,
+    public ExchangeTeam(final int ranks, final int ranksPerNode, final long heapBytes, final Pages pages, final DirectTransport.Mapping mapping,
                         final Round.Factory factory, final int threads) {
-        heap = new SymmetricHeap(ranks, heapBytes);
+        heap = new SymmetricHeap(ranks, heapBytes, pages);
         rounds = new Round[ranks];
         try {
             transport = new DirectTransport(heap, mapping, ranksPerNode, COMPLETION_QUEUE_DEPTH);

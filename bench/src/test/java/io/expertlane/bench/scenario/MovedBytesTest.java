@@ -7,6 +7,7 @@ import io.expertlane.kernel.exchange.LowLatencyConfig;
 import io.expertlane.kernel.exchange.LowLatencyExchange;
 import io.expertlane.kernel.exchange.Stage;
 import io.expertlane.kernel.exchange.TransferPath;
+import io.expertlane.kernel.memory.Pages;
 import io.expertlane.kernel.moe.DrawnRouting;
 import io.expertlane.kernel.moe.MoeShape;
 import io.expertlane.kernel.moe.Routing;
@@ -35,8 +36,8 @@ class MovedBytesTest {
         final MoeShape shape = new MoeShape(RANKS, RANKS, 8, TOP_K, HIDDEN, TOKENS);
         final LowLatencyConfig config = LowLatencyConfig.of(shape).withPath(path).withCombine(combine);
         try (Arena arena = Arena.ofShared();
-             ExchangeTeam team = new ExchangeTeam(RANKS, RANKS, LowLatencyExchange.heapBytes(config), mapped ? Mapping.ALL : Mapping.SELF,
-                 ExchangeKind.rounds(config, ExpertStep.SCALE), 1)) {
+             ExchangeTeam team = new ExchangeTeam(RANKS, RANKS, LowLatencyExchange.heapBytes(config), Pages.BASE,
+                 mapped ? Mapping.ALL : Mapping.SELF, ExchangeKind.rounds(config, ExpertStep.SCALE), 1)) {
             final Routing[] routings = DrawnRouting.uniform().routings(shape, TOKENS, SEED, arena);
             final MemorySegment[] rows = ExchangeTeam.normalRows(RANKS, TOKENS, HIDDEN, SEED, arena);
             final long message = LowLatencyExchange.messageBytes(config);
