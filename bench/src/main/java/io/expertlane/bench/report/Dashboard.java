@@ -74,7 +74,7 @@ public final class Dashboard {
     }
 
     private record SeriesData(String name, String params, String metric, String unit, String better, boolean simulated, List<Double> value, List<Double> low,
-                              List<Double> high, List<Double> roof, String roofline, String rerun, Long bytes, String flame, List<Curve> curves,
+                              List<Double> high, List<Double> roof, String roofline, String rerun, Long bytes, Long moved, String flame, List<Curve> curves,
                               List<ChangeData> changes) {
     }
 
@@ -174,7 +174,7 @@ public final class Dashboard {
         return new SeriesData(series.name(), series.paramText(), series.metric(), series.unit(), series.better().toString(), series.simulated(),
             values(line, Measurement::value), spread ? values(line, Measurement::low) : null, spread ? values(line, Measurement::high) : null,
             roofed ? values(line, night -> night.rooflineRatio() == null ? Double.NaN : night.rooflineRatio()) : null, latest.roofline(), latest.rerun(),
-            latest.bytesPerOp(), flameGraph(line, folder), curves(line), changes);
+            latest.bytesPerOp(), latest.movedBytesPerOp(), flameGraph(line, folder), curves(line), changes);
     }
 
     private static List<Double> values(final History.Line line, final ToDoubleFunction<Measurement> value) {

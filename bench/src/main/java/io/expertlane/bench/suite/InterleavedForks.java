@@ -15,7 +15,7 @@ import java.util.stream.Stream;
  * Measures the same benchmarks of two JMH jars on one machine, fork by fork in turn: A B, B A, A B ... What drifts in the machine meanwhile, drifts
  * for both.
  *
- * <p>Failure: {@link IOException} with the last line of JMH's output where a fork fails.
+ * <p>Failure: {@link IOException} with the last line of JMH's output where a fork fails. Interrupted, it ends the fork that runs.
  *
  * @param first measurements of the first jar, all its forks
  * @param second measurements of the second jar
@@ -65,6 +65,8 @@ public record InterleavedForks(List<Measurement> first, List<Measurement> second
         command.addAll(List.of("-jar", jar.toString(), include, "-f", "1", "-foe", "true", "-rf", "json", "-rff", json.toString()));
         command.addAll(arguments);
         final Process process = new ProcessBuilder(command).redirectErrorStream(true).redirectOutput(log.toFile()).start();
+        final Thread onInterrupt = new Thread(() -> end(process), "end-fork");
+        Runtime.getRuntime().addShutdownHook(onInterrupt);
         try {
             final int exitCode = process.waitFor();
             if (exitCode != 0 || Files.notExists(json)) {
@@ -73,7 +75,22 @@ public record InterleavedForks(List<Measurement> first, List<Measurement> second
             }
             return json;
         } finally {
-            process.destroy();
+            end(process);
+            forget(onInterrupt);
+        }
+    }
+
+    /** JMH's own fork does not end with JMH. */
+    private static void end(final Process process) {
+        process.descendants().forEach(ProcessHandle::destroy);
+        process.destroy();
+    }
+
+    private static void forget(final Thread onInterrupt) {
+        try {
+            Runtime.getRuntime().removeShutdownHook(onInterrupt);
+        } catch (final IllegalStateException _) {
+            // The JVM shuts down, and the hook does what end() does.
         }
     }
 }

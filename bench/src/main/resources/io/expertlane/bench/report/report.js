@@ -1,4 +1,5 @@
-/* The dashboard: shows window.EXPERTLANE (data.js). Pages are fragments of the address: #/, #/series/..., #/compare/A/B, #/runs. */
+/* The dashboard: shows window.EXPERTLANE (data.js). Pages are fragments of the address: #/, #/series/..., #/roofline,
+   #/compare/A/B, #/runs. */
 (function () {
 'use strict';
 const data = window.EXPERTLANE;
@@ -252,7 +253,7 @@ function seriesPage(key) {
     if (mark && plot) plot.mark(run);
   }
   const facts = h('dl', {}, h('dt', {}, 'Unit'), h('dd', {}, s.unit + ', ' + better(s)));
-  if (s.bytes) facts.append(h('dt', {}, 'Must move'), h('dd', {}, s.bytes.toLocaleString('en-US') + ' bytes an operation' + (s.unit.endsWith('/op') ? ', ' + digits(s.bytes / s.value[last] / ({ns: 1, us: 1e3, ms: 1e6, s: 1e9}[s.unit.slice(0, -3)] || NaN), 4) + ' GB/s in the latest run' : '')));
+  if (s.bytes) facts.append(h('dt', {}, 'Must move'), h('dd', {}, s.bytes.toLocaleString('en-US') + ' bytes an operation' + (s.moved ? ', moves ' + s.moved.toLocaleString('en-US') : '') + (rateOf(s, last) === null ? '' : ', ' + digits(rateOf(s, last), 4) + ' GB/s in the latest run')));
   if (s.roofline) {
     const ceilings = data.series.filter(x => !x.simulated && x.name === s.roofline && x.metric === 'time');
     facts.append(h('dt', {}, 'Roofline'), h('dd', {}, (s.roof && s.roof[last] !== null ? digits(s.roof[last] * 100, 3) + ' % of ' : ''), ceilings.length ? h('a', {href: seriesLink(ceilings[0])}, s.roofline) : s.roofline));
@@ -281,6 +282,25 @@ function seriesPage(key) {
     if (next >= 0 && next < data.series.length) { location.hash = seriesLink(data.series[next]); return true; }
     return false;
   };
+}
+
+/* ---- roofline ---- */
+function rateOf(s, run) {
+  const nanos = {ns: 1, us: 1e3, ms: 1e6, s: 1e9}[s.unit.replace('/op', '')];
+  return s.bytes && nanos && s.value[run] ? s.bytes / (s.value[run] * nanos) : null;
+}
+function rooflinePage() {
+  const last = data.runs.length - 1;
+  const list = data.series.filter(s => s.roof && s.roof[last] !== null && s.roof[last] !== undefined).sort((a, b) => b.roof[last] - a.roof[last]);
+  const most = Math.max(1, ...list.map(s => s.roof[last]));
+  page('Roofline', h('h1', {}, 'Roofline ', h('span', {class: 'badge measured'}, 'measured')),
+    h('p', {class: 'quiet'}, 'Latest run, ' + minute(data.runs[last]) + ': the rate of the bytes that an operation must move, over the rate of its ceiling in the same run. The line is 100 %.'),
+    list.length ? h('div', {class: 'scroll'}, h('table', {}, h('thead', {}, h('tr', {}, h('th', {scope: 'col'}, 'Series'), h('th', {scope: 'col', class: 'bars'}, 'Of its ceiling'), h('th', {scope: 'col', class: 'number'}, ''),
+      h('th', {scope: 'col', class: 'number'}, 'GB/s'), h('th', {scope: 'col', class: 'number wide'}, 'Moved'), h('th', {scope: 'col', class: 'wide'}, 'Ceiling'))),
+      h('tbody', {}, list.map(s => h('tr', {}, h('td', {class: 'name'}, h('a', {href: seriesLink(s)}, s.name), h('span', {class: 'params'}, s.params)),
+        h('td', {class: 'bars'}, h('div', {class: 'track'}, h('div', {class: 'bar', style: 'width:' + (s.roof[last] / most * 100).toFixed(2) + '%'}), h('div', {class: 'full', style: 'left:' + (100 / most).toFixed(2) + '%'}))),
+        h('td', {class: 'number'}, digits(s.roof[last] * 100, 3) + ' %'), h('td', {class: 'number'}, rateOf(s, last) === null ? '' : digits(rateOf(s, last), 4)),
+        h('td', {class: 'number wide'}, s.moved && s.bytes ? digits(s.moved / s.bytes, 3) + '×' : ''), h('td', {class: 'wide'}, s.roofline)))))) : h('p', {}, 'No series of the latest run has a ceiling.'));
 }
 
 /* ---- two runs ---- */
@@ -329,6 +349,7 @@ function route(focus) {
   document.querySelectorAll('header nav a').forEach(a => { if (a.getAttribute('href') === '#/' + parts[0]) a.setAttribute('aria-current', 'page'); else a.removeAttribute('aria-current'); });
   if (parts[0] === 'series') seriesPage(parts.slice(1).join('/'));
   else if (parts[0] === 'compare') comparePage(parts[1], parts[2]);
+  else if (parts[0] === 'roofline') rooflinePage();
   else if (parts[0] === 'runs') runsPage();
   else overview();
   if (focus) { window.scrollTo(0, 0); main.focus({preventScroll: true}); }

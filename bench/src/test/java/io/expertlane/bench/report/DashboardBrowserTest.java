@@ -147,9 +147,19 @@ class DashboardBrowserTest {
     }
 
     @Test
+    void showsTheRooflineOfTheLatestRun() throws IOException {
+        show("#/roofline");
+        final List<WebElement> rows = browser.findElements(By.cssSelector("tbody tr"));
+        assertThat(rows).hasSize(12);
+        final String dispatch = rows.stream().map(WebElement::getText).filter(text -> text.contains("LowLatencyBenchmark.dispatch\nhidden=7168 tokens=8 ")).findFirst().orElseThrow();
+        assertThat(dispatch).contains("50 %", "Sample.copy").contains(digits(1000 / value("LowLatencyBenchmark.dispatch", runs.size() - 1)));
+        picture("roofline");
+    }
+
+    @Test
     void fitsAPhone() throws IOException {
         browser.manage().window().setSize(new Dimension(500, 900));
-        for (final String page : List.of("", COMBINE, "#/compare", "#/runs")) {
+        for (final String page : List.of("", COMBINE, "#/roofline", "#/compare", "#/runs")) {
             show(page);
             final Long overflow = (Long) browser.executeScript("return document.documentElement.scrollWidth - window.innerWidth");
             assertThat(overflow).as("%s is wider than the screen", page).isLessThanOrEqualTo(0);
