@@ -33,7 +33,7 @@ final class Completer {
     private final LongFifo[] held;
     private final boolean[] overrun;
     private final int[] heldIndices = new int[CompletionProfile.MAX_COMPRESSED];
-    private final int completionHandler;
+    final int completionHandler;
     private final int periodHandler;
 
     Completer(final Nics nics, final CompletionQueue[] completionQueues) {

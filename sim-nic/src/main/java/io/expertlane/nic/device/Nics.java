@@ -64,8 +64,10 @@ final class Nics {
         this.recovery = faults == null ? null : new Recovery(this, faults);
         this.switches = cluster.fabric().switches().queues() ? new Switches(this, cluster) : null;
         this.receiver = new Receiver(this);
-        this.sender = new Sender(this);
+        final RingArbiter arbiter = new RingArbiter(table, ports.count(), profile);
+        this.sender = new Sender(this, arbiter);
         this.inNode = cluster.inNode().link() == InNodeProfile.Link.NVLINK ? new InNodeLinks(this, cluster.inNode(), cluster.ranksPerNode()) : null;
+        simulation.preview(new Prefetcher(this, arbiter));
     }
 
     static long picos(final double nanos) {

@@ -29,25 +29,30 @@ final class QueuePairTable {
     /** Id for "none". */
     static final int NONE = -1;
 
-    static final int INTS = 16;
-    static final int PUBLISHED = 0;
-    static final int ISSUED = 1;
-    static final int READY = 2;
-    static final int HEAD = 3;
-    static final int RELEASED = 4;
-    static final int DELIVERED = 5;
-    /** Bytes of the head element not yet sent; and header bytes its next packet has beyond the common ones. */
-    static final int REMAINING = 6;
-    static final int HEADER = 7;
-    static final int FLAGS = 8;
-    static final int DEFICIT = 9;
-    static final int NEXT_IN_RING = 10;
-    static final int LOCAL_PORT = 11;
-    static final int PEER_PORT = 12;
-    static final int SLOTS_BASE = 13;
-    static final int SLOTS_MASK = 14;
-    static final int NEXT_PSN = 15;
+    /** Longs and ints of a cache line that an array's header takes: with so many left out in front, rows begin on cache lines where large arrays do. */
+    private static final int FIRST_INT = 12;
+    private static final int FIRST_LONG = FIRST_INT / 2;
 
+    static final int INTS = 16;
+    static final int PUBLISHED = FIRST_INT;
+    static final int ISSUED = FIRST_INT + 1;
+    static final int READY = FIRST_INT + 2;
+    static final int HEAD = FIRST_INT + 3;
+    static final int RELEASED = FIRST_INT + 4;
+    static final int DELIVERED = FIRST_INT + 5;
+    /** Of the head element, once its first packet was sent: bytes not yet sent, and its summary. */
+    static final int REMAINING = FIRST_INT + 6;
+    static final int SUMMARY = FIRST_INT + 7;
+    static final int FLAGS = FIRST_INT + 8;
+    static final int DEFICIT = FIRST_INT + 9;
+    static final int NEXT_IN_RING = FIRST_INT + 10;
+    static final int LOCAL_PORT = FIRST_INT + 11;
+    static final int PEER_PORT = FIRST_INT + 12;
+    private static final int RANK = FIRST_INT + 13;
+    private static final int PEER_RANK = FIRST_INT + 14;
+    static final int NEXT_PSN = FIRST_INT + 15;
+
+    /** The head element's first packet was sent, its last was not. */
     static final int STARTED = 1;
     static final int IN_RING = 2;
     static final int ERROR = 4;
@@ -57,14 +62,14 @@ final class QueuePairTable {
     private static final int BYTE_MASK = 0xFF;
 
     static final int LONGS = 8;
-    static final int NEXT_ISSUE = 0;
-    static final int LAST_READY = 1;
-    static final int LATENCY = 2;
-    static final int LAST_DELIVERY = 3;
-    static final int RANK = 4;
-    static final int PEER_RANK = 5;
-    static final int NUMBER = 6;
-    static final int QUEUE = 7;
+    static final int NEXT_ISSUE = FIRST_LONG;
+    static final int LAST_READY = FIRST_LONG + 1;
+    static final int LATENCY = FIRST_LONG + 2;
+    static final int LAST_DELIVERY = FIRST_LONG + 3;
+    private static final int NUMBER = FIRST_LONG + 4;
+    private static final int SLOTS_BASE = FIRST_LONG + 5;
+    private static final int SLOTS_MASK = FIRST_LONG + 6;
+    private static final int QUEUE = FIRST_LONG + 7;
 
     private static final int SIGNALED_BIT = 1 << 2;
     private static final int ALONE_BIT = 1 << 3;
@@ -73,13 +78,13 @@ final class QueuePairTable {
     private static final int LENGTH_SHIFT = 5;
     private static final int SLAB_SHIFT = 40;
 
-    int[] ints = new int[64 * INTS];
-    long[] longs = new long[64 * LONGS];
-    int[] slots = new int[1024];
+    int[] ints = new int[FIRST_INT + 64 * INTS];
+    long[] longs = new long[FIRST_LONG + 64 * LONGS];
+    private int[] slots = new int[1024];
     QueuePair[] queuePairs = new QueuePair[64];
     private MemorySegment[] slabs = new MemorySegment[1];
     private int count;
-    private int slotCount;
+    private int slotCount = FIRST_INT;
 
     /** Adds a queue pair whose send queue is at {@code offset} of the given one of the {@link #addSlab slabs}. */
     int add(final QueuePair queuePair, final int slab, final long offset) {
@@ -88,8 +93,8 @@ final class QueuePairTable {
         }
         if (count == queuePairs.length) {
             queuePairs = Arrays.copyOf(queuePairs, 2 * count);
-            ints = Arrays.copyOf(ints, 2 * count * INTS);
-            longs = Arrays.copyOf(longs, 2 * count * LONGS);
+            ints = Arrays.copyOf(ints, FIRST_INT + 2 * count * INTS);
+            longs = Arrays.copyOf(longs, FIRST_LONG + 2 * count * LONGS);
         }
         if (slots.length - slotCount < queuePair.depth()) {
             slots = Arrays.copyOf(slots, Math.max(2 * slots.length, slotCount + queuePair.depth()));
@@ -99,11 +104,11 @@ final class QueuePairTable {
         ints[row + LOCAL_PORT] = NONE;
         ints[row + PEER_PORT] = NONE;
         ints[row + FLAGS] = 1 << WEIGHT_SHIFT;
-        ints[row + SLOTS_BASE] = slotCount;
-        ints[row + SLOTS_MASK] = queuePair.depth() - 1;
-        longs[count * LONGS + RANK] = queuePair.rank();
-        longs[count * LONGS + PEER_RANK] = queuePair.peerRank();
+        ints[row + RANK] = queuePair.rank();
+        ints[row + PEER_RANK] = queuePair.peerRank();
         longs[count * LONGS + NUMBER] = queuePair.number();
+        longs[count * LONGS + SLOTS_BASE] = slotCount;
+        longs[count * LONGS + SLOTS_MASK] = queuePair.depth() - 1;
         longs[count * LONGS + QUEUE] = (long) slab << SLAB_SHIFT | offset;
         slotCount += queuePair.depth();
         return count++;
@@ -147,7 +152,7 @@ final class QueuePairTable {
     }
 
     private int slot(final int qp, final int index) {
-        return ints[qp * INTS + SLOTS_BASE] + (index & ints[qp * INTS + SLOTS_MASK]);
+        return (int) (longs[qp * LONGS + SLOTS_BASE] + (index & longs[qp * LONGS + SLOTS_MASK]));
     }
 
     static int opcode(final int summary) {
@@ -180,11 +185,11 @@ final class QueuePairTable {
     }
 
     int rank(final int qp) {
-        return (int) longs[qp * LONGS + RANK];
+        return ints[qp * INTS + RANK];
     }
 
     int peerRank(final int qp) {
-        return (int) longs[qp * LONGS + PEER_RANK];
+        return ints[qp * INTS + PEER_RANK];
     }
 
     int number(final int qp) {
@@ -199,7 +204,7 @@ final class QueuePairTable {
     /** Where in {@link #queueMemory} an element lies. */
     long elementOffset(final int qp, final int index) {
         final long base = longs[qp * LONGS + QUEUE] & (1L << SLAB_SHIFT) - 1;
-        return base + (long) (index & ints[qp * INTS + SLOTS_MASK]) * WorkQueueElement.SIZE_BYTES;
+        return base + (index & longs[qp * LONGS + SLOTS_MASK]) * WorkQueueElement.SIZE_BYTES;
     }
 
     boolean has(final int qp, final int flag) {
@@ -238,10 +243,10 @@ final class QueuePairTable {
 
     /** Takes over the rows of a table with the same queue pairs. */
     void copyFrom(final QueuePairTable other) {
-        System.arraycopy(other.ints, 0, ints, 0, count * INTS);
+        System.arraycopy(other.ints, 0, ints, 0, FIRST_INT + count * INTS);
         for (int qp = 0; qp < count; qp++) {
             // The last field of a row says where the queue's memory is, which is this table's own.
-            System.arraycopy(other.longs, qp * LONGS, longs, qp * LONGS, QUEUE);
+            System.arraycopy(other.longs, FIRST_LONG + qp * LONGS, longs, FIRST_LONG + qp * LONGS, LONGS - 1);
         }
         System.arraycopy(other.slots, 0, slots, 0, slotCount);
     }

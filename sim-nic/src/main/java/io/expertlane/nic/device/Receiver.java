@@ -44,7 +44,7 @@ final class Receiver {
     private int[] finished = {};
     /** By rank: when its atomic unit is free. */
     private final long[] atomicFree;
-    private final int deliveryHandler;
+    final int deliveryHandler;
     private final int receivedHandler;
 
     Receiver(final Nics nics) {
@@ -94,7 +94,7 @@ final class Receiver {
     void finish(final int qp, final boolean atomic, final long time, final long now) {
         final long[] longs = table.longs;
         final int row = qp * LONGS;
-        final int rank = (int) longs[row + QueuePairTable.PEER_RANK];
+        final int rank = table.peerRank(qp);
         long done = time + nics.contexts.usePicos(rank, NicCache.receiveContext(qp), table.ints[qp * INTS + PEER_PORT], now);
         if (translating) {
             done += translatePicos(qp, rank, now);

@@ -4,7 +4,6 @@ import static io.expertlane.nic.device.QueuePairTable.DEFICIT;
 import static io.expertlane.nic.device.QueuePairTable.DELIVERED;
 import static io.expertlane.nic.device.QueuePairTable.FLAGS;
 import static io.expertlane.nic.device.QueuePairTable.HEAD;
-import static io.expertlane.nic.device.QueuePairTable.HEADER;
 import static io.expertlane.nic.device.QueuePairTable.INTS;
 import static io.expertlane.nic.device.QueuePairTable.ISSUED;
 import static io.expertlane.nic.device.QueuePairTable.LOCAL_PORT;
@@ -15,6 +14,7 @@ import static io.expertlane.nic.device.QueuePairTable.READY;
 import static io.expertlane.nic.device.QueuePairTable.RELEASED;
 import static io.expertlane.nic.device.QueuePairTable.REMAINING;
 import static io.expertlane.nic.device.QueuePairTable.STARTED;
+import static io.expertlane.nic.device.QueuePairTable.SUMMARY;
 
 import io.expertlane.kernel.verbs.CompletionQueue;
 import io.expertlane.nic.profile.FaultProfile;
@@ -507,8 +507,8 @@ final class Recovery {
         state[row + FLAGS] &= ~STARTED;
         if (ahead > 0) {
             state[row + FLAGS] |= STARTED;
-            state[row + REMAINING] = QueuePairTable.lengthBytes(table.summary(qp, locatedIndex)) - ahead * mtuBytes;
-            state[row + HEADER] = 0;
+            state[row + SUMMARY] = table.summary(qp, locatedIndex);
+            state[row + REMAINING] = QueuePairTable.lengthBytes(state[row + SUMMARY]) - ahead * mtuBytes;
         }
     }
 

@@ -70,6 +70,11 @@ final class RingArbiter implements Arbiter {
         return NONE;
     }
 
+    /** The first queue pair of the highest priority, or {@code NONE}. */
+    int first(final int port) {
+        return heads[port * levels];
+    }
+
     @Override
     public int quantumWireBytes(final int queuePair) {
         return weighted ? (int) Math.min((long) quantumWireBytes * table.weight(queuePair), Integer.MAX_VALUE / 2) : quantumWireBytes;

@@ -4,7 +4,6 @@ import static io.expertlane.nic.device.QueuePairTable.DEFICIT;
 import static io.expertlane.nic.device.QueuePairTable.DELIVERED;
 import static io.expertlane.nic.device.QueuePairTable.FLAGS;
 import static io.expertlane.nic.device.QueuePairTable.HEAD;
-import static io.expertlane.nic.device.QueuePairTable.HEADER;
 import static io.expertlane.nic.device.QueuePairTable.INTS;
 import static io.expertlane.nic.device.QueuePairTable.IN_RING;
 import static io.expertlane.nic.device.QueuePairTable.ISSUED;
@@ -21,6 +20,7 @@ import static io.expertlane.nic.device.QueuePairTable.READY;
 import static io.expertlane.nic.device.QueuePairTable.RELEASED;
 import static io.expertlane.nic.device.QueuePairTable.REMAINING;
 import static io.expertlane.nic.device.QueuePairTable.STARTED;
+import static io.expertlane.nic.device.QueuePairTable.SUMMARY;
 
 import io.expertlane.kernel.verbs.WorkQueueElement;
 import io.expertlane.nic.profile.NicProfile;
@@ -81,13 +81,13 @@ final class Sender {
     private final int[] served;
     private final boolean[] servedEnds;
 
-    private final int doorbellHandler;
-    private final int readyHandler;
-    private final int turnHandler;
-    private final int releaseHandler;
-    private final int arrivalHandler;
+    final int doorbellHandler;
+    final int readyHandler;
+    final int turnHandler;
+    final int releaseHandler;
+    final int arrivalHandler;
 
-    Sender(final Nics nics) {
+    Sender(final Nics nics, final Arbiter arbiter) {
         final NicProfile profile = nics.profile;
         this.nics = nics;
         this.simulation = nics.simulation;
@@ -98,7 +98,7 @@ final class Sender {
         this.switches = nics.switches;
         this.rates = switches == null ? null : switches.rates();
         this.portsPerNic = profile.ports();
-        this.arbiter = new RingArbiter(table, ports.count(), profile);
+        this.arbiter = arbiter;
         this.wholeMessages = profile.granularity() == Granularity.MESSAGE;
         this.blueFlame = profile.blueFlame();
         this.translating = nics.translations.isOn();
@@ -378,10 +378,11 @@ final class Sender {
         int credit = ints[row + DEFICIT] + arbiter.quantumWireBytes(qp);
         boolean ended = false;
         while (canSend(qp)) {
-            final int summary = table.summary(qp, ints[row + HEAD]);
-            start(row, summary);
-            final int payload = Math.min(ints[row + REMAINING], mtuBytes);
-            final int wire = payload + packetOverheadBytes + ints[row + HEADER];
+            final boolean first = (ints[row + FLAGS] & STARTED) == 0;
+            final int summary = first ? table.summary(qp, ints[row + HEAD]) : ints[row + SUMMARY];
+            final int unsent = first ? QueuePairTable.lengthBytes(summary) : ints[row + REMAINING];
+            final int payload = Math.min(unsent, mtuBytes);
+            final int wire = payload + packetOverheadBytes + (first ? headerBytes(summary) : 0);
             if (wire > credit) {
                 break;
             }
@@ -389,14 +390,16 @@ final class Sender {
                 simulation.schedule(time, releaseHandler, QueuePairEvent.of(table, qp, 0));
             }
             credit -= wire;
-            ints[row + HEADER] = 0;
-            ints[row + REMAINING] -= payload;
-            ended = ints[row + REMAINING] == 0;
-            final int offset = QueuePairTable.lengthBytes(summary) - ints[row + REMAINING] - payload;
-            time = sendPacket(qp, port, ints[row + HEAD], ints[row + NEXT_PSN]++, summary, offset, payload, wire, ended, time);
+            ended = payload == unsent;
+            time = sendPacket(qp, port, ints[row + HEAD], ints[row + NEXT_PSN]++, summary, QueuePairTable.lengthBytes(summary) - unsent, payload, wire,
+                ended, time);
             if (ended) {
                 ints[row + FLAGS] &= ~STARTED;
                 ints[row + HEAD]++;
+            } else {
+                ints[row + FLAGS] |= STARTED;
+                ints[row + SUMMARY] = summary;
+                ints[row + REMAINING] = unsent - payload;
             }
         }
         ints[row + DEFICIT] = credit;
@@ -405,15 +408,6 @@ final class Sender {
             recovery.sent(qp, time);
         }
         return time;
-    }
-
-    private void start(final int row, final int summary) {
-        final int[] ints = table.ints;
-        if ((ints[row + FLAGS] & STARTED) == 0) {
-            ints[row + FLAGS] |= STARTED;
-            ints[row + REMAINING] = QueuePairTable.lengthBytes(summary);
-            ints[row + HEADER] = headerBytes(summary);
-        }
     }
 
     /** Header bytes of an element beyond those of every packet, all counted with its first. */

@@ -42,6 +42,9 @@ public final class EventQueue {
     private static final int SLOTS = 1 << DIGIT_BITS;
     private static final int LEVELS = (Long.SIZE + DIGIT_BITS - 2) / DIGIT_BITS;
 
+    /** Events are previewed when they leave this level for a lower one: all those of 64<sup>3</sup> ps, or 262 ns, together. */
+    private static final int PREVIEW_LEVEL = 3;
+
     private static final int EVENT_LONGS = 3;
     private static final int PAYLOAD = 1;
     private static final int HANDLER = 2;
@@ -74,6 +77,7 @@ public final class EventQueue {
     /** Earliest time in the buckets, or -1 if it has to be looked up. */
     private long bucketMin = NEVER;
     private int size;
+    private EventPreview preview;
 
     private long nowPicos;
     private int handler;
@@ -179,6 +183,11 @@ public final class EventQueue {
     /** Number of pending events. */
     public int size() {
         return size;
+    }
+
+    /** Shows events to {@code viewer} shortly before they are due, in place of the viewer before; null for none. */
+    public void preview(final EventPreview viewer) {
+        preview = viewer;
     }
 
     /** Makes this queue an independent copy of {@code other}, current event included. */
@@ -313,17 +322,30 @@ public final class EventQueue {
         while (true) {
             final int head = bucketHead[bucket];
             final int tail = bucketTail[bucket];
-            final int shift = (bucket >>> DIGIT_BITS) * DIGIT_BITS;
-            windowLast = min | ((1L << shift) - 1);
+            final int from = bucket >>> DIGIT_BITS;
+            windowLast = min | ((1L << from * DIGIT_BITS) - 1);
             detach(bucket);
             final long differing = tail - head < CHUNK_LONGS && tail > head ? 0 : differingBits(head, tail, min);
+            final int level = differing == 0 ? 0 : levelOf(differing);
+            if (preview != null && from >= PREVIEW_LEVEL && level < PREVIEW_LEVEL) {
+                showTo(preview, head, tail);
+            }
             if (differing == 0) {
                 moveToRun(head, tail);
                 return;
             }
-            final int level = levelOf(differing);
             spread(head, tail, level);
             bucket = bucketAt(level, min);
+        }
+    }
+
+    private void showTo(final EventPreview viewer, final int head, final int tail) {
+        final long[] events = pool;
+        for (int at = head; at != tail; at = next(events, at, tail)) {
+            viewer.first((int) events[at + HANDLER], events[at + PAYLOAD]);
+        }
+        for (int at = head; at != tail; at = next(events, at, tail)) {
+            viewer.second((int) events[at + HANDLER], events[at + PAYLOAD]);
         }
     }
 

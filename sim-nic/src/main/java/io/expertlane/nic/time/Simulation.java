@@ -36,6 +36,11 @@ public final class Simulation {
         return handlerCount++;
     }
 
+    /** Number of handlers registered so far: ids are less. */
+    public int handlerCount() {
+        return handlerCount;
+    }
+
     /**
      * Schedules an event at an absolute time.
      *
@@ -80,6 +85,11 @@ public final class Simulation {
             dispatch();
         }
         queue.advanceTo(limitPicos);
+    }
+
+    /** Shows events to {@code viewer} shortly before they are due, in place of the viewer before; see {@link EventPreview}. */
+    public void preview(final EventPreview viewer) {
+        queue.preview(viewer);
     }
 
     /** The current virtual time. */

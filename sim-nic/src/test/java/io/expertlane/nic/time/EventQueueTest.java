@@ -5,8 +5,12 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.sun.management.ThreadMXBean;
 import java.lang.management.ManagementFactory;
+import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.HashSet;
+import java.util.List;
 import java.util.PriorityQueue;
+import java.util.Set;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -15,6 +19,8 @@ import org.junit.jupiter.params.provider.EnumSource;
 class EventQueueTest {
     private static final int SEEDS = 12;
     private static final int STEPS = 20_000;
+    /** Events are shown when time comes to their bucket of so many picoseconds. */
+    private static final long PREVIEW_PICOS = 1 << 18;
 
     private record Event(long timePicos, long sequence, int handler, long payload) {
     }
@@ -177,6 +183,59 @@ class EventQueueTest {
 
     private static long nextTime(final Reference expected) {
         return expected.events.isEmpty() ? EventQueue.NEVER : expected.events.peek().timePicos;
+    }
+
+    /** Notes the payloads, unique to each event, that it is shown. */
+    private static final class Viewer implements EventPreview {
+        private final Set<Long> due = new HashSet<>();
+        private final List<Long> first = new ArrayList<>();
+        private int seconds;
+        private int shown;
+
+        @Override
+        public void first(final int handler, final long payload) {
+            if (seconds > 0) {
+                assertThat(seconds).as("shown again").isEqualTo(first.size());
+                first.clear();
+                seconds = 0;
+            }
+            first.add(payload);
+            due.add(payload);
+            shown++;
+        }
+
+        @Override
+        public void second(final int handler, final long payload) {
+            assertThat(first.get(seconds++)).as("same order").isEqualTo(payload);
+        }
+    }
+
+    /** Events are shown before they are due, and that changes nothing; all are that are scheduled a while ahead. */
+    @ParameterizedTest
+    @EnumSource(Delays.class)
+    void showsEventsBeforeTheyAreDue(final Delays delays) {
+        final SplittableRandom random = new SplittableRandom(7);
+        final EventQueue plain = new EventQueue();
+        final EventQueue viewed = new EventQueue();
+        final Viewer viewer = new Viewer();
+        viewed.preview(viewer);
+        int far = 0;
+        for (long payload = 0; payload < STEPS; payload++) {
+            final long delay = delays.next(random);
+            plain.schedule(plain.nowPicos() + delay, 3, payload);
+            viewed.schedule(viewed.nowPicos() + delay, 3, payload);
+            far += delay > 2 * PREVIEW_PICOS ? 1 : 0;
+            if (random.nextInt(3) > 0 || payload == STEPS - 1) {
+                do {
+                    assertThat(viewed.poll()).isEqualTo(plain.poll());
+                    assertThat(viewed.nowPicos()).isEqualTo(plain.nowPicos());
+                    assertThat(viewed.payload()).isEqualTo(plain.payload());
+                    viewer.due.remove(viewed.payload());
+                } while (payload == STEPS - 1 && viewed.size() > 0);
+            }
+        }
+        assertThat(viewer.due).as("shown and never due").isEmpty();
+        assertThat(viewer.shown).as("shown of %d scheduled far ahead", far).isGreaterThanOrEqualTo(far);
     }
 
     @Test

@@ -1,0 +1,113 @@
+package io.expertlane.bench.jmh;
+
+import io.expertlane.bench.scenario.ExchangeKind;
+import io.expertlane.bench.scenario.ExpertStep;
+import io.expertlane.bench.scenario.SimulatedRound;
+import io.expertlane.kernel.exchange.DispatchType;
+import io.expertlane.kernel.exchange.Payload;
+import io.expertlane.kernel.moe.DrawnRouting;
+import io.expertlane.kernel.moe.MoeShape;
+import io.expertlane.kernel.moe.Routing;
+import io.expertlane.kernel.verbs.PortPolicy;
+import io.expertlane.nic.device.NicCounter;
+import io.expertlane.nic.profile.ClusterProfile;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
+import java.util.concurrent.TimeUnit;
+import org.openjdk.jmh.annotations.AuxCounters;
+import org.openjdk.jmh.annotations.Benchmark;
+import org.openjdk.jmh.annotations.BenchmarkMode;
+import org.openjdk.jmh.annotations.Fork;
+import org.openjdk.jmh.annotations.Level;
+import org.openjdk.jmh.annotations.Measurement;
+import org.openjdk.jmh.annotations.Mode;
+import org.openjdk.jmh.annotations.OutputTimeUnit;
+import org.openjdk.jmh.annotations.Param;
+import org.openjdk.jmh.annotations.Scope;
+import org.openjdk.jmh.annotations.Setup;
+import org.openjdk.jmh.annotations.State;
+import org.openjdk.jmh.annotations.TearDown;
+import org.openjdk.jmh.annotations.Warmup;
+
+/**
+ * Speed of the simulator: low-latency dispatch and combine of all ranks under the virtual clock, the exchange being the one that runs for real,
+ * with its payload left out. One operation is one dispatch and one combine of one group of ranks that is connected once and used again and again.
+ *
+ * <p>Besides operations a second it gives events and work queue elements a second: {@code elements} are those posted to queue pairs, counts and flags
+ * included; what a rank sends to itself does not go through a NIC and does not count.
+ */
+@State(Scope.Thread)
+@BenchmarkMode(Mode.Throughput)
+@OutputTimeUnit(TimeUnit.SECONDS)
+@Warmup(iterations = 4, time = 4)
+@Measurement(iterations = 5, time = 3)
+@Fork(3)
+public class ExchangeSimulationBenchmark {
+    private static final long SEED = 61;
+    private static final int EXPERTS = 256;
+    private static final int TOP_K = 8;
+    private static final int HIDDEN = 7168;
+
+    /** EP. */
+    @Param({"16", "64", "256"})
+    public int ranks;
+
+    /** Tokens a rank sends in a call. */
+    @Param("128")
+    public int tokens;
+
+    private final Arena arena = Arena.ofShared();
+    private SimulatedRound round;
+    private Routing[] routings;
+    private MemorySegment[] nothing;
+
+    /** What was simulated, a second. */
+    @State(Scope.Thread)
+    @AuxCounters(AuxCounters.Type.OPERATIONS)
+    public static class Counts {
+        /** Events of the simulation. */
+        public long events;
+        /** Work queue elements. */
+        public long elements;
+
+        /** Starts over. */
+        @Setup(Level.Iteration)
+        public void reset() {
+            events = 0;
+            elements = 0;
+        }
+    }
+
+    /** Connects all ranks. */
+    @Setup
+    public void connect() {
+        final ClusterProfile cluster = ClusterProfile.ofName(ClusterProfile.DEFAULT_NAME);
+        final MoeShape shape = new MoeShape(ranks, Math.min(ranks, cluster.ranksPerNode()), EXPERTS, TOP_K, HIDDEN, tokens);
+        final ExchangeKind kind = ExchangeKind.lowLatency(DispatchType.FP8, Payload.OMITTED);
+        round = new SimulatedRound(ranks, kind.heapBytes(shape), cluster, PortPolicy.PREALLOCATED, cluster.host().kernels().lowLatencySms(), false,
+            kind.rounds(shape, ExpertStep.IDENTITY, arena));
+        routings = DrawnRouting.uniform().routings(shape, tokens, SEED, arena);
+        nothing = new MemorySegment[ranks];
+        Arrays.fill(nothing, MemorySegment.NULL);
+    }
+
+    /** Frees everything. */
+    @TearDown
+    public void tearDown() {
+        round.close();
+        arena.close();
+    }
+
+    /** One dispatch and one combine. */
+    @Benchmark
+    public long dispatchAndCombine(final Counts counts) {
+        final long events = round.events();
+        final long elements = round.total(NicCounter.SENT_ELEMENTS);
+        round.dispatch(nothing, routings);
+        round.combine(nothing);
+        counts.events += round.events() - events;
+        counts.elements += round.total(NicCounter.SENT_ELEMENTS) - elements;
+        return round.eventStreamHash();
+    }
+}
