@@ -19,6 +19,9 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.Locale;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -54,6 +57,27 @@ class TraceFileTest {
         assertThat(Files.size(folder.resolve("a.xltrace"))).isEqualTo(BinaryTraceLayout.HEADER_BYTES + records * BinaryTraceLayout.RECORD_BYTES);
         assertThat(folder.resolve("b.json")).hasSameBinaryContentAs(folder.resolve("a.json"));
         assertThat(names()).isEqualTo(3);
+    }
+
+    /** Other simulations, before and at the same time, on this thread and another, change no byte of a trace. */
+    @ParameterizedTest
+    @ValueSource(strings = {"json", "pcap", "xltrace"})
+    void sameSeedSameTraceWhateverRunsBeside(final String format) throws Exception {
+        run(11, folder.resolve("alone." + format));
+        try (ExecutorService other = Executors.newSingleThreadExecutor(); TracedRun stranger = new TracedRun(13)) {
+            final Future<?> running = other.submit(() -> {
+                for (int seed = 20; seed < 24; seed++) {
+                    run(seed, folder.resolve("other." + format));
+                }
+                return null;
+            });
+            stranger.transport.simulation().run();
+            run(11, folder.resolve("beside." + format));
+            stranger.run();
+            running.get();
+        }
+        assertThat(folder.resolve("beside." + format)).hasSameBinaryContentAs(folder.resolve("alone." + format));
+        assertThat(Files.mismatch(folder.resolve("other." + format), folder.resolve("alone." + format))).isNotNegative();
     }
 
     @Test
