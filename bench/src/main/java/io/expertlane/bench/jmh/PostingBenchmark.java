@@ -1,6 +1,12 @@
 package io.expertlane.bench.jmh;
 
+import static java.lang.foreign.ValueLayout.JAVA_LONG;
+
 import io.expertlane.kernel.verbs.QueuePair;
+import io.expertlane.kernel.verbs.WorkQueueElement;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.invoke.VarHandle;
 import java.util.concurrent.TimeUnit;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
@@ -25,7 +31,8 @@ import org.openjdk.jmh.annotations.Warmup;
  * side see {@link HandOffBenchmark} and {@link EmulatedBandwidthBenchmark}. Before each invocation the queues are empty; an invocation posts
  * {@value #ELEMENTS} elements, so that JMH's time stamps around it do not count.
  *
- * <p>After each trial the NIC must have executed all elements.
+ * <p>Baseline: {@link #storeElements}, the bytes of an element stored to memory, with the release stores of the doorbells and nobody who reads them.
+ * After each trial the NIC must have executed all elements.
  */
 @BenchmarkMode(Mode.AverageTime)
 @OutputTimeUnit(TimeUnit.NANOSECONDS)
@@ -35,6 +42,8 @@ import org.openjdk.jmh.annotations.Warmup;
 public class PostingBenchmark {
     static final int ELEMENTS = 512;
     private static final int MESSAGE_BYTES = 7408;
+    private static final VarHandle LONG = JAVA_LONG.varHandle();
+    private static final long DOORBELL = (long) EmulatedRig.DEPTH * WorkQueueElement.SIZE_BYTES;
 
     /** Queues and what was posted. */
     @State(Scope.Thread)
@@ -123,6 +132,50 @@ public class PostingBenchmark {
             rig.drain();
             post();
         }
+    }
+
+    /** Memory of a send queue, without anything behind it. */
+    @State(Scope.Thread)
+    public static class Bare {
+        /** Elements between doorbells. */
+        @Param({"1", "4", "16"})
+        public int doorbellBatch;
+
+        private final Arena arena = Arena.ofShared();
+        private final MemorySegment queue = arena.allocate((EmulatedRig.DEPTH + 1L) * WorkQueueElement.SIZE_BYTES, WorkQueueElement.SIZE_BYTES);
+        private long stored;
+
+        /** Stores the elements of an invocation. */
+        void store() {
+            for (int i = 0; i < ELEMENTS; i++) {
+                final long at = (stored & EmulatedRig.DEPTH - 1) * WorkQueueElement.SIZE_BYTES;
+                for (int word = 0; word < WorkQueueElement.SIZE_BYTES; word += Long.BYTES) {
+                    queue.set(JAVA_LONG, at + word, stored);
+                }
+                stored++;
+                if (stored % doorbellBatch == 0) {
+                    LONG.setRelease(queue, DOORBELL, stored);
+                }
+            }
+        }
+
+        /** The last element and the last doorbell are there. */
+        @TearDown(Level.Trial)
+        public void close() {
+            final long last = (stored - 1 & EmulatedRig.DEPTH - 1) * WorkQueueElement.SIZE_BYTES;
+            if (queue.get(JAVA_LONG, last) != stored - 1 || queue.get(JAVA_LONG, DOORBELL) != stored / doorbellBatch * doorbellBatch) {
+                throw new IllegalStateException("stored=" + stored + ": last element " + queue.get(JAVA_LONG, last) + ", doorbell "
+                    + queue.get(JAVA_LONG, DOORBELL));
+            }
+            arena.close();
+        }
+    }
+
+    /** Baseline: as many bytes stored, and a release store for each doorbell. */
+    @Benchmark
+    @OperationsPerInvocation(ELEMENTS)
+    public void storeElements(final Bare memory) {
+        memory.store();
     }
 
     /** The kernel thread's part. */
