@@ -97,7 +97,7 @@ class DashboardBrowserTest {
         assertThat(news.get(0).getText()).contains("LowLatencyBenchmark.dispatch", "measured", "worse", digits(before) + " ns/op → " + digits(after) + " ns/op")
             .contains(String.format(Locale.ROOT, "+%.3g %%", 100 * (after / before - 1)).replaceAll("0+ %", " %"));
         assertThat(news.get(1).getText()).contains("simulate.metric3", "simulated", "better", "103 us → 104 us");
-        assertThat(browser.findElements(By.cssSelector("tr[data-text]"))).hasSize(SERIES);
+        assertThat(browser.findElements(By.cssSelector("tr[data-text]"))).hasSize(SERIES + 3);
         assertThat(browser.findElements(By.cssSelector("tr.simulated"))).as("simulated rows in a table of their own").hasSize(12)
             .allSatisfy(row -> assertThat(row.findElement(By.xpath("ancestor::table")).findElements(By.cssSelector("tr:not(.simulated) td"))).isEmpty());
         picture("front");
@@ -154,6 +154,16 @@ class DashboardBrowserTest {
         final String dispatch = rows.stream().map(WebElement::getText).filter(text -> text.contains("LowLatencyBenchmark.dispatch\nhidden=7168 tokens=8 ")).findFirst().orElseThrow();
         assertThat(dispatch).contains("50 %", "Sample.copy").contains(digits(1000 / value("LowLatencyBenchmark.dispatch", runs.size() - 1)));
         picture("roofline");
+    }
+
+    @Test
+    void showsPercentileCurves() throws IOException {
+        show("#/series/measured%7COpenLoopBenchmark.run%7Carrivals%3Dpoisson%7Cp99%20latency%7Cns");
+        assertThat(browser.findElements(By.cssSelector(".chart canvas"))).as("nights and percentiles").hasSize(2);
+        final double p99 = runs.getLast().measurements().stream().filter(m -> m.series().metric().equals("p99 latency")).findFirst().orElseThrow().value();
+        assertThat(text("#value")).isEqualTo(digits(p99 / 1000) + " us");
+        browser.executeScript("document.querySelectorAll('.chart')[1].scrollIntoView({block: 'center'})");
+        picture("percentiles");
     }
 
     @Test

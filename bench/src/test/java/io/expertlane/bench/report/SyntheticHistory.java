@@ -31,7 +31,7 @@ public final class SyntheticHistory {
     }
 
     /**
-     * Writes {@code nights} runs of {@code series} series. In series 0 there is a step of +10 % four nights before the end, in series 2 one of
+     * Writes {@code nights} runs of {@code series} series and three latency percentiles. In series 0 there is a step of +10 % four nights before the end, in series 2 one of
      * -20 % at half of the nights, which is known, and the machine changes at three quarters.
      */
     static void write(final Path folder, final int nights, final int series) throws IOException {
@@ -51,6 +51,7 @@ public final class SyntheticHistory {
             for (int i = 0; i < SIMULATED; i++) {
                 run.simulated("simulate.metric" + i, 100.0 + i + (i == 3 && night >= nights - 2 ? 1 : 0), i % 2 == 0 ? Better.LOWER : Better.HIGHER);
             }
+            run.latency("OpenLoopBenchmark.run", null, random.doubles(2000).mapToLong(u -> (long) (100_000 - 40_000 * Math.log(u))).toArray());
             if (night >= nights * 3 / 4) {
                 run.cpu("Newer CPU");
             }
