@@ -42,7 +42,7 @@ final class ErrorPolicy {
     }
 
     /** Picocli's first line, in the form {@code field=value: limit} where it blames a value. */
-    private static String parameterMessage(final ParameterException failure) {
+    static String parameterMessage(final ParameterException failure) {
         final String line = oneLine(failure);
         final String blamed = "Invalid value for option '";
         if (failure.getValue() == null || !line.startsWith(blamed)) {

@@ -23,10 +23,12 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.Callable;
+import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
 /** Times dispatch, combine and a decode step on a modelled cluster. */
@@ -146,6 +148,27 @@ final class SimulateCommand implements Callable<Integer> {
 
     @Option(names = "--json", description = "Print the result as JSON.")
     private boolean json;
+
+    /** The command with {@code arguments}, to be run without its output. */
+    static SimulateCommand parse(final List<String> arguments) {
+        final SimulateCommand command = new SimulateCommand();
+        try {
+            new CommandLine(command).parseArgs(arguments.toArray(String[]::new));
+        } catch (final ParameterException e) {
+            throw new IllegalArgumentException(String.join(" ", arguments) + ": " + ErrorPolicy.parameterMessage(e), e);
+        }
+        return command;
+    }
+
+    /** Refuses what {@link #run} would. */
+    void check() throws IOException {
+        simulation().check(steps());
+    }
+
+    /** Runs the simulation. */
+    LayerSimulation.Result run() throws IOException {
+        return simulation().run(_ -> { }, null, steps());
+    }
 
     /** The simulation that the options ask for. */
     LayerSimulation simulation() throws IOException {

@@ -159,6 +159,16 @@ public record LayerSimulation(
         }
     }
 
+    /**
+     * Refuses sizes that {@link #run} would refuse, without running.
+     *
+     * @throws IllegalArgumentException if sizes do not fit
+     */
+    public void check(final Set<DecodeStep.Kind> kinds) {
+        requireKinds(kinds);
+        kind.heapBytes(shape());
+    }
+
     private void requireKinds(final Set<DecodeStep.Kind> kinds) {
         if (kinds.contains(DecodeStep.Kind.TWO_BATCH) && (tokensPerRank < 2 || kind.mode() == ExchangeKind.Mode.HT)) {
             throw new IllegalArgumentException("step=two-batch: mode ll and 2 tokens or more, not mode " + lower(kind.mode()) + " and tokens=" + tokensPerRank);
