@@ -1,6 +1,7 @@
 package io.expertlane.bench.cli;
 
 import io.expertlane.bench.results.Json;
+import io.expertlane.bench.scenario.Bottleneck;
 import io.expertlane.bench.scenario.DecodeStep;
 import io.expertlane.bench.scenario.Distribution;
 import io.expertlane.bench.scenario.ExchangeKind;
@@ -30,6 +31,8 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.node.ObjectNode;
 
 /** Times dispatch, combine and a decode step on a modelled cluster. */
 @Command(
@@ -146,6 +149,10 @@ final class SimulateCommand implements Callable<Integer> {
             + "combine as one kernel), or both with a comma. Default: ${DEFAULT-VALUE}.")
     private List<String> steps;
 
+    @Option(names = "--attribute",
+        description = "Name the bottleneck (NIC, port, switch buffer, host issue, PCIe, HBM, credits, skew): simulates again with each of them relieved.")
+    private boolean attribute;
+
     @Option(names = "--json", description = "Print the result as JSON.")
     private boolean json;
 
@@ -199,14 +206,36 @@ final class SimulateCommand implements Callable<Integer> {
         try (ProgressLine progress = new ProgressLine(spec.commandLine().getErr(), ExpertlaneCommand.errorStreamIsTerminal(), System::nanoTime)) {
             result = simulation.run(round -> progress.tick(round::progress), trace, steps());
         }
+        final Bottleneck.Attribution bottleneck = attribute ? Bottleneck.of(simulation, result) : null;
         final PrintWriter out = spec.commandLine().getOut();
         if (json) {
-            out.println(Json.text(result));
+            out.println(Json.text(attribute ? withBottleneck(result, bottleneck) : result));
         } else {
             print(result, out);
+            if (attribute) {
+                print(bottleneck, out);
+            }
         }
         out.flush();
         return 0;
+    }
+
+    private static JsonNode withBottleneck(final LayerSimulation.Result result, final Bottleneck.Attribution bottleneck) {
+        final ObjectNode tree = Json.mapper().valueToTree(result);
+        tree.set("bottleneck", Json.mapper().<JsonNode>valueToTree(bottleneck));
+        return tree;
+    }
+
+    private static void print(final Bottleneck.Attribution bottleneck, final PrintWriter out) {
+        out.printf("bottleneck: %s; relieved, the slowest ranks take (simulated):%n", bottleneck.resource() == null ? "none" : lower(bottleneck.resource()));
+        for (final Bottleneck.Relief relief : bottleneck.reliefs()) {
+            out.printf("  %-14s dispatch %9.1f us, combine %9.1f us, saves %5.1f %%%n", lower(relief.resource()), relief.dispatchMicros(),
+                relief.combineMicros(), 100 * relief.saved());
+        }
+    }
+
+    private static String lower(final Enum<?> value) {
+        return value.name().toLowerCase(Locale.ROOT).replace('_', '-');
     }
 
     private ModelProfile model() throws IOException {
@@ -292,8 +321,7 @@ final class SimulateCommand implements Callable<Integer> {
         out.printf("%-10s %9s %9s %9s %9s %9s %9s %9s %9s %9s %9s%n", "step [ms]", "TPOT", "launches", "barriers", "HBM trips", "dispatch", "combine",
             "experts", "shared", "attention", "dense");
         for (final DecodeStep.Step step : result.steps()) {
-            final String name = step.kind().name().toLowerCase(Locale.ROOT).replace('_', '-');
-            printAccount(name, step.tpotMicros(), step.account(), out);
+            printAccount(lower(step.kind()), step.tpotMicros(), step.account(), out);
             if (step.kind() != DecodeStep.Kind.UNFUSED) {
                 printAccount("  saves", result.tpotMicros() - step.tpotMicros(), step.saved(), out);
             }

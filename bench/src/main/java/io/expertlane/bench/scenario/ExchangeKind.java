@@ -73,6 +73,11 @@ public record ExchangeKind(
             DEFAULT_RING_TOKENS, 32, payload);
     }
 
+    /** The same with rings of {@code tokens}. */
+    public ExchangeKind withRingTokens(final int tokens) {
+        return new ExchangeKind(mode, path, dispatchType, combine, split, segmentBytes, channels, chunkTokens, tokens, sendQueueDepth, payload);
+    }
+
     private LowLatencyConfig lowLatencyConfig(final MoeShape shape) {
         return LowLatencyConfig.of(shape).withPath(path).withDispatchType(dispatchType).withCombine(combine).withQueuePairsPerExpert(queuePairs())
             .withSegmentBytes(segmentBytes).withSendQueueDepth(sendQueueDepth).withPayload(payload);

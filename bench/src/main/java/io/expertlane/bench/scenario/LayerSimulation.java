@@ -195,6 +195,26 @@ public record LayerSimulation(
         return new LayerSimulation(cluster, model, ranks, tokens, routing, kind, ports, contextTokens, seed);
     }
 
+    /** The same on another cluster. */
+    public LayerSimulation withCluster(final ClusterProfile other) {
+        return new LayerSimulation(other, model, ranks, tokensPerRank, routing, kind, ports, contextTokens, seed);
+    }
+
+    /** The same with another exchange. */
+    public LayerSimulation withKind(final ExchangeKind other) {
+        return new LayerSimulation(cluster, model, ranks, tokensPerRank, routing, other, ports, contextTokens, seed);
+    }
+
+    /** The same with another gate. */
+    public LayerSimulation withRouting(final RoutingSource other) {
+        return new LayerSimulation(cluster, model, ranks, tokensPerRank, other, kind, ports, contextTokens, seed);
+    }
+
+    /** The same with other port choices. */
+    public LayerSimulation withPorts(final PortPolicy other) {
+        return new LayerSimulation(cluster, model, ranks, tokensPerRank, routing, kind, other, contextTokens, seed);
+    }
+
     /** SMs that the kernels of the mode use. */
     private int sms() {
         return kind.mode() == ExchangeKind.Mode.LL ? cluster.host().kernels().lowLatencySms() : cluster.host().communicationSms();
