@@ -24,10 +24,10 @@ final class KindOptions {
     private String combine;
 
     @Option(names = "--split", paramLabel = "on|off", defaultValue = "off",
-        description = "Two queue pairs an end point, on different ports: each message in halves (ll), messages in turn (ht). Default: ${DEFAULT-VALUE}.")
+        description = "Two queue pairs an end point, on different ports: each message in halves (ll), chunks in turn (ht). Default: ${DEFAULT-VALUE}.")
     private String split;
 
-    @Option(names = "--segment", paramLabel = "BYTES", description = "With ll over zero: longest work queue element. Default: no limit.")
+    @Option(names = "--segment", paramLabel = "BYTES", description = "Longest work queue element: what is longer is cut. Default: no limit.")
     private Integer segmentBytes;
 
     @Option(names = "--channels", paramLabel = "C", description = "With ht: channels. Default: 1.")

@@ -13,6 +13,7 @@ import io.expertlane.kernel.moe.MoeShape;
 import io.expertlane.kernel.moe.Routing;
 import io.expertlane.kernel.verbs.DirectTransport;
 import io.expertlane.kernel.verbs.QueuePair;
+import io.expertlane.kernel.verbs.QueuePairPlan;
 import java.lang.foreign.Arena;
 
 /**
@@ -24,7 +25,7 @@ import java.lang.foreign.Arena;
  * @param combine        push or pull
  * @param split          whether what goes to an end point is spread over two queue pairs (source paper, L1): equal halves of every message in
  *                       low-latency mode, messages in turn in high-throughput mode
- * @param segmentBytes   longest work queue element (source paper, L2), low-latency mode over the zero path only; {@link LowLatencyConfig#NO_SEGMENTATION}
+ * @param segmentBytes   longest work queue element (source paper, L2), {@link LowLatencyConfig#NO_SEGMENTATION}
  * @param channels       channels, high-throughput mode only
  * @param chunkTokens    tokens that are sent and told of together, high-throughput mode and ring path
  * @param ringTokens     tokens a ring holds, ring path only
@@ -59,9 +60,6 @@ public record ExchangeKind(
      * @throws IllegalArgumentException naming the knob and the mode it belongs to
      */
     public ExchangeKind {
-        if (segmentBytes != LowLatencyConfig.NO_SEGMENTATION && (mode == Mode.HT || path == TransferPath.RING)) {
-            throw new IllegalArgumentException("segment=" + segmentBytes + ": only with mode ll over path zero, the others send chunks");
-        }
         if (mode == Mode.LL && channels != 1) {
             throw new IllegalArgumentException("channels=" + channels + ": 1 with mode ll, which has none");
         }
@@ -85,7 +83,7 @@ public record ExchangeKind(
 
     private HighThroughputConfig highThroughputConfig(final MoeShape shape) {
         return HighThroughputConfig.of(shape).withPath(path).withDispatchType(dispatchType).withCombine(combine)
-            .withQueuePairsPerChannel(queuePairs()).withChannels(channels).withChunkTokens(chunkTokens, ringTokens).withSendQueueDepth(sendQueueDepth).withPayload(payload);
+            .withQueuePairsPerChannel(queuePairs()).withSegmentBytes(segmentBytes).withChannels(channels).withChunkTokens(chunkTokens, ringTokens).withSendQueueDepth(sendQueueDepth).withPayload(payload);
     }
 
     private int queuePairs() {
@@ -124,7 +122,9 @@ public record ExchangeKind(
 
     /** An upper bound of the bytes of the queue pairs of all ranks, if no peer but the rank itself is mapped. */
     public long queuePairBytes(final MoeShape shape) {
-        final long perPeer = mode == Mode.LL ? (long) shape.localExperts() * queuePairs() : 2L * channels * (queuePairs() + 1);
+        final QueuePairPlan plan = mode == Mode.LL ? lowLatencyConfig(shape).queuePairPlan() : highThroughputConfig(shape).queuePairPlan();
+        // Low latency over rings has one more for counts and flags.
+        final long perPeer = plan.queuePairsPerPeer() + 1L;
         return (long) shape.ranks() * (shape.ranks() - 1) * perPeer * (QueuePair.memoryBytes(sendQueueDepth) + QUEUE_PAIR_OBJECT_BYTES);
     }
 

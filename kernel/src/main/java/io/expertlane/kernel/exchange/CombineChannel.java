@@ -118,10 +118,10 @@ final class CombineChannel {
         } else if (context.isRing()) {
             rowSenders[index] = new RingSender(memory.returnRing(), context.heap(), rank, peer,
                 memory.rowRing(false, true, node, local, channel), memory.rowRing(false, false, node, rails.local(), channel),
-                peers.queuePairs(), peers.isMapped(peer) ? null : peers.data(peer, channel)[node % lanes], position);
+                peers.queuePairs(), peers.data(peer, channel), lanes, position);
             rowReceivers[index] = new RingReceiver(memory.returnRing(), context.heap(), rank, peer,
                 memory.rowRing(false, false, node, local, channel), memory.rowRing(false, true, node, rails.local(), channel),
-                peers.queuePairs(), peers.control(peer), position);
+                peers.queuePairs(), peers.control(peer), lanes, position);
         } else {
             rowSenders[index] = new SlotSender(record, config.chunkTokens(), context.heap(), rank, peer,
                 peers.queuePairs(), peers.data(peer, channel), lanes);
@@ -136,10 +136,10 @@ final class CombineChannel {
         if (context.isRing()) {
             railSenders[node] = new RingSender(memory.returnRing(), context.heap(), rank, peer,
                 memory.railRing(false, true, node, channel), memory.railRing(false, false, rails.node(), channel),
-                peers.queuePairs(), peers.isMapped(peer) ? null : peers.data(peer, channel)[0], position);
+                peers.queuePairs(), peers.data(peer, channel), lanes, position);
             railReceivers[node] = new RingReceiver(memory.returnRing(), context.heap(), rank, peer,
                 memory.railRing(false, false, node, channel), memory.railRing(false, true, rails.node(), channel),
-                peers.queuePairs(), peers.control(peer), position);
+                peers.queuePairs(), peers.control(peer), lanes, position);
         } else {
             railSenders[node] = new SlotSender(record, config.chunkTokens(), context.heap(), rank, peer,
                 peers.queuePairs(), peers.data(peer, channel), lanes);

@@ -127,10 +127,10 @@ final class DispatchChannel {
         if (isRing(local)) {
             rowSenders[index] = new RingSender(memory.dispatchRing(), context.heap(), rank, peer,
                 memory.rowRing(true, true, node, local, channel), memory.rowRing(true, false, node, rails.local(), channel),
-                peers.queuePairs(), peers.isMapped(peer) ? null : peers.data(peer, channel)[node % lanes], position);
+                peers.queuePairs(), peers.data(peer, channel), lanes, position);
             rowReceivers[index] = new RingReceiver(memory.dispatchRing(), context.heap(), rank, peer,
                 memory.rowRing(true, false, node, local, channel), memory.rowRing(true, true, node, rails.local(), channel),
-                peers.queuePairs(), peers.control(peer), position);
+                peers.queuePairs(), peers.control(peer), lanes, position);
         } else {
             rowSenders[index] = new SlotSender(record, config.chunkTokens(), context.heap(), rank, peer,
                 peers.queuePairs(), peers.data(peer, channel), lanes);
@@ -144,10 +144,10 @@ final class DispatchChannel {
         if (context.isRing()) {
             railSenders[node] = new RingSender(memory.dispatchRing(), context.heap(), rank, peer,
                 memory.railRing(true, true, node, channel), memory.railRing(true, false, rails.node(), channel),
-                peers.queuePairs(), peers.isMapped(peer) ? null : peers.data(peer, channel)[0], position);
+                peers.queuePairs(), peers.data(peer, channel), lanes, position);
             railReceivers[node] = new RingReceiver(memory.dispatchRing(), context.heap(), rank, peer,
                 memory.railRing(true, false, node, channel), memory.railRing(true, true, rails.node(), channel),
-                peers.queuePairs(), peers.control(peer), position);
+                peers.queuePairs(), peers.control(peer), lanes, position);
         } else {
             railSenders[node] = new SlotSender(record, config.chunkTokens(), context.heap(), rank, peer,
                 peers.queuePairs(), peers.data(peer, channel), lanes);

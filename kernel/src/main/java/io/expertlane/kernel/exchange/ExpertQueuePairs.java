@@ -4,7 +4,9 @@ import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
 import io.expertlane.kernel.memory.SymmetricHeap;
 import io.expertlane.kernel.verbs.CompletionQueue;
+import io.expertlane.kernel.verbs.MessageSplit;
 import io.expertlane.kernel.verbs.QueuePair;
+import io.expertlane.kernel.verbs.QueuePairPlan;
 import io.expertlane.kernel.verbs.Transport;
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.VarHandle;
@@ -37,6 +39,7 @@ final class ExpertQueuePairs {
     private final CompletionQueue completionQueue;
     private final int localExperts;
     private final int perExpert;
+    private final QueuePairPlan plan;
     private final int doorbellBatch;
     private final QueuePair[] queuePairs;
     private final int[] keys;
@@ -44,10 +47,9 @@ final class ExpertQueuePairs {
     /**
      * Connects {@code rank}.
      *
-     * @param endpoints queue pairs to each peer: local experts times lanes
-     * @param lanes     queue pairs of a local expert
+     * @param plan its end points are the local experts
      */
-    ExpertQueuePairs(final LowLatencyConfig config, final Transport transport, final int rank, final int endpoints, final int lanes) {
+    ExpertQueuePairs(final LowLatencyConfig config, final Transport transport, final int rank, final QueuePairPlan plan) {
         final int ranks = config.shape().ranks();
         this.depth = config.sendQueueDepth();
         this.transport = transport;
@@ -55,10 +57,11 @@ final class ExpertQueuePairs {
         this.heap = transport.heap();
         this.region = heap.region(rank);
         this.completionQueue = transport.completionQueue(rank);
-        this.localExperts = endpoints / lanes;
-        this.perExpert = lanes;
+        this.plan = plan;
+        this.localExperts = plan.endPoints();
+        this.perExpert = plan.lanes();
         this.doorbellBatch = config.doorbellBatch();
-        this.queuePairs = new QueuePair[ranks * endpoints];
+        this.queuePairs = new QueuePair[ranks * plan.queuePairsPerPeer()];
         this.keys = new int[ranks];
         for (int step = 1; step <= ranks; step++) {
             connect((rank + step) % ranks);
@@ -76,7 +79,7 @@ final class ExpertQueuePairs {
                     // What it still holds completes in error and so gives its room in the completion queue back.
                     old.ringDoorbell();
                 }
-                queuePairs[peer * lanes + lane] = transport.connect(rank, peer, depth, first + lane);
+                queuePairs[peer * lanes + lane] = transport.connect(rank, peer, depth, plan.lane(first, lane / perExpert, lane % perExpert));
             }
         }
     }

@@ -2,6 +2,7 @@ package io.expertlane.kernel.exchange;
 
 import io.expertlane.kernel.codec.Float8E4M3;
 import io.expertlane.kernel.moe.MoeShape;
+import io.expertlane.kernel.verbs.QueuePairPlan;
 
 /**
  * What all ranks of a high-throughput exchange agree on. Make one with {@link #of(MoeShape)} and the {@code with} methods.
@@ -11,8 +12,10 @@ import io.expertlane.kernel.moe.MoeShape;
  * @param dispatchType         format of dispatched rows; FP8 needs {@code hidden} to be a multiple of 128
  * @param roundScales          FP8 scales are rounded up to powers of two
  * @param channels             channels, each a contiguous run of a rank's tokens; 1 to 64. DeepEP has one for two SMs: 10 to 12
- * @param queuePairsPerChannel data queue pairs of each (peer, channel); 1 to 8. On the zero path a stream's writes take them in turn, on
- *                             the ring path each ring has one of them
+ * @param queuePairsPerChannel data queue pairs of each (peer, channel); 1 to 8. A stream's writes take them in turn, on the ring path chunk
+ *                             by chunk
+ * @param segmentBytes         longest work queue element; longer writes are cut (source paper, L2); {@link QueuePairPlan#NO_SEGMENTATION} or at
+ *                             least 64. The elements of a chunk must fit a send queue
  * @param chunkTokens          tokens that are sent and told of together, 1 to 1024; DeepEP uses 8 to 20 across nodes
  * @param ringTokens           tokens a ring holds: a multiple of {@code chunkTokens}, at least twice as many; DeepEP uses 128 across nodes
  * @param sendQueueDepth       elements of a send queue, a power of two, 2 to 32,768
@@ -28,8 +31,8 @@ import io.expertlane.kernel.moe.MoeShape;
  *                             longest time between two {@code doWork()} of a healthy rank, expert step included
  */
 public record HighThroughputConfig(
-    MoeShape shape, TransferPath path, DispatchType dispatchType, boolean roundScales, int channels, int queuePairsPerChannel, int chunkTokens,
-    int ringTokens, int sendQueueDepth, int doorbellBatch, CombineMethod combine, Payload payload, int liveCalls, int maxReceiveRows, int
+    MoeShape shape, TransferPath path, DispatchType dispatchType, boolean roundScales, int channels, int queuePairsPerChannel, int segmentBytes,
+    int chunkTokens, int ringTokens, int sendQueueDepth, int doorbellBatch, CombineMethod combine, Payload payload, int liveCalls, int maxReceiveRows, int
     expertAlignment, int rowsPerTurn, long timeoutNanos) {
 
     /** The default of {@code timeoutNanos}: DeepEP's 100 s. */
@@ -37,7 +40,6 @@ public record HighThroughputConfig(
     private static final long MIN_TIMEOUT_NANOS = 1_000;
     private static final long MAX_TIMEOUT_NANOS = 3_600_000_000_000L;
     private static final int MAX_CHANNELS = 64;
-    private static final int MAX_QUEUE_PAIRS_PER_CHANNEL = 8;
     private static final int MAX_CHUNK_TOKENS = 1024;
     private static final int MAX_RING_TOKENS = 1 << 16;
     private static final int MAX_SEND_QUEUE_DEPTH = 1 << 15;
@@ -52,7 +54,8 @@ public record HighThroughputConfig(
             throw new IllegalArgumentException("hidden=" + shape.hidden() + ": a multiple of " + Float8E4M3.CHANNELS_PER_SCALE + " with FP8 dispatch");
         }
         requireRange("channels", channels, 1, MAX_CHANNELS);
-        requireRange("queuePairsPerChannel", queuePairsPerChannel, 1, MAX_QUEUE_PAIRS_PER_CHANNEL);
+        requireRange("queuePairsPerChannel", queuePairsPerChannel, 1, QueuePairPlan.MAX_LANES);
+        requireRange("segmentBytes", segmentBytes, QueuePairPlan.MIN_SEGMENT_BYTES, QueuePairPlan.NO_SEGMENTATION);
         requireRange("chunkTokens", chunkTokens, 1, MAX_CHUNK_TOKENS);
         if (path == TransferPath.RING) {
             if (ringTokens < 2 * chunkTokens || ringTokens > MAX_RING_TOKENS) {
@@ -73,6 +76,11 @@ public record HighThroughputConfig(
         requireRange("expertAlignment", expertAlignment, 1, Integer.MAX_VALUE);
         requireRange("rowsPerTurn", rowsPerTurn, 1, Integer.MAX_VALUE);
         requireRange("timeoutNanos", timeoutNanos, MIN_TIMEOUT_NANOS, MAX_TIMEOUT_NANOS);
+    }
+
+    /** The queue pairs to each rank of the node and rail whose memory is not mapped. */
+    public QueuePairPlan queuePairPlan() {
+        return new QueuePairPlan(channels, queuePairsPerChannel, true, segmentBytes);
     }
 
     private static void requireRange(final String name, final long value, final long least, final long most) {
@@ -121,6 +129,13 @@ public record HighThroughputConfig(
     public HighThroughputConfig withQueuePairsPerChannel(final int value) {
         final Values values = new Values(this);
         values.queuePairsPerChannel = value;
+        return values.config();
+    }
+
+    /** This with another longest element. */
+    public HighThroughputConfig withSegmentBytes(final int value) {
+        final Values values = new Values(this);
+        values.segmentBytes = value;
         return values.config();
     }
 
@@ -203,6 +218,7 @@ public record HighThroughputConfig(
         private boolean roundScales;
         private int channels = 1;
         private int queuePairsPerChannel = 1;
+        private int segmentBytes = QueuePairPlan.NO_SEGMENTATION;
         private int chunkTokens = 16;
         private int ringTokens = 64;
         private int sendQueueDepth = 64;
@@ -227,6 +243,7 @@ public record HighThroughputConfig(
             roundScales = from.roundScales;
             channels = from.channels;
             queuePairsPerChannel = from.queuePairsPerChannel;
+            segmentBytes = from.segmentBytes;
             chunkTokens = from.chunkTokens;
             ringTokens = from.ringTokens;
             sendQueueDepth = from.sendQueueDepth;
@@ -242,8 +259,8 @@ public record HighThroughputConfig(
 
         HighThroughputConfig config() {
             return new HighThroughputConfig(
-                shape, path, dispatchType, roundScales, channels, queuePairsPerChannel, chunkTokens, ringTokens, sendQueueDepth, doorbellBatch,
-                combine, payload, liveCalls, maxReceiveRows, expertAlignment, rowsPerTurn, timeoutNanos);
+                shape, path, dispatchType, roundScales, channels, queuePairsPerChannel, segmentBytes, chunkTokens, ringTokens, sendQueueDepth,
+                doorbellBatch, combine, payload, liveCalls, maxReceiveRows, expertAlignment, rowsPerTurn, timeoutNanos);
         }
     }
 }

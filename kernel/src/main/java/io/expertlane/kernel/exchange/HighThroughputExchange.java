@@ -95,7 +95,8 @@ public final class HighThroughputExchange {
      * @param transport its heap has {@link #heapBytes(HighThroughputConfig)} bytes a rank or more; the exchange uses offsets from 0
      * @param meter     told of local work
      * @param nanoClock for time-outs and {@link #stageTimes()}: {@code System::nanoTime}, or a virtual clock
-     * @throws IllegalArgumentException if the heap is too small, or the combine method is pull and a rank of the node is not mapped
+     * @throws IllegalArgumentException if the heap is too small, or the combine method is pull and a rank of the node is not mapped, or a
+     *                                  write has more segments than a send queue has elements
      */
     public HighThroughputExchange(
         final HighThroughputConfig config, final Transport transport, final int rank, final WorkMeter meter, final LongSupplier nanoClock) {
@@ -112,6 +113,7 @@ public final class HighThroughputExchange {
         if (transport.heap().bytesPerRank() < memory.bytes()) {
             throw new IllegalArgumentException("heap bytesPerRank=" + transport.heap().bytesPerRank() + ": at least " + memory.bytes());
         }
+        config.queuePairPlan().requireRoom(memory.longestWriteBytes(config.chunkTokens()), config.sendQueueDepth());
         for (int local = 0; config.combine() == CombineMethod.PULL && local < rails.perNode(); local++) {
             if (!transport.isMapped(rank, rails.inNode(local))) {
                 throw new IllegalArgumentException("combine=PULL: needs the memory of every rank of the node mapped; rank "

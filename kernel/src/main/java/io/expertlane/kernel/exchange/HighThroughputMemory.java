@@ -223,6 +223,12 @@ final class HighThroughputMemory {
         return ((long) index * channels + channel) * lanes * Long.BYTES;
     }
 
+    /** Bytes of the longest write: a chunk of tokens, or a block of counts. */
+    int longestWriteBytes(final int chunkTokens) {
+        return Math.max(Math.max(dispatched.wireBytes(chunkTokens), returned.wireBytes(chunkTokens)),
+            Math.max(nodeCountsBytes, Math.max(rankCountsBytes, startsBytes)));
+    }
+
     int nodeCountsBytes() {
         return nodeCountsBytes;
     }

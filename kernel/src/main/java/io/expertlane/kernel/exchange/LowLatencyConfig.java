@@ -3,6 +3,7 @@ package io.expertlane.kernel.exchange;
 import io.expertlane.kernel.codec.Float8E4M3;
 import io.expertlane.kernel.codec.LogFmt10;
 import io.expertlane.kernel.moe.MoeShape;
+import io.expertlane.kernel.verbs.QueuePairPlan;
 
 /**
  * What all ranks of a low-latency exchange agree on. Make one with {@link #of(MoeShape)} and the {@code with} methods.
@@ -13,8 +14,8 @@ import io.expertlane.kernel.moe.MoeShape;
  * @param roundScales         FP8 scales are rounded up to powers of two
  * @param queuePairsPerExpert queue pairs of each (peer, local expert), over which every message is split in equal parts (source paper,
  *                            L1); over the ring path, rings of each kind to each peer, with a queue pair each, taken by tokens in turn; 1 to 8
- * @param segmentBytes        longest work queue element; longer messages are cut (source paper, L2); {@link #NO_SEGMENTATION} or at
- *                            least 64. Without effect over the ring path, which writes chunks
+ * @param segmentBytes        longest work queue element; longer messages, or chunks over the ring path, are cut (source paper, L2);
+ *                            {@link #NO_SEGMENTATION} or at least 64. The elements of a chunk must fit a send queue
  * @param chunkTokens         ring path: messages that are sent and told of together, 1 to 1,024
  * @param ringTokens          ring path: messages a ring holds, a multiple of {@code chunkTokens}, at least twice as many, at most 65,536
  * @param sendQueueDepth      elements of a send queue, a power of two, 2 to 32,768
@@ -33,15 +34,13 @@ public record LowLatencyConfig(
     long timeoutNanos) {
 
     /** No message is cut. */
-    public static final int NO_SEGMENTATION = Integer.MAX_VALUE;
+    public static final int NO_SEGMENTATION = QueuePairPlan.NO_SEGMENTATION;
     /** The default of {@code timeoutNanos}. */
     public static final long DEFAULT_TIMEOUT_NANOS = 100_000_000_000L;
     private static final long MIN_TIMEOUT_NANOS = 1_000;
     private static final long MAX_TIMEOUT_NANOS = 3_600_000_000_000L;
-    private static final int MAX_QUEUE_PAIRS_PER_EXPERT = 8;
     private static final int MAX_CHUNK_TOKENS = 1024;
     private static final int MAX_RING_TOKENS = 1 << 16;
-    private static final int MIN_SEGMENT_BYTES = 64;
     private static final int MAX_SEND_QUEUE_DEPTH = 1 << 15;
 
     /**
@@ -59,8 +58,8 @@ public record LowLatencyConfig(
         if (combineType == CombineType.LOGFMT10 && combine != CombineMethod.PUSH) {
             throw new IllegalArgumentException("combine=" + combine + ": PUSH with LogFMT-10 combine");
         }
-        requireRange("queuePairsPerExpert", queuePairsPerExpert, 1, MAX_QUEUE_PAIRS_PER_EXPERT);
-        requireRange("segmentBytes", segmentBytes, MIN_SEGMENT_BYTES, NO_SEGMENTATION);
+        requireRange("queuePairsPerExpert", queuePairsPerExpert, 1, QueuePairPlan.MAX_LANES);
+        requireRange("segmentBytes", segmentBytes, QueuePairPlan.MIN_SEGMENT_BYTES, NO_SEGMENTATION);
         requireRange("chunkTokens", chunkTokens, 1, MAX_CHUNK_TOKENS);
         requireRange("ringTokens", ringTokens, 2L * chunkTokens, MAX_RING_TOKENS);
         if (ringTokens % chunkTokens != 0) {
@@ -76,6 +75,12 @@ public record LowLatencyConfig(
         requireRange("doorbellBatch", doorbellBatch, 1, sendQueueDepth);
         requireRange("rowsPerDutyCycle", rowsPerDutyCycle, 1, Integer.MAX_VALUE);
         requireRange("timeoutNanos", timeoutNanos, MIN_TIMEOUT_NANOS, MAX_TIMEOUT_NANOS);
+    }
+
+    /** The queue pairs of rows and outputs. The ring path has one more to each peer, for counts, flags and signs of life. */
+    public QueuePairPlan queuePairPlan() {
+        return path == TransferPath.RING ? new QueuePairPlan(1, queuePairsPerExpert, true, segmentBytes)
+            : new QueuePairPlan(shape.localExperts(), queuePairsPerExpert, false, segmentBytes);
     }
 
     private static void requireRange(final String name, final long value, final long least, final long most) {

@@ -7,6 +7,7 @@ import io.expertlane.kernel.codec.RowCodec;
 import io.expertlane.kernel.memory.SymmetricHeap;
 import io.expertlane.kernel.moe.MoeShape;
 import io.expertlane.kernel.moe.Routing;
+import io.expertlane.kernel.verbs.QueuePairPlan;
 import io.expertlane.kernel.verbs.Transport;
 import io.expertlane.kernel.zero.LowLatencyBuffers;
 import java.lang.foreign.MemorySegment;
@@ -121,7 +122,7 @@ public final class LowLatencyExchange implements AutoCloseable {
         this.peerWaits = new PeerWaits(shape.ranks());
         if (config.path() == TransferPath.RING) {
             final RingBuffers buffers = new RingBuffers(config);
-            this.queuePairs = new ExpertQueuePairs(config, transport, rank, 1, 1);
+            this.queuePairs = new ExpertQueuePairs(config, transport, rank, new QueuePairPlan(1, 1, false, config.segmentBytes()));
             this.watch = watch(config, buffers.signsOfLife(), region, queuePairs, rank, nanoClock.getAsLong());
             this.rings = new PeerRings(config, buffers, transport, rank);
             this.knocks = buffers.knocks();
@@ -133,8 +134,7 @@ public final class LowLatencyExchange implements AutoCloseable {
             this.calls = new LowLatencyCall[] {evenRingCall, oddRingCall};
         } else {
             final LowLatencyBuffers buffers = buffers(config);
-            final int lanes = config.queuePairsPerExpert();
-            this.queuePairs = new ExpertQueuePairs(config, transport, rank, shape.localExperts() * lanes, lanes);
+            this.queuePairs = new ExpertQueuePairs(config, transport, rank, config.queuePairPlan());
             this.watch = watch(config, buffers.signsOfLife(), region, queuePairs, rank, nanoClock.getAsLong());
             this.rings = null;
             this.knocks = buffers.knocks();

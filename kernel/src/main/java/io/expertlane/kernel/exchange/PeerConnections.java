@@ -28,28 +28,28 @@ final class PeerConnections {
         final int ranks = config.shape().ranks();
         this.heap = transport.heap();
         this.region = heap.region(rank);
-        this.queuePairs = new QueuePairSet(transport, rank, config.sendQueueDepth(), config.doorbellBatch(), true);
+        this.queuePairs = new QueuePairSet(transport, rank, config.sendQueueDepth(), config.doorbellBatch(), true, config.segmentBytes());
         this.keys = new int[ranks];
         this.control = new QueuePair[ranks];
         this.data = new QueuePair[ranks][config.channels()][];
-        int firstLane = 0;
+        int number = 0;
         for (int step = 1; step < ranks; step++) {
             final int peer = (rank + step) % ranks;
             keys[peer] = heap.key(peer);
             if (rails.isReached(peer) && !transport.isMapped(rank, peer)) {
-                connect(config, peer, firstLane++);
+                connect(config, peer, number++);
             }
         }
     }
 
-    private void connect(final HighThroughputConfig config, final int peer, final int firstLane) {
+    private void connect(final HighThroughputConfig config, final int peer, final int number) {
         for (int channel = 0; channel < config.channels(); channel++) {
             data[peer][channel] = new QueuePair[config.queuePairsPerChannel()];
             for (int lane = 0; lane < config.queuePairsPerChannel(); lane++) {
-                data[peer][channel][lane] = queuePairs.connect(peer, firstLane + channel * config.queuePairsPerChannel() + lane);
+                data[peer][channel][lane] = queuePairs.connect(peer, config.queuePairPlan().lane(number, channel, lane));
             }
         }
-        control[peer] = queuePairs.connect(peer, firstLane);
+        control[peer] = queuePairs.connect(peer, config.queuePairPlan().controlLane(number));
     }
 
     /** Whether the peer's memory was revoked since it was connected: nothing can be posted to it. */

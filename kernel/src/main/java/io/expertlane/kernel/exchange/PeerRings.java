@@ -7,6 +7,7 @@ import io.expertlane.kernel.memory.SymmetricHeap;
 import io.expertlane.kernel.ring.RingReceiver;
 import io.expertlane.kernel.ring.RingSender;
 import io.expertlane.kernel.verbs.QueuePair;
+import io.expertlane.kernel.verbs.QueuePairPlan;
 import io.expertlane.kernel.verbs.QueuePairSet;
 import io.expertlane.kernel.verbs.Transport;
 import java.lang.foreign.MemorySegment;
@@ -47,6 +48,7 @@ final class PeerRings {
     private final int ranks;
     private final int rings;
     private final QueuePairSet queuePairs;
+    private final QueuePairPlan plan;
     private final QueuePair[] data;
     private final QueuePair[] credit;
     private final RingSender[] dispatchSenders;
@@ -66,7 +68,10 @@ final class PeerRings {
         this.rank = rank;
         this.ranks = config.shape().ranks();
         this.rings = buffers.rings();
-        this.queuePairs = new QueuePairSet(transport, rank, config.sendQueueDepth(), config.doorbellBatch(), true);
+        this.queuePairs = new QueuePairSet(transport, rank, config.sendQueueDepth(), config.doorbellBatch(), true, config.segmentBytes());
+        this.plan = config.queuePairPlan();
+        plan.requireRoom(buffers.dispatch().record().wireBytes(config.chunkTokens()), config.sendQueueDepth());
+        plan.requireRoom(buffers.combine().record().wireBytes(config.chunkTokens()), config.sendQueueDepth());
         this.data = new QueuePair[ranks * rings];
         this.credit = new QueuePair[ranks];
         this.dispatchSenders = new RingSender[ranks * rings];
@@ -89,23 +94,24 @@ final class PeerRings {
         if (!transport.isMapped(rank, peer)) {
             final int first = Math.floorMod(peer - rank, ranks);
             for (int lane = 0; lane < rings; lane++) {
-                data[peer * rings + lane] = queuePairs.connect(peer, first + lane);
+                data[peer * rings + lane] = queuePairs.connect(peer, plan.lane(first, 0, lane));
             }
-            credit[peer] = queuePairs.connect(peer, first);
+            credit[peer] = queuePairs.connect(peer, plan.controlLane(first));
         }
     }
 
     private void open(final int peer, final int ring, final long dispatchOut, final long dispatchIn, final long combineOut, final long combineIn) {
         // A ring's number at its other end: this rank's, of the same lane.
         final int mirrored = rank * rings + ring % rings;
+        final QueuePair[] lanes = data[ring] == null ? null : new QueuePair[] {data[ring]};
         dispatchSenders[ring] = new RingSender(buffers.dispatch(), heap, rank, peer, buffers.dispatchOut(ring), buffers.dispatchIn(mirrored),
-            queuePairs, data[ring], dispatchOut);
+            queuePairs, lanes, 1, dispatchOut);
         dispatchReceivers[ring] = new RingReceiver(buffers.dispatch(), heap, rank, peer, buffers.dispatchIn(ring), buffers.dispatchOut(mirrored),
-            queuePairs, credit[peer], dispatchIn);
+            queuePairs, credit[peer], 1, dispatchIn);
         combineSenders[ring] = new RingSender(buffers.combine(), heap, rank, peer, buffers.combineOut(ring), buffers.combineIn(mirrored),
-            queuePairs, data[ring], combineOut);
+            queuePairs, lanes, 1, combineOut);
         combineReceivers[ring] = new RingReceiver(buffers.combine(), heap, rank, peer, buffers.combineIn(ring), buffers.combineOut(mirrored),
-            queuePairs, credit[peer], combineIn);
+            queuePairs, credit[peer], 1, combineIn);
     }
 
     RingSender dispatchSender(final int peer, final int token) {

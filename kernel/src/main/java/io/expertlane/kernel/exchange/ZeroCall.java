@@ -5,6 +5,7 @@ import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
 import io.expertlane.kernel.memory.SymmetricHeap;
 import io.expertlane.kernel.moe.Routing;
+import io.expertlane.kernel.verbs.MessageSplit;
 import io.expertlane.kernel.zero.LowLatencyBuffers;
 import java.lang.foreign.MemorySegment;
 
@@ -42,8 +43,8 @@ final class ZeroCall extends LowLatencyCall {
         this.buffers = buffers;
         this.heap = heap;
         this.perExpert = config.queuePairsPerExpert();
-        this.dispatchSplit = new MessageSplit(messageBytes, isMoved ? messageBytes : LowLatencyBuffers.HEADER_BYTES, perExpert, config.segmentBytes());
-        this.combineSplit = new MessageSplit(returnBytes, isMoved ? returnBytes : 0, perExpert, config.segmentBytes());
+        this.dispatchSplit = config.queuePairPlan().split(messageBytes, isMoved ? messageBytes : LowLatencyBuffers.HEADER_BYTES);
+        this.combineSplit = config.queuePairPlan().split(returnBytes, isMoved ? returnBytes : 0);
     }
 
     @Override

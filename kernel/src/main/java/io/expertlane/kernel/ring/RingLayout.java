@@ -10,9 +10,9 @@ import io.expertlane.kernel.memory.SymmetricHeap;
  * <pre>
  *  receiver's end                                  sender's end
  *  +---------------------------------------+       +---------------------------------------+
- *  |  tail: records ever sent (long)       |    0  |  head: records ever consumed (long)   |
+ *  |  tails: a long a lane, up to 8        |    0  |  head: records ever consumed (long)   |
  *  +---------------------------------------+       +---------------------------------------+
- *  |  padding                              |    8  |  padding                              |
+ *  |  padding                              |       |  padding                              |
  *  +---------------------------------------+       +---------------------------------------+
  *  |  lead of the record layout            |   64  |  lead of the record layout            |
  *  +---------------------------------------+       +---------------------------------------+
@@ -20,8 +20,12 @@ import io.expertlane.kernel.memory.SymmetricHeap;
  *  +---------------------------------------+       +---------------------------------------+
  * </pre>
  *
- * <p>The sender alone writes the tail, the receiver alone the head, each in the other's memory. Both count records since the ring was
+ * <p>The sender alone writes the tails, the receiver alone the head, each in the other's memory. All count records since the ring was
  * made and never wrap; record n lies in slot n mod capacity.
+ *
+ * <p>A ring has one or more lanes, each a queue pair. Nothing is promised of the order between queue pairs, so blocks of one chunk of slots
+ * take the lanes in turn: record n goes through lane (n / chunk) mod lanes, and that lane's tail behind it on the same queue pair. Tail t of
+ * a lane says that the lane's records below t are there; of the other lanes' records it says nothing.
  *
  * <p>Credits return once a chunk is free, so a ring holds two chunks at least: else a sender waiting for a chunk of credits and a receiver
  * waiting for a chunk of records would wait for each other.
@@ -31,6 +35,7 @@ import io.expertlane.kernel.memory.SymmetricHeap;
 public final class RingLayout {
     static final int WORD_OFFSET = 0;
     static final int SLOTS_OFFSET = SymmetricHeap.ALIGNMENT_BYTES;
+    static final int MAX_LANES = SLOTS_OFFSET / Long.BYTES;
     private static final int MAX_CAPACITY = 1 << 16;
 
     private final RecordLayout record;
@@ -67,6 +72,27 @@ public final class RingLayout {
     /** Where the slot of record number {@code position} begins, from the start of the end. */
     public long slotOffset(final long position) {
         return SLOTS_OFFSET + record.leadBytes() + slot(position) * record.stride();
+    }
+
+    /** The lane of record {@code position}, of {@code lanes}. */
+    int lane(final long position, final int lanes) {
+        return lanes == 1 ? 0 : (int) (position / chunk % lanes);
+    }
+
+    /** The first record behind those that go through the same lane as {@code position} without a break. */
+    long laneEnd(final long position, final int lanes) {
+        return lanes == 1 ? Long.MAX_VALUE : position - position % chunk + chunk;
+    }
+
+    static long tailOffset(final int lane) {
+        return WORD_OFFSET + (long) lane * Long.BYTES;
+    }
+
+    static int requireLanes(final int lanes) {
+        if (lanes < 1 || lanes > MAX_LANES) {
+            throw new IllegalArgumentException("lanes=" + lanes + ": 1 to " + MAX_LANES);
+        }
+        return lanes;
     }
 
     long slot(final long position) {

@@ -15,7 +15,7 @@ import java.lang.invoke.VarHandle;
  *
  * <p>Threading: single consumer.
  *
- * <p>Ordering: the tail is loaded with acquire semantics; the head is told with release semantics, behind all reads of the records it frees.
+ * <p>Ordering: a tail is loaded with acquire semantics; the head is told with release semantics, behind all reads of the records it frees.
  *
  * <p>Progress: wait-free. A credit that could not be posted is posted by a later {@link #available()} or {@link #consume()}.
  */
@@ -29,8 +29,9 @@ public final class RingReceiver implements RecordReceiver {
     private final long remoteEnd;
     private final QueuePairSet queuePairs;
     private final QueuePair creditQueuePair;
+    private final int laneCount;
 
-    private long tail;
+    private long end;
     private long consumed;
     private long told;
 
@@ -46,12 +47,12 @@ public final class RingReceiver implements RecordReceiver {
      */
     public RingReceiver(final RingLayout layout, final SymmetricHeap heap, final int rank, final int peer, final long localEnd,
                         final long remoteEnd, final QueuePairSet queuePairs, final QueuePair creditQueuePair) {
-        this(layout, heap, rank, peer, localEnd, remoteEnd, queuePairs, creditQueuePair, 0);
+        this(layout, heap, rank, peer, localEnd, remoteEnd, queuePairs, creditQueuePair, 1, 0);
     }
 
-    /** Makes the consumer of a ring that goes on at record {@code position}; the sender does so, too. */
+    /** Makes the consumer of a ring of {@code laneCount} lanes that goes on at record {@code position}; the sender does so, too. */
     public RingReceiver(final RingLayout layout, final SymmetricHeap heap, final int rank, final int peer, final long localEnd,
-                        final long remoteEnd, final QueuePairSet queuePairs, final QueuePair creditQueuePair, final long position) {
+                        final long remoteEnd, final QueuePairSet queuePairs, final QueuePair creditQueuePair, final int laneCount, final long position) {
         this.layout = layout;
         this.region = heap.region(rank);
         this.senderRegion = heap.region(peer);
@@ -59,7 +60,8 @@ public final class RingReceiver implements RecordReceiver {
         this.remoteEnd = remoteEnd;
         this.queuePairs = queuePairs;
         this.creditQueuePair = creditQueuePair;
-        this.tail = position;
+        this.laneCount = RingLayout.requireLanes(laneCount);
+        this.end = position;
         this.consumed = position;
         this.told = position;
     }
@@ -67,11 +69,12 @@ public final class RingReceiver implements RecordReceiver {
     @Override
     public int available() {
         returnCredits();
-        if (tail <= consumed) {
-            tail = (long) LONG.getAcquire(region, localEnd + RingLayout.WORD_OFFSET);
+        if (end <= consumed) {
+            final long tail = (long) LONG.getAcquire(region, localEnd + RingLayout.tailOffset(layout.lane(consumed, laneCount)));
+            end = Math.min(tail, layout.laneEnd(consumed, laneCount));
         }
-        // In a ring that goes on, the tail may be behind until the sender has told it anew.
-        return (int) Math.max(0, tail - consumed);
+        // In a ring that goes on, a tail may be behind until the sender has told it anew.
+        return (int) Math.max(0, end - consumed);
     }
 
     @Override

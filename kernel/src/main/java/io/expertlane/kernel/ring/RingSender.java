@@ -8,10 +8,11 @@ import io.expertlane.kernel.verbs.QueuePairSet;
 import io.expertlane.kernel.verbs.RecordSender;
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.VarHandle;
+import java.util.Arrays;
 
 /**
  * The producer of a ring (see {@link RingLayout}). Where the receiver's memory is mapped, records are stored straight into the receiver's
- * slots; else they are staged and sent one chunk a write, and the tail is moved by an atomic addition on the same queue pair.
+ * slots; else they are staged and sent one chunk a write, and the lane's tail is moved by an atomic addition on the same queue pair.
  *
  * <p>Threading: single producer.
  *
@@ -22,6 +23,7 @@ import java.lang.invoke.VarHandle;
  */
 public final class RingSender implements RecordSender {
     private static final VarHandle LONG = JAVA_LONG.varHandle();
+    private static final long UNKNOWN = -1;
 
     private final RingLayout layout;
     private final SymmetricHeap heap;
@@ -31,13 +33,14 @@ public final class RingSender implements RecordSender {
     private final long localEnd;
     private final long remoteEnd;
     private final QueuePairSet queuePairs;
-    private final QueuePair queuePair;
+    private final QueuePair[] lanes;
+    private final int laneCount;
+    private final long[] tails;
 
     private long committed;
     private long written;
     private long told;
     private long head;
-    private boolean tailIsKnown;
     private boolean stalled;
     private long stalls;
 
@@ -53,29 +56,35 @@ public final class RingSender implements RecordSender {
      */
     public RingSender(final RingLayout layout, final SymmetricHeap heap, final int rank, final int peer, final long localEnd, final long remoteEnd,
                       final QueuePairSet queuePairs, final QueuePair queuePair) {
-        this(layout, heap, rank, peer, localEnd, remoteEnd, queuePairs, queuePair, 0);
+        this(layout, heap, rank, peer, localEnd, remoteEnd, queuePairs, queuePair == null ? null : new QueuePair[] {queuePair}, 1, 0);
     }
 
     /**
-     * Makes the producer of a ring that goes on at record {@code position}, at least what the tail at the receiver says; the receiver goes on
+     * Makes the producer of a ring that goes on at record {@code position}, at least what the tails at the receiver say; the receiver goes on
      * there, too.
+     *
+     * @param lanes     carry records and tails in turn, or null where the peer's memory is mapped
+     * @param laneCount lanes of the ring, 1 to 8, also where the memory is mapped; the receiver has as many
      */
     public RingSender(final RingLayout layout, final SymmetricHeap heap, final int rank, final int peer, final long localEnd, final long remoteEnd,
-                      final QueuePairSet queuePairs, final QueuePair queuePair, final long position) {
+                      final QueuePairSet queuePairs, final QueuePair[] lanes, final int laneCount, final long position) {
         this.layout = layout;
         this.heap = heap;
         this.region = heap.region(rank);
-        this.slots = queuePair == null ? heap.region(peer) : region;
-        this.slotsEnd = queuePair == null ? remoteEnd : localEnd;
+        this.slots = lanes == null ? heap.region(peer) : region;
+        this.slotsEnd = lanes == null ? remoteEnd : localEnd;
         this.localEnd = localEnd;
         this.remoteEnd = remoteEnd;
         this.queuePairs = queuePairs;
-        this.queuePair = queuePair;
+        this.lanes = lanes;
+        this.laneCount = RingLayout.requireLanes(laneCount);
+        this.tails = new long[laneCount];
+        // In a ring that goes on, not all that was told before need have arrived.
+        Arrays.fill(tails, position == 0 ? 0 : UNKNOWN);
         this.committed = position;
         this.written = position;
         this.told = position;
         this.head = position;
-        this.tailIsKnown = position == 0;
     }
 
     /** Records that the receiver has been told of. */
@@ -96,6 +105,8 @@ public final class RingSender implements RecordSender {
         if (committed - head >= layout.capacity()) {
             head = (long) LONG.getAcquire(region, localEnd + RingLayout.WORD_OFFSET);
             if (committed - head >= layout.capacity()) {
+                // What is left of a chunk must not wait for the credits that only it can bring.
+                flush();
                 stalls += stalled ? 0 : 1;
                 stalled = true;
                 return false;
@@ -118,7 +129,7 @@ public final class RingSender implements RecordSender {
     @Override
     public void commit() {
         committed++;
-        if (committed - told >= layout.chunk()) {
+        if (laneCount == 1 ? committed - told >= layout.chunk() : committed == layout.laneEnd(committed - 1, laneCount)) {
             flush();
         }
     }
@@ -135,15 +146,22 @@ public final class RingSender implements RecordSender {
 
     @Override
     public boolean flush() {
-        if (queuePair == null) {
-            if (told < committed) {
-                LONG.setRelease(slots, remoteEnd + RingLayout.WORD_OFFSET, committed);
-                told = committed;
+        while (told < committed) {
+            final int lane = layout.lane(told, laneCount);
+            final long end = Math.min(committed, layout.laneEnd(told, laneCount));
+            if (lanes == null) {
+                LONG.setRelease(slots, remoteEnd + RingLayout.tailOffset(lane), end);
+            } else if (!write(lanes[lane], end) || !tell(lane)) {
+                return false;
             }
-            return true;
+            told = lanes == null ? end : written;
         }
-        while (written < committed) {
-            final int count = (int) Math.min(committed - written, layout.capacity() - layout.slot(written));
+        return true;
+    }
+
+    private boolean write(final QueuePair queuePair, final long end) {
+        while (written < end) {
+            final int count = (int) Math.min(end - written, layout.capacity() - layout.slot(written));
             final long slotOffset = layout.slotOffset(written);
             if (!queuePairs.write(queuePair, localEnd + slotOffset, remoteEnd + slotOffset,
                 layout.record().wireBytes(count), layout.record().residentBytes(count))) {
@@ -151,21 +169,16 @@ public final class RingSender implements RecordSender {
             }
             written += count;
         }
-        if (told < written && !tell()) {
-            return false;
-        }
-        told = written;
         return true;
     }
 
-    /** The first time in a ring that goes on, says where the tail is: not all that was told before need have arrived. */
-    private boolean tell() {
-        final long word = remoteEnd + RingLayout.WORD_OFFSET;
-        if (tailIsKnown) {
-            return queuePairs.add(queuePair, word, written - told);
+    private boolean tell(final int lane) {
+        final long word = remoteEnd + RingLayout.tailOffset(lane);
+        if (tails[lane] == UNKNOWN ? !queuePairs.signal(lanes[lane], word, written) : !queuePairs.add(lanes[lane], word, written - tails[lane])) {
+            return false;
         }
-        tailIsKnown = queuePairs.signal(queuePair, word, written);
-        return tailIsKnown;
+        tails[lane] = written;
+        return true;
     }
 
     /** How many times the producer ran out of credits. */

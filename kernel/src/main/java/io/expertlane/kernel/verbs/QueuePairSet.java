@@ -17,6 +17,7 @@ public final class QueuePairSet {
     private final int depth;
     private final int doorbellBatch;
     private final boolean toleratesLostPeers;
+    private final int segmentBytes;
     private QueuePair[] queuePairs = new QueuePair[0];
 
     /**
@@ -26,17 +27,24 @@ public final class QueuePairSet {
      * @param doorbellBatch elements posted to a queue pair between doorbells, 1 to {@code depth}
      */
     public QueuePairSet(final Transport transport, final int rank, final int depth, final int doorbellBatch) {
-        this(transport, rank, depth, doorbellBatch, false);
+        this(transport, rank, depth, doorbellBatch, false, QueuePairPlan.NO_SEGMENTATION);
     }
 
-    /** Makes an empty set; {@code toleratesLostPeers}: its user looks after peers whose memory was revoked. */
-    public QueuePairSet(final Transport transport, final int rank, final int depth, final int doorbellBatch, final boolean toleratesLostPeers) {
+    /**
+     * Makes an empty set.
+     *
+     * @param toleratesLostPeers its user looks after peers whose memory was revoked
+     * @param segmentBytes       longest element of a write; longer writes go as several elements, at most {@code depth}
+     */
+    public QueuePairSet(final Transport transport, final int rank, final int depth, final int doorbellBatch, final boolean toleratesLostPeers,
+                        final int segmentBytes) {
         this.transport = transport;
         this.completionQueue = transport.completionQueue(rank);
         this.rank = rank;
         this.depth = depth;
         this.doorbellBatch = doorbellBatch;
         this.toleratesLostPeers = toleratesLostPeers;
+        this.segmentBytes = segmentBytes;
     }
 
     /** Opens a queue pair to {@code peer}; {@code lane} as in {@link Transport#connect}. */
@@ -56,17 +64,48 @@ public final class QueuePairSet {
         return queuePair;
     }
 
-    /** Posts a write as {@link QueuePair#postWrite} does, and rings once a batch is full. */
+    /** Posts a write as {@link QueuePair#postWrite} does, cut into elements if it is long, and rings once a batch is full. */
     public boolean write(final QueuePair queuePair, final long localOffset, final long remoteOffset, final int lengthBytes, final int residentBytes) {
+        if (lengthBytes > segmentBytes) {
+            return writeSegments(queuePair, localOffset, remoteOffset, lengthBytes, residentBytes);
+        }
+        if (!post(queuePair, localOffset, remoteOffset, lengthBytes, residentBytes)) {
+            return false;
+        }
+        if (queuePair.unpublished() >= doorbellBatch) {
+            queuePair.ringDoorbell();
+        }
+        return true;
+    }
+
+    /** Nothing is posted before there is room for all of it, and no doorbell is rung in between. */
+    private boolean writeSegments(
+        final QueuePair queuePair, final long localOffset, final long remoteOffset, final int lengthBytes, final int residentBytes) {
+        final int elements = Math.ceilDiv(lengthBytes, segmentBytes);
+        while (queuePair.depth() - queuePair.outstanding() < elements) {
+            if (!makeRoom(queuePair, QueuePair.SEND_QUEUE_FULL)) {
+                return false;
+            }
+        }
+        for (int offset = 0; offset < lengthBytes; offset += Math.min(segmentBytes, lengthBytes - offset)) {
+            final int length = Math.min(segmentBytes, lengthBytes - offset);
+            if (!post(queuePair, localOffset + offset, remoteOffset + offset, length, Math.clamp(residentBytes - offset, 0, length))) {
+                return false;
+            }
+        }
+        if (queuePair.unpublished() >= doorbellBatch) {
+            queuePair.ringDoorbell();
+        }
+        return true;
+    }
+
+    private boolean post(final QueuePair queuePair, final long localOffset, final long remoteOffset, final int lengthBytes, final int residentBytes) {
         int result = queuePair.postWrite(localOffset, remoteOffset, lengthBytes, residentBytes);
         while (result != QueuePair.POSTED) {
             if (!makeRoom(queuePair, result)) {
                 return false;
             }
             result = queuePair.postWrite(localOffset, remoteOffset, lengthBytes, residentBytes);
-        }
-        if (queuePair.unpublished() >= doorbellBatch) {
-            queuePair.ringDoorbell();
         }
         return true;
     }

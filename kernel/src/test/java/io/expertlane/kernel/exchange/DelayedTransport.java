@@ -16,7 +16,7 @@ import java.util.SplittableRandom;
  * A network that takes its time: each {@link #step} carries out the next element of a randomly chosen queue pair. No memory is mapped.
  * For one thread.
  */
-final class DelayedTransport implements Transport {
+public final class DelayedTransport implements Transport {
     private final SymmetricHeap heap;
     private final Arena arena;
     private final CompletionQueue[] completionQueues;
@@ -24,7 +24,7 @@ final class DelayedTransport implements Transport {
     private final List<QueuePair> busy = new ArrayList<>();
     private final List<Long> next = new ArrayList<>();
 
-    DelayedTransport(final SymmetricHeap heap, final int completionQueueDepth, final Arena arena) {
+    public DelayedTransport(final SymmetricHeap heap, final int completionQueueDepth, final Arena arena) {
         this.heap = heap;
         this.arena = arena;
         this.completionQueues = new CompletionQueue[heap.ranks()];
@@ -35,7 +35,7 @@ final class DelayedTransport implements Transport {
     }
 
     /** Carries out one element; whether there was one. */
-    boolean step(final SplittableRandom random) {
+    public boolean step(final SplittableRandom random) {
         if (busy.isEmpty()) {
             return false;
         }

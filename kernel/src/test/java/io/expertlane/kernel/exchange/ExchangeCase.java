@@ -55,8 +55,11 @@ public final class ExchangeCase {
             .withRowsPerDutyCycle(1 + random.nextInt(5));
         final boolean ring = config.combine() == CombineMethod.PUSH && random.nextBoolean();
         final int chunk = 1 + random.nextInt(4);
+        // The elements of a chunk fit the send queue.
+        final int fits = 64 + chunk * (2 * hidden + 192) / config.sendQueueDepth();
+        final boolean cut = ring && config.segmentBytes() != LowLatencyConfig.NO_SEGMENTATION;
         final boolean encoded = hidden % 128 == 0 && config.combine() == CombineMethod.PUSH && random.nextBoolean();
-        return new ExchangeCase(seed, config.withCombineType(encoded ? CombineType.LOGFMT10 : CombineType.BF16)
+        return new ExchangeCase(seed, config.withSegmentBytes(cut ? Math.max(fits, config.segmentBytes()) : config.segmentBytes()).withCombineType(encoded ? CombineType.LOGFMT10 : CombineType.BF16)
             .withRing(chunk, chunk * (2 + random.nextInt(4))).withPath(ring ? TransferPath.RING : TransferPath.ZERO), arena).fill(random);
     }
 

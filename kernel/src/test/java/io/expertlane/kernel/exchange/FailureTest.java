@@ -53,7 +53,7 @@ class FailureTest {
                 made = ExchangeCase.random(other, arena, true);
             }
             final LowLatencyConfig config = made.config.withTimeoutNanos(FailureRun.TIMEOUT_NANOS).withCombineType(CombineType.BF16)
-                .withPath(TransferPath.ZERO).withCombine(combine).withPath(path);
+                .withPath(TransferPath.ZERO).withCombine(combine).withPath(path).withSegmentBytes(LowLatencyConfig.NO_SEGMENTATION);
             try (LowLatencyRun run = new LowLatencyRun(seed, made.with(config), failures, arena)) {
                 run.stopAndFinish();
                 run.comeBack();

@@ -10,6 +10,7 @@ import io.expertlane.kernel.codec.RowCodec;
 import io.expertlane.kernel.moe.MoeShape;
 import io.expertlane.kernel.moe.Routing;
 import io.expertlane.kernel.verbs.DirectTransport.Mapping;
+import io.expertlane.kernel.verbs.QueuePairPlan;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.SplittableRandom;
@@ -80,6 +81,9 @@ public final class HighThroughputCase {
         final Mapping mapping = mappings[random.nextInt(mappings.length)];
         final boolean nodeMapped = mapping == Mapping.ALL || mapping == Mapping.NODE && ranksPerNode > 1 || ranks == 1;
         final int chunk = 1 + random.nextInt(5);
+        final int depth = 2 << random.nextInt(5);
+        // A chunk's elements and those of a block of counts fit the send queue.
+        final int fits = 64 + (chunk * (2 * hidden + 8 * topK + 128) + 4096) / depth;
         final HighThroughputConfig config = HighThroughputConfig.of(new MoeShape(ranks, ranksPerNode, ranks * localExperts, topK, hidden, maxTokens))
             .withPath(random.nextBoolean() ? TransferPath.ZERO : TransferPath.RING)
             .withDispatchType(fp8 ? DispatchType.FP8 : DispatchType.BF16)
@@ -88,7 +92,7 @@ public final class HighThroughputCase {
             .withQueuePairsPerChannel(1 + random.nextInt(3))
             .withChunkTokens(chunk, chunk * (2 + random.nextInt(3)))
             .withDoorbellBatch(1 + random.nextInt(2))
-            .withSendQueueDepth(2 << random.nextInt(5))
+            .withSendQueueDepth(depth).withSegmentBytes(random.nextBoolean() ? QueuePairPlan.NO_SEGMENTATION : fits + random.nextInt(2000))
             .withCombine(nodeMapped && random.nextBoolean() ? CombineMethod.PULL : CombineMethod.PUSH)
             .withLiveCalls(1 + random.nextInt(2))
             .withExpertAlignment(1 + random.nextInt(3) * 7)

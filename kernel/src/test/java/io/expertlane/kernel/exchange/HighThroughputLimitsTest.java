@@ -85,6 +85,30 @@ class HighThroughputLimitsTest {
         }
     }
 
+    @ParameterizedTest
+    @EnumSource(TransferPath.class)
+    void longWritesAreCut(final TransferPath path) {
+        final MoeShape shape = new MoeShape(4, 2, 4, 2, 128, 64);
+        final HighThroughputConfig config = HighThroughputConfig.of(shape).withPath(path).withChunkTokens(16, 32).withRowsPerTurn(64)
+            .withQueuePairsPerChannel(2).withSegmentBytes(1000);
+        try (Arena arena = Arena.ofConfined(); SymmetricHeap heap = new SymmetricHeap(shape.ranks(), HighThroughputExchange.heapBytes(config))) {
+            final CountingTransport transport = new CountingTransport(heap, 2, arena);
+            final HighThroughputExchange[] exchanges = new HighThroughputExchange[shape.ranks()];
+            Arrays.setAll(exchanges, rank -> new HighThroughputExchange(config, transport, rank, WorkMeter.NONE, System::nanoTime));
+            final MemorySegment tokens = arena.allocate(64L * shape.rowBytes(), 64);
+            for (int rank = 0; rank < shape.ranks(); rank++) {
+                exchanges[rank].dispatch(tokens, allTo(64, 4, arena, 0, 1));
+            }
+            driveAll(exchanges);
+            // Ranks 2 and 3 send 64 tokens each to node 0: 4 chunks of 5,088 bytes, 5 elements of 1,000 and one of 88 each.
+            assertThat(transport.writesByLength.get(1000)).isEqualTo(2 * 4 * 5);
+            assertThat(transport.writesByLength.get(88)).isEqualTo(2 * 4);
+            assertThat(transport.writesByLength.keySet()).allMatch(length -> length <= 1000);
+            assertThatThrownBy(() -> new HighThroughputExchange(config.withSegmentBytes(64), transport, 0, WorkMeter.NONE, System::nanoTime))
+                .hasMessage("segmentBytes=64: cuts a write of 5088 bytes into 80 elements, at most sendQueueDepth=64");
+        }
+    }
+
     @Test
     void tokensCrossInChunks() {
         final MoeShape shape = new MoeShape(4, 2, 4, 2, 128, 64);
@@ -328,6 +352,7 @@ class HighThroughputLimitsTest {
         assertThatThrownBy(() -> config.withChunkTokens(0, 8)).hasMessage("chunkTokens=0: 1 to 1024");
         assertThatThrownBy(() -> config.withChannels(65)).hasMessage("channels=65: 1 to 64");
         assertThatThrownBy(() -> config.withQueuePairsPerChannel(9)).hasMessage("queuePairsPerChannel=9: 1 to 8");
+        assertThatThrownBy(() -> config.withSegmentBytes(63)).hasMessage("segmentBytes=63: 64 to 2147483647");
         assertThatThrownBy(() -> config.withSendQueueDepth(48)).hasMessage("sendQueueDepth=48: a power of two");
         assertThatThrownBy(() -> config.withDoorbellBatch(65)).hasMessage("doorbellBatch=65: 1 to 64");
         assertThatThrownBy(() -> config.withLiveCalls(3)).hasMessage("liveCalls=3: 1 to 2");

@@ -60,7 +60,9 @@ class LowLatencyExchangeTest {
             final SplittableRandom random = new SplittableRandom(~seed);
             try (Arena arena = Arena.ofConfined()) {
                 final ExchangeCase input = ExchangeCase.random(seed, arena, false);
-                final LowLatencyConfig config = input.config.withDoorbellBatch(1 + random.nextInt(2)).withSendQueueDepth(2 << random.nextInt(3));
+                final boolean ring = input.config.path() == TransferPath.RING;
+                final LowLatencyConfig config = input.config.withSegmentBytes(ring ? LowLatencyConfig.NO_SEGMENTATION : input.config.segmentBytes())
+                    .withDoorbellBatch(1 + random.nextInt(2)).withSendQueueDepth(2 << random.nextInt(3));
                 final int ranks = input.shape.ranks();
                 try (SymmetricHeap heap = new SymmetricHeap(ranks, LowLatencyExchange.heapBytes(config))) {
                     final DelayedTransport transport = new DelayedTransport(heap, 4 << random.nextInt(6), arena);
@@ -368,7 +370,7 @@ class LowLatencyExchangeTest {
             for (long seed = BASE_SEED + 2000; seed < BASE_SEED + 2030; seed++) {
                 try (Arena arena = Arena.ofConfined()) {
                     final ExchangeCase input = ExchangeCase.random(seed, arena, false);
-                    final LowLatencyConfig config = input.config.withPath(path).withPayload(Payload.OMITTED);
+                    final LowLatencyConfig config = input.config.withSegmentBytes(LowLatencyConfig.NO_SEGMENTATION).withPath(path).withPayload(Payload.OMITTED);
                     try (LowLatencyGroup group = new LowLatencyGroup(config, Mapping.SELF, System::nanoTime)) {
                         runOmitted(input, group);
                     }

@@ -7,6 +7,7 @@ import io.expertlane.kernel.codec.Bfloat16;
 import io.expertlane.kernel.moe.MoeShape;
 import io.expertlane.kernel.moe.Routing;
 import io.expertlane.kernel.verbs.DirectTransport.Mapping;
+import io.expertlane.kernel.verbs.QueuePairPlan;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
@@ -107,10 +108,14 @@ class ModeAgreementTest {
         private HighThroughputConfig highThroughput(final boolean fp8) {
             final boolean nodeMapped = mapping == Mapping.ALL || mapping == Mapping.NODE && shape.ranksPerNode() > 1 || shape.ranks() == 1;
             final int chunk = 1 + random.nextInt(5);
+            final int depth = 2 << random.nextInt(5);
+            // A chunk's elements and those of a block of counts fit the send queue.
+            final int fits = 64 + (chunk * (2 * shape.hidden() + 8 * shape.topK() + 128) + 4096) / depth;
             return HighThroughputConfig.of(shape)
                 .withDispatchType(fp8 ? DispatchType.FP8 : DispatchType.BF16).withRoundScales(random.nextBoolean())
                 .withChannels(1 + random.nextInt(4)).withQueuePairsPerChannel(1 + random.nextInt(3))
-                .withChunkTokens(chunk, chunk * (2 + random.nextInt(3))).withDoorbellBatch(1 + random.nextInt(2)).withSendQueueDepth(2 << random.nextInt(5))
+                .withChunkTokens(chunk, chunk * (2 + random.nextInt(3))).withDoorbellBatch(1 + random.nextInt(2)).withSendQueueDepth(depth)
+                .withSegmentBytes(random.nextBoolean() ? QueuePairPlan.NO_SEGMENTATION : fits + random.nextInt(2000))
                 .withCombine(nodeMapped && random.nextBoolean() ? CombineMethod.PULL : CombineMethod.PUSH)
                 .withRowsPerTurn(1 + random.nextInt(16));
         }
@@ -118,11 +123,13 @@ class ModeAgreementTest {
         private LowLatencyConfig lowLatency(final TransferPath path) {
             final boolean pull = path == TransferPath.ZERO && mapping == Mapping.ALL && random.nextBoolean();
             final int chunk = 1 + random.nextInt(4);
+            final int depth = 4 << random.nextInt(4);
+            final int fits = path == TransferPath.RING ? 64 + chunk * (2 * shape.hidden() + 192) / depth : 64;
             return LowLatencyConfig.of(shape)
                 .withDispatchType(plain.config.dispatchType()).withRoundScales(plain.config.roundScales())
                 .withQueuePairsPerExpert(1 + random.nextInt(2))
-                .withSegmentBytes(random.nextBoolean() ? LowLatencyConfig.NO_SEGMENTATION : 64 + random.nextInt(4000))
-                .withSendQueueDepth(4 << random.nextInt(4)).withDoorbellBatch(1 + random.nextInt(4))
+                .withSegmentBytes(random.nextBoolean() ? LowLatencyConfig.NO_SEGMENTATION : fits + random.nextInt(4000))
+                .withSendQueueDepth(depth).withDoorbellBatch(1 + random.nextInt(4))
                 .withRing(chunk, chunk * (2 + random.nextInt(4))).withPath(path).withCombine(pull ? CombineMethod.PULL : CombineMethod.PUSH)
                 .withRowsPerDutyCycle(1 + random.nextInt(16));
         }

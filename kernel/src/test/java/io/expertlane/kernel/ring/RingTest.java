@@ -4,12 +4,15 @@ import static java.lang.foreign.ValueLayout.JAVA_LONG;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.expertlane.kernel.exchange.DelayedTransport;
 import io.expertlane.kernel.memory.RecordLayout;
 import io.expertlane.kernel.memory.SymmetricHeap;
 import io.expertlane.kernel.verbs.DirectTransport;
 import io.expertlane.kernel.verbs.DirectTransport.Mapping;
 import io.expertlane.kernel.verbs.QueuePair;
 import io.expertlane.kernel.verbs.QueuePairSet;
+import java.lang.foreign.Arena;
+import java.util.Arrays;
 import java.util.SplittableRandom;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
@@ -111,6 +114,59 @@ class RingTest {
                 }
                 assertThat(pair.receiver.available()).isZero();
             }
+        }
+    }
+
+    @Test
+    void recordsOfSeveralLanesArriveInOrderWhateverTheOrderOfTheQueuePairs() {
+        for (long seed = 0; seed < 200; seed++) {
+            final SplittableRandom random = new SplittableRandom(seed);
+            final int chunk = 1 + random.nextInt(4);
+            final int lanes = 2 + random.nextInt(4);
+            final long position = seed % 2 * random.nextInt(1000);
+            final RingLayout layout = new RingLayout(RECORD, chunk * (2 + random.nextInt(4)), chunk);
+            try (Arena arena = Arena.ofConfined(); SymmetricHeap heap = new SymmetricHeap(2, layout.bytes())) {
+                final DelayedTransport transport = new DelayedTransport(heap, 64, arena);
+                final QueuePairSet from = new QueuePairSet(transport, 0, 8, 1 + random.nextInt(4), false, random.nextBoolean() ? 150 : 1 << 20);
+                final QueuePairSet back = new QueuePairSet(transport, 1, 4, 1);
+                final QueuePair[] queuePairs = new QueuePair[lanes];
+                Arrays.setAll(queuePairs, lane -> from.connect(1, lane));
+                final RingSender sender = new RingSender(layout, heap, 0, 1, 0, 0, from, queuePairs, lanes, position);
+                final RingReceiver receiver = new RingReceiver(layout, heap, 1, 0, 0, 0, back, back.connect(0, 0), lanes, position);
+                long sent = 0;
+                long taken = 0;
+                for (int turn = 0; taken < 300; turn++) {
+                    assertThat(turn).as("turns, seed=%s", seed).isLessThan(1_000_000);
+                    transport.step(random);
+                    from.poll();
+                    back.poll();
+                    if (sent < 300 && random.nextBoolean() && sender.claim()) {
+                        sender.segment().set(JAVA_LONG, sender.offset(), sent);
+                        sender.segment().set(JAVA_LONG, sender.offset() + 104, ~sent);
+                        sender.commit();
+                        sent++;
+                    }
+                    if (sent == 300 || random.nextInt(5) == 0) {
+                        sender.flush();
+                    }
+                    if (random.nextBoolean() && receiver.available() > 0) {
+                        assertThat(receiver.segment().get(JAVA_LONG, receiver.offset())).as("record, seed=%s", seed).isEqualTo(taken);
+                        assertThat(receiver.segment().get(JAVA_LONG, receiver.offset() + 104)).as("record's end, seed=%s", seed).isEqualTo(~taken);
+                        receiver.consume();
+                        taken++;
+                    }
+                }
+                assertThat(receiver.available()).isZero();
+            }
+        }
+    }
+
+    @Test
+    void lanesOutOfRangeAreRefused() {
+        final RingLayout layout = new RingLayout(RECORD, 8, 4);
+        try (SymmetricHeap heap = new SymmetricHeap(2, layout.bytes())) {
+            assertThatThrownBy(() -> new RingSender(layout, heap, 0, 1, 0, 0, null, null, 9, 0)).hasMessage("lanes=9: 1 to 8");
+            assertThatThrownBy(() -> new RingReceiver(layout, heap, 1, 0, 0, 0, null, null, 0, 0)).hasMessage("lanes=0: 1 to 8");
         }
     }
 

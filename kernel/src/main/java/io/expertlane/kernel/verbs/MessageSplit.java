@@ -1,10 +1,12 @@
-package io.expertlane.kernel.exchange;
+package io.expertlane.kernel.verbs;
 
 /**
  * How a message is cut into work queue elements: into equal parts over the queue pairs of an end point (source paper, L1), then into
- * elements of at most a given length (L2).
+ * elements of at most a given length (L2). Made by {@link QueuePairPlan#split}.
+ *
+ * <p>Threading: immutable.
  */
-final class MessageSplit {
+public final class MessageSplit {
     private static final int PART_MULTIPLE_BYTES = 8;
 
     private final int[] queuePair;
@@ -37,27 +39,32 @@ final class MessageSplit {
     }
 
     /** Bytes of the message. */
-    int bytes() {
+    public int bytes() {
         return offset[offset.length - 1] + length[length.length - 1];
     }
 
-    int elements() {
+    /** Number of elements. */
+    public int elements() {
         return length.length;
     }
 
-    int queuePair(final int element) {
+    /** Index, among those of the end point, of the queue pair that carries an element. */
+    public int queuePair(final int element) {
         return queuePair[element];
     }
 
-    int offset(final int element) {
+    /** Where, from the start of the message, an element begins. */
+    public int offset(final int element) {
         return offset[element];
     }
 
-    int length(final int element) {
+    /** Bytes of an element. */
+    public int length(final int element) {
         return length[element];
     }
 
-    int resident(final int element) {
+    /** Bytes of an element that are moved (see {@link WorkQueueElement}). */
+    public int resident(final int element) {
         return resident[element];
     }
 }
