@@ -161,7 +161,7 @@ public final class RingSender implements RecordSender {
 
     private boolean write(final QueuePair queuePair, final long end) {
         while (written < end) {
-            final int count = (int) Math.min(end - written, layout.capacity() - layout.slot(written));
+            final int count = (int) Math.min(Math.min(end - written, layout.chunk()), layout.capacity() - layout.slot(written));
             final long slotOffset = layout.slotOffset(written);
             if (!queuePairs.write(queuePair, localEnd + slotOffset, remoteEnd + slotOffset,
                 layout.record().wireBytes(count), layout.record().residentBytes(count))) {

@@ -314,6 +314,25 @@ class LowLatencyExchangeTest {
         }
     }
 
+    /** The terms of docs/memory.md. */
+    @Test
+    void memoryFollowsTheDocumentedFormula() {
+        final LowLatencyConfig config = LowLatencyConfig.of(new MoeShape(6, 2, 18, 4, 256, 10)).withQueuePairsPerExpert(2).withRing(2, 6);
+        final long slot = up(16 + 512);
+        final long row = up(512);
+        final long words = 2 * (up(8 * 3 * 6 * 2) + up(8 * 18 * 2)) + 3 * up(8 * 6);
+        final long zero = 2 * (up(48 + 10 * slot) + up(48 + 3 * 6 * 10 * slot) + 3 * 6 * 10 * row + 18 * 10 * row) + words;
+        assertThat(LowLatencyExchange.heapBytes(config)).isEqualTo(zero);
+        final long end = 64 + up(48 + 6 * slot);
+        final long ring = 2 * 6 * 2 * 2 * end + 3 * 6 * 10 * row + 2 * 10 * 4 * row + up(8 * 2 * 3 * 6) + up(8 * 2 * 6) + up(8 * 6)
+            + up(8 * 6 * (1 + 2 * 2)) + up(8 * 6 * (1 + 4 * 2));
+        assertThat(LowLatencyExchange.heapBytes(config.withPath(TransferPath.RING))).isEqualTo(ring);
+    }
+
+    private static long up(final long bytes) {
+        return (bytes + 63) / 64 * 64;
+    }
+
     @Test
     void theRingPathNeedsLessThanAQuarterOfTheZeroPathsMemory() {
         for (final DispatchType type : DispatchType.values()) {
