@@ -17,6 +17,7 @@ import java.nio.file.Path;
 import java.time.Clock;
 import java.time.Instant;
 import java.time.ZoneOffset;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
@@ -89,6 +90,11 @@ class BenchCommandTest {
         final Path kept = Path.of(line.substring(line.lastIndexOf(' ') + 1));
         assertThat(Run.read(kept).measurements()).hasSize(4);
         assertThat(results).hasContent("a file comes in the way while benchmarks run");
+        try (Stream<Path> left = Files.walk(kept.getParent())) {
+            for (final Path each : left.sorted(Comparator.reverseOrder()).toList()) {
+                Files.delete(each);
+            }
+        }
     }
 
     @Test
