@@ -3,6 +3,7 @@ package io.expertlane.bench.cli;
 import io.expertlane.bench.reproduce.Measurement;
 import io.expertlane.bench.reproduce.MeasurementReport;
 import io.expertlane.bench.reproduce.Measurements;
+import io.expertlane.bench.reproduce.ParameterFit;
 import io.expertlane.bench.results.Json;
 import io.expertlane.bench.scenario.ProfileJson;
 import io.expertlane.nic.profile.ClusterProfile;
@@ -34,12 +35,27 @@ final class ReproduceCommand implements Callable<Integer> {
     @Option(names = "--set", paramLabel = "FIELD=VALUE", description = "Changes a parameter of every cluster, as nic.mtuBytes=1024.")
     private Map<String, String> changes = Map.of();
 
+    @Option(names = "--fit", paramLabel = "FIELD", split = ",",
+        description = "Fit these parameters on the rows together, and show the errors with each row left out.")
+    private List<String> fit = List.of();
+
     @Option(names = "--json", description = "Print the result as JSON.")
     private boolean json;
 
     @Override
     public Integer call() throws IOException {
         final List<Measurement> rows = measurements == null || measurements.isEmpty() ? Measurements.builtIn() : Measurements.read(Path.of(measurements));
+        if (!fit.isEmpty()) {
+            final ParameterFit fitted = ParameterFit.of(rows, this::adjust, fit);
+            final PrintWriter lines = spec.commandLine().getOut();
+            if (json) {
+                lines.println(Json.text(fitted));
+            } else {
+                print(fitted, lines);
+            }
+            lines.flush();
+            return 0;
+        }
         final MeasurementReport report = MeasurementReport.of(rows, this::adjust);
         final PrintWriter out = spec.commandLine().getOut();
         if (json) {
@@ -57,6 +73,17 @@ final class ReproduceCommand implements Callable<Integer> {
             changed = ProfileJson.with(changed, change.getKey(), change.getValue());
         }
         return changed;
+    }
+
+    private static void print(final ParameterFit fit, final PrintWriter out) {
+        for (final ParameterFit.Parameter parameter : fit.parameters()) {
+            out.printf("%-32s %10.4g -> %10.4g%n", parameter.field(), parameter.present(), parameter.fitted());
+        }
+        out.printf("%-16s %9s %9s %9s%n", "row", "present", "fitted", "left out");
+        for (final ParameterFit.Row row : fit.rows()) {
+            out.printf("%-16s %+8.1f%% %+8.1f%% %+8.1f%%%n", row.id(), 100 * row.present(), 100 * row.fitted(), 100 * row.leftOut());
+        }
+        out.printf("median error fitted %.1f %%, left out %.1f %% (linear in the parameters)%n", 100 * fit.medianFitted(), 100 * fit.medianLeftOut());
     }
 
     private static void print(final MeasurementReport report, final PrintWriter out) {

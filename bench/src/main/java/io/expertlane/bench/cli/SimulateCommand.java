@@ -75,7 +75,7 @@ final class SimulateCommand implements Callable<Integer> {
     private CommandSpec spec;
 
     @Option(names = {"--cluster", "--profile"}, paramLabel = "NAME|FILE.json", defaultValue = ClusterProfile.DEFAULT_NAME,
-        description = "Hardware: h20-cx7-dual, h800-cx7, h100-cx7, or a JSON file with every field. Default: ${DEFAULT-VALUE}.")
+        description = "Hardware: h20-cx7-dual, h800-cx7, h100-cx7, h20-roce, or a JSON file with every field. Default: ${DEFAULT-VALUE}.")
     private String cluster;
 
     @Option(names = "--model", paramLabel = "NAME|FILE.json", defaultValue = "deepseek-v3",

@@ -12,6 +12,7 @@ import io.expertlane.kernel.exchange.TransferPath;
 import io.expertlane.kernel.moe.DrawnRouting;
 import io.expertlane.kernel.verbs.PortPolicy;
 import io.expertlane.nic.profile.ClusterProfile;
+import java.util.Arrays;
 import java.util.Locale;
 import java.util.function.UnaryOperator;
 import java.util.regex.Matcher;
@@ -20,7 +21,7 @@ import java.util.regex.Pattern;
 /**
  * What a measurement was made on, as far as its row says: rows that differ in the operation only have the same configuration. What a row
  * does not say is as the library measured ships it (DeepEP: ring path and 20 to 24 SMs in high-throughput mode, a channel for two SMs,
- * chunks of 16 tokens, rings of 128; one queue pair an expert in low-latency mode). Experts that do not divide by the ranks are
+ * chunks of 16 tokens, or 32, the largest that it tries, where the CPU posts; rings of 128; one queue pair an expert in low-latency mode). Experts that do not divide by the ranks are
  * rounded down to a multiple.
  */
 record MeasuredConfiguration(
@@ -31,6 +32,7 @@ record MeasuredConfiguration(
     private static final Pattern CHUNK = Pattern.compile("chunk (\\d+)");
     private static final int SHIPPED_SMS = 24;
     private static final int SHIPPED_CHUNK_TOKENS = 16;
+    private static final int TUNED_PROXY_CHUNK_TOKENS = 32;
     private static final int SHIPPED_RING_TOKENS = 128;
     private static final int SMS_A_CHANNEL = 2;
     private static final int SEND_QUEUE_DEPTH = 128;
@@ -39,20 +41,19 @@ record MeasuredConfiguration(
         final String knob = row.knob().toLowerCase(Locale.ROOT);
         final boolean isHighThroughput = row.mode().equals("HT");
         final String cluster = clusterOf(row.hardware());
+        // On RoCE the row's reporter had to do without direct posting.
+        final boolean proxy = knob.contains("proxy") || row.hardware().contains("RoCE");
         return new MeasuredConfiguration(cluster, ExchangeKind.Mode.valueOf(row.mode()), row.ep(), row.tokens(), row.hidden(), row.topK(),
-            Math.max(1, row.experts() / row.ep()) * row.ep(), isHighThroughput || knob.contains("nvlink"), knob.contains("proxy"), number(SMS, row.knob(), SHIPPED_SMS),
-            number(CHUNK, knob, SHIPPED_CHUNK_TOKENS));
+            Math.max(1, row.experts() / row.ep()) * row.ep(), isHighThroughput || knob.contains("nvlink"), proxy, number(SMS, row.knob(), SHIPPED_SMS),
+            number(CHUNK, knob, proxy ? TUNED_PROXY_CHUNK_TOKENS : SHIPPED_CHUNK_TOKENS));
     }
 
-    /** The preset for a description of hardware. */
+    /** The preset all parts of whose name are in a description of hardware, as h800 and cx7 in "H800+CX7 400G IB". */
     private static String clusterOf(final String hardware) {
-        for (final String name : ClusterProfile.names()) {
-            if (hardware.toLowerCase(Locale.ROOT).startsWith(name.substring(0, name.indexOf('-')))) {
-                return name;
-            }
-        }
-        throw new IllegalArgumentException("hardware=" + hardware + ": begins with none of " + ClusterProfile.names().stream()
-            .map(name -> name.substring(0, name.indexOf('-')).toUpperCase(Locale.ROOT)).toList());
+        final String text = hardware.toLowerCase(Locale.ROOT);
+        return ClusterProfile.names().stream().filter(name -> Arrays.stream(name.split("-")).allMatch(text::contains)).findFirst()
+            .orElseThrow(() -> new IllegalArgumentException("hardware=" + hardware + ": has all parts of none of the names "
+                + String.join(", ", ClusterProfile.names())));
     }
 
     private static int number(final Pattern pattern, final String text, final int otherwise) {

@@ -4,10 +4,10 @@ import io.expertlane.bench.scenario.ExchangeKind;
 import io.expertlane.bench.scenario.LayerSimulation;
 import io.expertlane.nic.profile.ClusterProfile;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.UnaryOperator;
+import java.util.stream.Collectors;
 import org.apache.commons.statistics.descriptive.Median;
 
 /**
@@ -25,12 +25,14 @@ public record MeasurementReport(List<Row> rows) {
 
     /** Simulates all exchanges among {@code measurements}, each configuration once. */
     public static MeasurementReport of(final List<Measurement> measurements, final UnaryOperator<ClusterProfile> adjust) {
-        final Map<MeasuredConfiguration, LayerSimulation.Result> results = new HashMap<>();
+        final Map<MeasuredConfiguration, LayerSimulation.Result> results = measurements.stream().filter(Measurement::isExchange)
+            .map(MeasuredConfiguration::of).distinct().toList().parallelStream()
+            .collect(Collectors.toConcurrentMap(configuration -> configuration, configuration -> configuration.simulation(adjust).run()));
         final List<Row> rows = new ArrayList<>();
         for (final Measurement row : measurements) {
             if (row.isExchange()) {
                 final MeasuredConfiguration configuration = MeasuredConfiguration.of(row);
-                final LayerSimulation.Result result = results.computeIfAbsent(configuration, key -> key.simulation(adjust).run());
+                final LayerSimulation.Result result = results.get(configuration);
                 final double simulated = simulated(row, result);
                 rows.add(new Row(row.id(), configuration.cluster(), describe(configuration), row.value(), simulated, row.unit(),
                     simulated / row.value() - 1));

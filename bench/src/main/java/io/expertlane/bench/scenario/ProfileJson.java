@@ -1,7 +1,12 @@
 package io.expertlane.bench.scenario;
 
 import io.expertlane.bench.results.Json;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
+import java.util.Objects;
 import java.util.stream.Collectors;
 import tools.jackson.core.JacksonException;
 import tools.jackson.core.StreamReadFeature;
@@ -40,6 +45,15 @@ public final class ProfileJson {
      */
     public static <T> T read(final String text, final Class<T> type) {
         return read(parse(text), type);
+    }
+
+    /** The JSON schema of {@link io.expertlane.nic.profile.ClusterProfile}. */
+    public static String clusterSchema() {
+        try (InputStream in = Objects.requireNonNull(ProfileJson.class.getResourceAsStream("cluster.schema.json"))) {
+            return new String(in.readAllBytes(), StandardCharsets.UTF_8);
+        } catch (final IOException e) {
+            throw new UncheckedIOException(e);
+        }
     }
 
     private static JsonNode parse(final String text) {

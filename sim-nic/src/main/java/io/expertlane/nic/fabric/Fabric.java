@@ -33,14 +33,22 @@ public final class Fabric {
         if (leaf == peerLeaf) {
             return HOPS_ON_LEAF;
         }
-        final int leavesPerPod = profile.switches().leavesPerPod();
-        return profile.topology() == Topology.FAT_TREE && leaf / leavesPerPod != peerLeaf / leavesPerPod ? HOPS_OVER_CORE : HOPS_OVER_SPINE;
+        return pod(profile, ranksPerNode, leaf) == pod(profile, ranksPerNode, peerLeaf) ? HOPS_OVER_SPINE : HOPS_OVER_CORE;
     }
 
     /** Latency of one way between two ranks' NICs, serialisation not included. */
     public long latencyPicos(final int rank, final int peerRank) {
         final int hops = hops(rank, peerRank);
         return Math.round((hops * profile.switchNanos() + (hops + 1) * profile.linkNanos()) * PICOS_PER_NANO);
+    }
+
+    /** Which leaves share a spine: those of a pod, in a fat tree; of a rail, on several rails; else all. */
+    static int pod(final FabricProfile profile, final int ranksPerNode, final int leaf) {
+        return switch (profile.topology()) {
+            case SINGLE_RAIL -> 0;
+            case MULTI_RAIL -> leaf % ranksPerNode;
+            case FAT_TREE -> leaf / profile.switches().leavesPerPod();
+        };
     }
 
     static int leaf(final FabricProfile profile, final int ranksPerNode, final int rank) {

@@ -13,8 +13,8 @@ import io.expertlane.nic.profile.SwitchProfile;
  *   NIC -> leaf | leaf -> NIC | leaf -> spine u | spine u -> leaf | spine (pod, u) -> core c | core c -> spine (pod, u)
  * </pre>
  *
- * Every port of a NIC has a plane of its own: leaves, spine and core. Lane u of every leaf of a plane (of a pod, in a fat tree) leads to the
- * u-th spine switch. Which lane a flow takes is its hash modulo the lanes that are up, at each switch that has a choice, with another seed.
+ * Every port of a NIC has a plane of its own: leaves, spine and core. Leaves of one pod share a spine: lane u of each of them leads to its u-th
+ * switch. A pod is one in a fat tree, a rail on several rails, and everything on a single one, which has no core. Which lane a flow takes is its hash modulo the lanes that are up, at each switch that has a choice, with another seed.
  *
  * <p>Threading: immutable.
  */
@@ -46,7 +46,11 @@ public final class Network {
         this.leavesPerPlane = Fabric.leaf(profile, ranksPerNode, ranks - 1) + ranksPerNode;
         this.uplinks = switches.uplinksPerLeaf() * switches.lanes();
         this.aliveUplinks = switches.uplinksPerLeaf() * (switches.lanes() - switches.failedLanes());
-        this.podsPerPlane = (leavesPerPlane - 1) / switches.leavesPerPod() + 1;
+        this.podsPerPlane = switch (profile.topology()) {
+            case SINGLE_RAIL -> 1;
+            case MULTI_RAIL -> ranksPerNode;
+            case FAT_TREE -> (leavesPerPlane - 1) / switches.leavesPerPod() + 1;
+        };
     }
 
     private int leafOf(final int nicPort) {
@@ -66,7 +70,7 @@ public final class Network {
     }
 
     private int coreUplinks() {
-        return profile.topology() == Topology.FAT_TREE ? ports * podsPerPlane * uplinks * switches.coreLinks() : 0;
+        return profile.topology() == Topology.SINGLE_RAIL ? 0 : ports * podsPerPlane * uplinks * switches.coreLinks();
     }
 
     /** Number of directed links. */
@@ -110,13 +114,13 @@ public final class Network {
         return leaves + spines + (plane * uplinks + spine % uplinks) * switches.coreLinks() + down % switches.coreLinks();
     }
 
-    /** The switch of the spine that lane {@code lane} of a leaf leads to. Only a fat tree has pods. */
+    /** The switch of the spine that lane {@code lane} of a leaf leads to. */
     private int spine(final int leaf, final int lane) {
         return (leaf / leavesPerPlane * podsPerPlane + pod(leaf)) * uplinks + lane;
     }
 
     private int pod(final int leaf) {
-        return profile.topology() == Topology.FAT_TREE ? leaf % leavesPerPlane / switches.leavesPerPod() : 0;
+        return Fabric.pod(profile, ranksPerNode, leaf % leavesPerPlane);
     }
 
     /**

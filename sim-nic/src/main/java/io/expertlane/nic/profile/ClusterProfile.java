@@ -35,6 +35,7 @@ public record ClusterProfile(String name, int ranksPerNode, NicProfile nic, Host
         presets.put(DEFAULT_NAME, ClusterProfile::h20Cx7Dual);
         presets.put("h800-cx7", ClusterProfile::h800Cx7);
         presets.put("h100-cx7", ClusterProfile::h100Cx7);
+        presets.put("h20-roce", ClusterProfile::h20Roce);
         return presets;
     }
 
@@ -58,22 +59,35 @@ public record ClusterProfile(String name, int ranksPerNode, NicProfile nic, Host
 
     /** H20 servers of 8 ranks, a dual-port 2x200G ConnectX-7 a rank, MTU 4096, flat single-rail blocks of 256 ranks. */
     public static ClusterProfile h20Cx7Dual() {
-        return new ClusterProfile(DEFAULT_NAME, 8, connectX7(2, 200, roce(), 256), host(4000),
-            new FabricProfile(FabricProfile.Topology.SINGLE_RAIL, 256, 500, 50, SwitchProfile.withoutQueues()), new InNodeProfile(InNodeProfile.Link.NIC, 360, 1000),
+        return new ClusterProfile(DEFAULT_NAME, 8, connectX7(2, 200, roce(), 256, 900), host(4000, HostProfile.Issue.DIRECT),
+            new FabricProfile(FabricProfile.Topology.SINGLE_RAIL, 256, 500, 50, SwitchProfile.withoutQueues()),
+            new InNodeProfile(InNodeProfile.Link.NIC, 360, 1000),
             new GpuProfile(148, 296, 0.85, 3));
     }
 
-    /** H800 servers of 8 ranks, one 400G ConnectX-7 on InfiniBand a rank, multi-rail. */
+    /**
+     * H20 servers on RoCE whose CPUs post, GPUs and NICs on different sockets. What a rank has of the NICs, 120 Gb/s, is fitted on the four rows of
+     * DeepEP issue 137, which does not say which NICs they are.
+     */
+    public static ClusterProfile h20Roce() {
+        return new ClusterProfile("h20-roce", 8, connectX7(1, 120, roce(), 256, 1450), host(4000, HostProfile.Issue.PROXY),
+            new FabricProfile(FabricProfile.Topology.SINGLE_RAIL, 256, 500, 50, SwitchProfile.withoutQueues()),
+            new InNodeProfile(InNodeProfile.Link.NVLINK, 360, 1000), new GpuProfile(148, 296, 0.85, 3));
+    }
+
+    /** H800 servers of 8 ranks, one 400G ConnectX-7 on InfiniBand a rank, PCI Express packets of 128 B [assumed: to GPU memory], multi-rail. */
     public static ClusterProfile h800Cx7() {
-        return new ClusterProfile("h800-cx7", 8, connectX7(1, 400, infiniBand(), 128), host(3350),
-            new FabricProfile(FabricProfile.Topology.MULTI_RAIL, 32, 240, 50, SwitchProfile.withoutQueues()), new InNodeProfile(InNodeProfile.Link.NVLINK, 160, 1000),
+        return new ClusterProfile("h800-cx7", 8, connectX7(1, 400, infiniBand(), 128, 900), host(3350, HostProfile.Issue.DIRECT),
+            new FabricProfile(FabricProfile.Topology.MULTI_RAIL, 32, 240, 50, SwitchProfile.withoutQueues()),
+            new InNodeProfile(InNodeProfile.Link.NVLINK, 160, 1000),
             new GpuProfile(989, 1979, 0.85, 3));
     }
 
-    /** H100 servers of 8 ranks, one 400G ConnectX-7 on InfiniBand a rank, multi-rail. */
+    /** H100 servers of 8 ranks, one 400G ConnectX-7 on InfiniBand a rank, PCI Express packets of 256 B [assumed], multi-rail. */
     public static ClusterProfile h100Cx7() {
-        return new ClusterProfile("h100-cx7", 8, connectX7(1, 400, infiniBand(), 128), host(3350),
-            new FabricProfile(FabricProfile.Topology.MULTI_RAIL, 32, 240, 50, SwitchProfile.withoutQueues()), new InNodeProfile(InNodeProfile.Link.NVLINK, 360, 1000),
+        return new ClusterProfile("h100-cx7", 8, connectX7(1, 400, infiniBand(), 256, 900), host(3350, HostProfile.Issue.DIRECT),
+            new FabricProfile(FabricProfile.Topology.MULTI_RAIL, 32, 240, 50, SwitchProfile.withoutQueues()),
+            new InNodeProfile(InNodeProfile.Link.NVLINK, 360, 1000),
             new GpuProfile(989, 1979, 0.85, 3));
     }
 
@@ -90,8 +104,9 @@ public record ClusterProfile(String name, int ranksPerNode, NicProfile nic, Host
         return new Framing(26, 30);
     }
 
-    private static NicProfile connectX7(final int ports, final double portRateGbps, final Framing framing, final int pcieMaxPayloadBytes) {
-        return new NicProfile(ports, portRateGbps, 4096, framing.packetBytes(), 16, 28, 4, framing.ackBytes(), 150, 1000, 900, 79, 365,
+    private static NicProfile connectX7(final int ports, final double portRateGbps, final Framing framing, final int pcieMaxPayloadBytes,
+                                        final double payloadReadNanos) {
+        return new NicProfile(ports, portRateGbps, 4096, framing.packetBytes(), 16, 28, 4, framing.ackBytes(), 150, 1000, payloadReadNanos, 79, 365,
             11.5, 16, 4096, NicProfile.Arbitration.ROUND_ROBIN, NicProfile.Granularity.PACKET, false, 500, 250,
             NicProfile.CompletionOverflow.RESERVED, CompletionProfile.each(), 100,
             new PcieProfile(5, 16, pcieMaxPayloadBytes, 1.085, 28, 32, 4096, 24), new ContextCacheProfile(0, 750, 50),
@@ -109,8 +124,8 @@ public record ClusterProfile(String name, int ranksPerNode, NicProfile nic, Host
             660, 2750, 64, true, host.pollNanos(), host.kernels());
     }
 
-    private static HostProfile host(final double memoryGBps) {
-        return new HostProfile(memoryGBps, 0.8, 24, 80, HostProfile.Issue.DIRECT, 16, 79, 30, 3070, 0.1, 1, 2000, 400, 0, 1, false, 500,
+    private static HostProfile host(final double memoryGBps, final HostProfile.Issue issue) {
+        return new HostProfile(memoryGBps, 0.8, 24, 80, issue, 16, 79, 30, 3070, 0.1, 1, 2000, 400, 0, 1, false, 500,
             new KernelProfile(96, 22, 6000, 3000));
     }
 }

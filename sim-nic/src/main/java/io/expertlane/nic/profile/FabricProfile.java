@@ -1,8 +1,8 @@
 package io.expertlane.nic.profile;
 
 /**
- * The network between the NICs: leaf switches and, above them, a spine. Ranks on one leaf are one switch apart, others three; in a fat
- * tree, ranks of different pods five.
+ * The network between the NICs: leaf switches and, above them, a spine. Ranks on one leaf are one switch apart, others of their rail or
+ * pod three, all others five.
  *
  * @param topology     which ranks share a leaf
  * @param ranksPerLeaf ranks on one leaf (of one rail, with {@link Topology#MULTI_RAIL}), 1 to 65536; 256 in a flat single-rail block
@@ -15,7 +15,7 @@ public record FabricProfile(Topology topology, int ranksPerLeaf, double switchNa
     public enum Topology {
         /** Consecutive ranks, whatever their place in the node. */
         SINGLE_RAIL,
-        /** Ranks of the same place in their nodes: rail i connects the i-th NIC of every node. */
+        /** Ranks of the same place in their nodes: rail i connects the i-th NIC of every node; a core connects the rails. */
         MULTI_RAIL,
         /** Consecutive ranks; leaves form pods with a spine each, and a core connects the pods. */
         FAT_TREE

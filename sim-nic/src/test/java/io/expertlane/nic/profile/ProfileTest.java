@@ -59,6 +59,6 @@ class ProfileTest {
     void unknownClustersAreRefusedWithTheKnownNames() {
         assertThat(ClusterProfile.names()).contains(ClusterProfile.DEFAULT_NAME);
         assertThatThrownBy(() -> ClusterProfile.ofName("h21")).isInstanceOf(IllegalArgumentException.class)
-            .hasMessage("cluster=h21 must be one of h20-cx7-dual, h800-cx7, h100-cx7");
+            .hasMessage("cluster=h21 must be one of h20-cx7-dual, h800-cx7, h100-cx7, h20-roce");
     }
 }
