@@ -83,9 +83,9 @@ public record ClusterProfile(String name, int ranksPerNode, NicProfile nic, Host
             new GpuProfile(989, 1979, 0.85, 3));
     }
 
-    /** H100 servers of 8 ranks, one 400G ConnectX-7 on InfiniBand a rank, PCI Express packets of 256 B [assumed], multi-rail. */
+    /** H100 servers of 8 ranks, one 400G ConnectX-7 on InfiniBand a rank, PCI Express packets of 128 B [assumed: to GPU memory], multi-rail. */
     public static ClusterProfile h100Cx7() {
-        return new ClusterProfile("h100-cx7", 8, connectX7(1, 400, infiniBand(), 256, 900), host(3350, HostProfile.Issue.DIRECT),
+        return new ClusterProfile("h100-cx7", 8, connectX7(1, 400, infiniBand(), 128, 900), host(3350, HostProfile.Issue.DIRECT),
             new FabricProfile(FabricProfile.Topology.MULTI_RAIL, 32, 240, 50, SwitchProfile.withoutQueues()),
             new InNodeProfile(InNodeProfile.Link.NVLINK, 360, 1000),
             new GpuProfile(989, 1979, 0.85, 3));
@@ -126,6 +126,6 @@ public record ClusterProfile(String name, int ranksPerNode, NicProfile nic, Host
 
     private static HostProfile host(final double memoryGBps, final HostProfile.Issue issue) {
         return new HostProfile(memoryGBps, 0.8, 24, 80, issue, 16, 79, 30, 3070, 0.1, 1, 2000, 400, 0, 1, false, 500,
-            new KernelProfile(96, 22, 6000, 3000));
+            new KernelProfile(96, 22, 5000, 3000));
     }
 }
