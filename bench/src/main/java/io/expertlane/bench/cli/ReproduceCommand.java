@@ -14,6 +14,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
@@ -39,11 +40,18 @@ final class ReproduceCommand implements Callable<Integer> {
         description = "Fit these parameters on the rows together, and show the errors with each row left out.")
     private List<String> fit = List.of();
 
+    @Mixin
+    private PaperOptions paper;
+
     @Option(names = "--json", description = "Print the result as JSON.")
     private boolean json;
 
     @Override
     public Integer call() throws IOException {
+        if (paper.areGiven() || measurements == null && changes.isEmpty() && fit.isEmpty()) {
+            paper.run(spec, json);
+            return 0;
+        }
         final List<Measurement> rows = measurements == null || measurements.isEmpty() ? Measurements.builtIn() : Measurements.read(Path.of(measurements));
         if (!fit.isEmpty()) {
             final ParameterFit fitted = ParameterFit.of(rows, this::adjust, fit);

@@ -88,6 +88,11 @@ public record ModelProfile(
         return new ModelProfile(name, hidden, layers, moeLayers, others, sharedExperts, topK, expertIntermediate, denseIntermediate, attention);
     }
 
+    /** The same model with another number of experts a token selects. */
+    public ModelProfile withTopK(final int other) {
+        return new ModelProfile(name, hidden, layers, moeLayers, experts, sharedExperts, other, expertIntermediate, denseIntermediate, attention);
+    }
+
     /** Qwen3-235B-A22B: grouped-query attention, 64 heads on 4 key-value heads of dimension 128. Source: the model's published configuration. */
     private static ModelProfile qwen3() {
         final long weights = 2L * 4096 * 64 * 128 + 2L * 4096 * 4 * 128;
