@@ -1,5 +1,6 @@
 package io.expertlane.bench.jmh;
 
+import io.expertlane.bench.scenario.Distribution;
 import io.expertlane.bench.scenario.ExchangeKind;
 import io.expertlane.bench.scenario.ExpertStep;
 import io.expertlane.bench.scenario.SimulatedRound;
@@ -35,7 +36,11 @@ import org.openjdk.jmh.annotations.Warmup;
  * with its payload left out. One operation is one dispatch and one combine of one group of ranks that is connected once and used again and again.
  *
  * <p>Besides operations a second it gives events and work queue elements a second: {@code elements} are those posted to queue pairs, counts and flags
- * included; what a rank sends to itself does not go through a NIC and does not count.
+ * included; what a rank sends to itself does not go through a NIC and does not count. With {@code -prof nic} the simulated latency is a secondary
+ * result.
+ *
+ * <p>Baseline: {@link EventQueueBenchmark}, the queue alone; and {@link AllToAllSimulationBenchmark}, the NICs without a kernel. The routing stays,
+ * so every call must post as many elements as the first, and at least one for each token.
  */
 @State(Scope.Thread)
 @BenchmarkMode(Mode.Throughput)
@@ -61,6 +66,8 @@ public class ExchangeSimulationBenchmark {
     private SimulatedRound round;
     private Routing[] routings;
     private MemorySegment[] nothing;
+    private long elementsOfCall;
+    private double latencyMicros;
 
     /** What was simulated, a second. */
     @State(Scope.Thread)
@@ -90,6 +97,18 @@ public class ExchangeSimulationBenchmark {
         routings = DrawnRouting.uniform().routings(shape, tokens, SEED, arena);
         nothing = new MemorySegment[ranks];
         Arrays.fill(nothing, MemorySegment.NULL);
+        elementsOfCall = call();
+        if (elementsOfCall < (long) ranks * tokens) {
+            throw new IllegalStateException("elements=" + elementsOfCall + ": at least " + (long) ranks * tokens);
+        }
+        NicProfiler.watchSimulated("dispatchMicros.p50", () -> latencyMicros);
+    }
+
+    private long call() {
+        final long before = round.total(NicCounter.SENT_ELEMENTS);
+        latencyMicros = Distribution.of(round.dispatch(nothing, routings)).p50();
+        round.combine(nothing);
+        return round.total(NicCounter.SENT_ELEMENTS) - before;
     }
 
     /** Frees everything. */
@@ -103,11 +122,12 @@ public class ExchangeSimulationBenchmark {
     @Benchmark
     public long dispatchAndCombine(final Counts counts) {
         final long events = round.events();
-        final long elements = round.total(NicCounter.SENT_ELEMENTS);
-        round.dispatch(nothing, routings);
-        round.combine(nothing);
+        final long elements = call();
+        if (elements != elementsOfCall) {
+            throw new IllegalStateException("elements=" + elements + ": " + elementsOfCall + " in the first call");
+        }
         counts.events += round.events() - events;
-        counts.elements += round.total(NicCounter.SENT_ELEMENTS) - elements;
+        counts.elements += elements;
         return round.eventStreamHash();
     }
 }
