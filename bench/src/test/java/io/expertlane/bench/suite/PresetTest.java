@@ -53,7 +53,7 @@ class PresetTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"quick, 3", "standard, 30", "nightly, 120", "kernel, 7"})
+    @CsvSource({"quick, 3", "standard, 30", "nightly, 120", "kernel, 10"})
     void shippedPresetsFitTheirTime(final String name, final int minutes) {
         final long millis = Presets.all().get(name).trials(_ -> true).stream().mapToLong(t -> t.row().expectedMillis()).sum();
         assertThat(millis).isBetween(minutes * 40_000L, minutes * 60_000L);

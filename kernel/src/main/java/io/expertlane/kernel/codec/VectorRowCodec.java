@@ -7,6 +7,9 @@ import static jdk.incubator.vector.VectorOperators.MIN;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.invoke.MethodHandle;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.MethodType;
 import java.nio.ByteOrder;
 import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
@@ -85,7 +88,22 @@ final class VectorRowCodec extends RowCodec {
     private static final FloatVector E2 = floats(LogFmt10.E2);
     private static final FloatVector E3 = floats(LogFmt10.E3);
 
+    /**
+     * {@link #storeMagnitudes}, called by a handle that is not a constant: so the JIT cannot inline it. Inlined into one method, the two passes of
+     * the cast to FP8 exceed what it inlines; whether it tries depended on which of them it happened to compile first.
+     */
+    private static MethodHandle magnitudes = storeMagnitudesHandle();
+
     private VectorRowCodec() {
+    }
+
+    private static MethodHandle storeMagnitudesHandle() {
+        try {
+            return MethodHandles.lookup().findStatic(VectorRowCodec.class, "storeMagnitudes",
+                MethodType.methodType(void.class, MemorySegment.class, long.class, MemorySegment.class, long.class, int.class));
+        } catch (final ReflectiveOperationException e) {
+            throw new IllegalStateException(e);
+        }
     }
 
     static RowCodec create() {
@@ -139,24 +157,35 @@ final class VectorRowCodec extends RowCodec {
     void doQuantizeFp8(
             final MemorySegment src, final long srcOffset, final MemorySegment values, final long valuesOffset,
             final MemorySegment scales, final long scalesOffset, final int hidden, final boolean roundScale) {
+        try {
+            magnitudes.invokeExact(src, srcOffset, scales, scalesOffset, hidden);
+        } catch (final Throwable e) {
+            throw new IllegalStateException("magnitudes", e);
+        }
         final int groups = hidden / GROUP;
         for (int g = 0; g < groups; g++) {
-            final float scale = quantizeGroup(
-                    src, srcOffset + (long) g * GROUP * Bfloat16.BYTES, values, valuesOffset + (long) g * GROUP, roundScale);
-            scales.set(ScalarRowCodec.FP32, scalesOffset + (long) g * Float8E4M3.SCALE_BYTES, scale);
+            final long groupOffset = srcOffset + (long) g * GROUP * Bfloat16.BYTES;
+            final long scaleOffset = scalesOffset + (long) g * Float8E4M3.SCALE_BYTES;
+            final float amax = scales.get(ScalarRowCodec.FP32, scaleOffset);
+            final float scale;
+            if (amax < Float.POSITIVE_INFINITY) {
+                scale = Float8E4M3.scale(amax, roundScale);
+                encodeGroup(src, groupOffset, values, valuesOffset + (long) g * GROUP, Float8E4M3.inverseScale(amax, scale, roundScale));
+            } else {
+                scale = ScalarRowCodec.quantizeGroup(src, groupOffset, values, valuesOffset + (long) g * GROUP, roundScale);
+            }
+            scales.set(ScalarRowCodec.FP32, scaleOffset, scale);
         }
     }
 
-    private static float quantizeGroup(
-            final MemorySegment src, final long srcOffset, final MemorySegment values, final long valuesOffset, final boolean roundScale) {
-        final int amaxBits = amaxBits(src, srcOffset);
-        if (amaxBits >= Bfloat16.INFINITY_BITS) {
-            return ScalarRowCodec.quantizeGroup(src, srcOffset, values, valuesOffset, roundScale);
+    /** Stores the largest magnitude of each group where its scale will be; infinity or NaN if the group has such a value. */
+    private static void storeMagnitudes(
+            final MemorySegment src, final long srcOffset, final MemorySegment scales, final long scalesOffset, final int hidden) {
+        final int groups = hidden / GROUP;
+        for (int g = 0; g < groups; g++) {
+            final int amaxBits = amaxBits(src, srcOffset + (long) g * GROUP * Bfloat16.BYTES);
+            scales.set(ScalarRowCodec.FP32, scalesOffset + (long) g * Float8E4M3.SCALE_BYTES, Bfloat16.toFloat((short) amaxBits));
         }
-        final float amax = Bfloat16.toFloat((short) amaxBits);
-        final float scale = Float8E4M3.scale(amax, roundScale);
-        encodeGroup(src, srcOffset, values, valuesOffset, Float8E4M3.inverseScale(amax, scale, roundScale));
-        return scale;
     }
 
     /** BF16 bits of the largest magnitude of a group; those of infinity or more if it has an infinity or a NaN. */
