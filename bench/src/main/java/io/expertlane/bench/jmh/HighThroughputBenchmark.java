@@ -78,6 +78,10 @@ public class HighThroughputBenchmark {
     @Param("0")
     public double skew;
 
+    /** Times as many tokens the first rank sends as the others: a burst. */
+    @Param("1")
+    public int burst;
+
     /** Runs of a rank's tokens that go side by side. */
     @Param("2")
     public int channels;
@@ -111,17 +115,18 @@ public class HighThroughputBenchmark {
     /** Connects the ranks and draws tokens and routings. */
     @Setup
     public void setUp() {
-        final MoeShape shape = new MoeShape(ranks, ranks, experts, topK, hidden, tokens);
+        final MoeShape shape = new MoeShape(ranks, ranks, experts, topK, hidden, burst * tokens);
         final HighThroughputConfig config = HighThroughputConfig.of(shape).withPath(TransferPath.valueOf(path))
             .withDispatchType(DispatchType.valueOf(dispatchType)).withCombine(CombineMethod.valueOf(combine))
             .withChannels(channels).withChunkTokens(chunkTokens, ringTokens).withRowsPerTurn(chunkTokens);
         team = new ExchangeTeam(ranks, ranks, HighThroughputExchange.heapBytes(config), Pages.HUGE, Mapping.NODE,
             ExchangeKind.rounds(config, ExpertStep.SCALE, arena), ranks);
         routings = DrawnRouting.zipf(skew).routings(shape, tokens, SEED, arena);
-        rows = ExchangeTeam.normalRows(ranks, tokens, hidden, SEED, arena);
+        routings[0] = DrawnRouting.zipf(skew).routings(shape, burst * tokens, SEED, arena)[0];
+        rows = ExchangeTeam.normalRows(ranks, burst * tokens, hidden, SEED, arena);
         combined = new MemorySegment[ranks];
         for (int rank = 0; rank < ranks; rank++) {
-            combined[rank] = arena.allocate((long) tokens * shape.rowBytes(), 64);
+            combined[rank] = arena.allocate((long) burst * tokens * shape.rowBytes(), 64);
         }
         checkRound(shape);
         ExchangeProfiler.watch(team);
@@ -145,8 +150,9 @@ public class HighThroughputBenchmark {
         RooflineProfiler.declare("combine", copies * shape.rowBytes(), copies * shape.rowBytes() + team.movedBytes().copiedBytes());
         team.movedBytes().count(false);
         final RoundCheck check = new RoundCheck();
-        for (int token = 0; token < tokens; token += Math.max(1, tokens / 16)) {
-            for (int rank = 0; rank < ranks; rank++) {
+        for (int rank = 0; rank < ranks; rank++) {
+            final int sent = routings[rank].tokens();
+            for (int token = 0; token < sent; token += Math.max(1, sent / 16)) {
                 check.token(rank, token);
             }
         }

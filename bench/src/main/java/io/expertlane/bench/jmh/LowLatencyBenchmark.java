@@ -81,6 +81,10 @@ public class LowLatencyBenchmark {
     @Param("0")
     public double skew;
 
+    /** Times as many tokens the first rank sends as the others: a burst. */
+    @Param("1")
+    public int burst;
+
     /** Queue pairs of an expert, over which each message is split. */
     @Param("1")
     public int queuePairs;
@@ -110,17 +114,18 @@ public class LowLatencyBenchmark {
     /** Connects the ranks, draws tokens and routings, and checks one whole round. */
     @Setup
     public void setUp() {
-        final MoeShape shape = new MoeShape(ranks, ranks, experts, topK, hidden, tokens);
+        final MoeShape shape = new MoeShape(ranks, ranks, experts, topK, hidden, burst * tokens);
         final LowLatencyConfig config = LowLatencyConfig.of(shape).withPath(TransferPath.valueOf(path)).withDispatchType(DispatchType.valueOf(dispatchType))
             .withCombine(CombineMethod.valueOf(combine)).withQueuePairsPerExpert(queuePairs).withDoorbellBatch(doorbellBatch)
             .withSegmentBytes(segmentBytes == 0 ? LowLatencyConfig.NO_SEGMENTATION : segmentBytes);
         final Mapping mapping = config.combine() == CombineMethod.PULL ? Mapping.ALL : Mapping.SELF;
         team = new ExchangeTeam(ranks, ranks, LowLatencyExchange.heapBytes(config), Pages.HUGE, mapping, rounds(config), ranks);
         routings = DrawnRouting.zipf(skew).routings(shape, tokens, SEED, arena);
-        rows = ExchangeTeam.normalRows(ranks, tokens, hidden, SEED, arena);
+        routings[0] = DrawnRouting.zipf(skew).routings(shape, burst * tokens, SEED, arena)[0];
+        rows = ExchangeTeam.normalRows(ranks, burst * tokens, hidden, SEED, arena);
         combined = new MemorySegment[ranks];
         for (int rank = 0; rank < ranks; rank++) {
-            combined[rank] = arena.allocate((long) tokens * shape.rowBytes(), 64);
+            combined[rank] = arena.allocate((long) burst * tokens * shape.rowBytes(), 64);
         }
         // Here and not at the end, whose allocations JMH would count with the last iteration's.
         checkRound(LowLatencyExchange.messageBytes(config), shape.rowBytes());
@@ -134,7 +139,7 @@ public class LowLatencyBenchmark {
 
     /** One round, its bytes counted and its sums checked. */
     private void checkRound(final long messageBytes, final long rowBytes) {
-        final long sent = (long) ranks * tokens * topK;
+        final long sent = (long) (ranks - 1 + burst) * tokens * topK;
         team.movedBytes().count(true);
         team.dispatch(rows, routings);
         RooflineProfiler.declare("dispatch", sent * messageBytes, team.movedBytes().copiedBytes());
@@ -156,7 +161,7 @@ public class LowLatencyBenchmark {
     /** Plain arithmetic: a second form of the row codec would spoil the JIT's profile of the measured one. */
     private void checkCombined() {
         for (int rank = 0; rank < ranks; rank++) {
-            for (int token = 0; token < tokens; token++) {
+            for (int token = 0; token < routings[rank].tokens(); token++) {
                 for (int group = 0; group < hidden; group += Float8E4M3.CHANNELS_PER_SCALE) {
                     checkGroup(rank, token, group, Math.min(hidden, group + Float8E4M3.CHANNELS_PER_SCALE));
                 }

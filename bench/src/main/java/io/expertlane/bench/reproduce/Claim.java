@@ -23,9 +23,6 @@ record Claim(
     String id, String section, String what, double paperLow, double paperHigh, String unit, String configuration, String xTitle,
     Function<ClaimRuns, List<Point>> simulation, Predicate<List<Point>> also, String remark) {
 
-    /** A published figure stands for a range of this share around it: the runs behind it are not known. */
-    static final double TOLERANCE = 0.1;
-
     /**
      * A simulated figure.
      *
@@ -45,9 +42,7 @@ record Claim(
         final List<Point> points = simulation.apply(runs);
         final double low = points.stream().filter(Point::counted).mapToDouble(Point::value).min().orElseThrow();
         final double high = points.stream().filter(Point::counted).mapToDouble(Point::value).max().orElseThrow();
-        final double slackLow = paperLow - TOLERANCE * Math.abs(paperLow);
-        final double slackHigh = paperHigh + TOLERANCE * Math.abs(paperHigh);
-        return new Outcome(this, points, low, high, high >= slackLow && low <= slackHigh && also.test(points));
+        return new Outcome(this, points, low, high, high >= paperLow && low <= paperHigh && also.test(points));
     }
 
     /**

@@ -30,7 +30,7 @@ public final class Reproduction {
      * @param simulatedLow  smallest simulated figure
      * @param simulatedHigh largest simulated figure
      * @param unit          of all four
-     * @param inside        whether the ranges overlap, the published one widened by a tenth, and what else is claimed holds
+     * @param inside        whether the ranges overlap, and what else is claimed holds
      * @param configuration what was simulated
      * @param remark        why it is outside, or what being inside does not show
      */
@@ -109,7 +109,7 @@ public final class Reproduction {
             Written by `expertlane reproduce --out docs`; do not edit. All figures are **simulated**. Each claim is run on the configuration that the paper states and,
             for what it leaves open, the one that DeepEP ships: one source port, 24 SMs, a channel for two SMs, chunks of 16 tokens, rings of 128, one queue pair
             an expert in low-latency mode. One parameter set a cluster; nothing is fitted to a row of this table. *Inside*: the simulated range overlaps the
-            published one, widened by a tenth at both ends because the runs behind it are not known.
+            published one. What is said about causes is a reading of the model unless an experiment is named with it.
 
             """);
         page.append("Gate: ").append(recorded ? "recorded choices of DeepSeek-V2-Lite where a real one is claimed" : "Zipf where a real one is claimed")
