@@ -51,12 +51,12 @@ public final class ExpertlaneCommand implements Runnable {
 
     /** Root of the source tree, told by the launcher; empty where the jar was started by hand. */
     static Optional<Path> home() {
-        return Optional.ofNullable(System.getProperty("expertlane.home")).map(Path::of);
+        return Optional.ofNullable(System.getenv("EXPERTLANE_HOME")).map(Path::of);
     }
 
     /** Whether the error stream is a terminal, told by the launcher: then progress is one line that is overwritten. */
     static boolean errorStreamIsTerminal() {
-        return Boolean.getBoolean("expertlane.terminal");
+        return Boolean.parseBoolean(System.getenv("EXPERTLANE_TERMINAL"));
     }
 
     @Override

@@ -64,9 +64,9 @@ class LauncherTest {
         environment.put("EXPERTLANE_JDK_FOLDERS", folder.resolve("none") + ":" + folder.resolve("jdks"));
         final Run run = run(launcher, "bench", "--include", "a b");
         assertThat(run.exitCode).as(run.err).isEqualTo(7);
-        assertThat(run.out.lines()).containsExactly(good + "/bin/java", "--flag=one", "--flag=two", "-Dexpertlane.home=" + root,
-            "-Dexpertlane.terminal=false", "-cp", root.resolve("bench/target/benchmarks.jar").toString(), "io.expertlane.bench.cli.ExpertlaneCommand",
-            "bench", "--include", "a b");
+        assertThat(run.out.lines()).containsExactly(good + "/bin/java", "--flag=one", "--flag=two", "-cp",
+            root.resolve("bench/target/benchmarks.jar").toString(), "io.expertlane.bench.cli.ExpertlaneCommand", "bench", "--include", "a b",
+            "home=" + root, "terminal=false");
         assertThat(builds()).containsExactly("mvn -q -B -DskipTests package in " + root + " with " + good);
     }
 
@@ -125,8 +125,8 @@ class LauncherTest {
         final Path absolute = Files.createSymbolicLink(folder.resolve("absolute"), launcher);
         final Path links = Files.createDirectory(folder.resolve("my links"));
         final Path relative = Files.createSymbolicLink(links.resolve("relative"), Path.of("../absolute"));
-        assertThat(run(absolute).out).contains("-Dexpertlane.home=" + root + "\n");
-        assertThat(run(relative).out).contains("-Dexpertlane.home=" + root + "\n");
+        assertThat(run(absolute).out).contains("home=" + root + "\n");
+        assertThat(run(relative).out).contains("home=" + root + "\n");
     }
 
     private List<String> builds() throws IOException {
@@ -153,7 +153,7 @@ class LauncherTest {
                 printf '    java.home = %%s\\n    java.specification.version = %%s\\n' '%s' '%s' >&2
                 exit
             fi
-            printf '%%s\\n' "$0" "$@"
+            printf '%%s\\n' "$0" "$@" "home=$EXPERTLANE_HOME" "terminal=$EXPERTLANE_TERMINAL"
             echo 'WARNING: Using incubator modules: jdk.incubator.vector' >&2
             echo 'from java' >&2
             exit 7
