@@ -2,7 +2,7 @@
 # Shows that `expertlane compare --jars` tells a change from noise on this machine.
 #   statistics.sh same N     compares benchmarks.jar with a copy of itself, N times: at most 1 series in 50 may be called changed
 #   statistics.sh slower N   compares it with a jar in which one kernel does 5 % of its work twice, N times: 9 in 10 must find it
-# FORKS (default 10) JVMs for each jar and comparison. RUN, such as RUN='flock /tmp/quiet.lock', is put before each comparison.
+# FORKS (default 10) JVMs for each jar and comparison. RUN, such as RUN='nice -n -10', is put before each comparison.
 # Exit codes: 0 shown, 1 not shown, 2 bad input.
 set -euo pipefail
 

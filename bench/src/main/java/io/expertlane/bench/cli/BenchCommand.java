@@ -87,7 +87,7 @@ final class BenchCommand implements Callable<Integer> {
     private CommandSpec spec;
 
     @Option(names = "--preset", paramLabel = "NAME", defaultValue = "quick", description = {
-        "What to run: quick (about 3 minutes), standard (30 minutes), nightly (2 hours), kernel (the figures of docs/performance.md), "
+        "What to run: quick (about 3 minutes), standard (30 minutes), nightly (2 hours), kernel (ring against zero, by tokens and bursts), "
             + "custom (every benchmark of the jar, to be narrowed by the options below), or a JSON file. Default: ${DEFAULT-VALUE}."})
     private String presetName;
 

@@ -10,8 +10,8 @@ import java.lang.invoke.VarHandle;
 
 /**
  * Copies between addresses by the C library's {@code memcpy}, which on CPUs that have them uses instructions that write whole cache lines
- * without reading them first: rows of 2 to 28 KB that go to memory that is not cached take two thirds of the time of
- * {@link MemorySegment#copy}.
+ * without reading them first: rows that go to memory that is not cached take less time than by
+ * {@link MemorySegment#copy} ({@code docs/decisions/0302}).
  *
  * <p>The addresses are not protected by the segment's scope during such a copy, so the memory's owner counts them: {@link #enter}, then a
  * look whether the memory is still open, the copy, {@link #leave}; who unmaps closes the memory first and calls {@link #awaitNone}. The

@@ -7,7 +7,7 @@ public enum Pages {
 
     /**
      * Transparent huge pages (2 MB on x86) where Linux offers them ({@code /sys/kernel/mm/transparent_hugepage/enabled} is {@code madvise}
-     * or {@code always}), else base pages. Reads and copies of rows take 5 to 20 % less time, but the first touch commits a whole huge
+     * or {@code always}), else base pages. Fewer address translations are missed, but the first touch commits a whole huge
      * page, so a sparsely used layout takes many times the memory.
      */
     HUGE
