@@ -14,6 +14,7 @@ import io.expertlane.kernel.exchange.LowLatencyConfig;
 import io.expertlane.kernel.exchange.Payload;
 import io.expertlane.kernel.exchange.Stage;
 import io.expertlane.kernel.memory.Pages;
+import io.expertlane.kernel.moe.GroupLimit;
 import io.expertlane.kernel.moe.MoeShape;
 import io.expertlane.kernel.moe.Routing;
 import io.expertlane.kernel.moe.RoutingSource;
@@ -76,8 +77,12 @@ final class ExchangeCommand implements Callable<Integer> {
     private Path weightsFile;
 
     @Option(names = "--routing", paramLabel = "SOURCE",
-        description = "Generate instead: uniform, zipf:S (exponent S), or esft:DIR (recorded choices of DeepSeek-V2-Lite).")
+        description = "Generate instead: uniform, zipf:S (exponent S), max-mean:R (Zipf with the exponent at which the likeliest expert gets R times "
+            + "the mean load), or esft:DIR (recorded choices of DeepSeek-V2-Lite).")
     private String routing;
+
+    @Mixin
+    private GroupOptions groupOptions;
 
     @Option(names = "--ranks", paramLabel = "R", description = "With --routing: ranks. Default: 8.")
     private Integer ranks;
@@ -169,7 +174,9 @@ final class ExchangeCommand implements Callable<Integer> {
 
     private ExchangeInput input(final ExchangeKind kind, final Arena arena, final ProgressLine progress) throws IOException {
         final int nodeRanks = ranksPerNode == null ? 0 : ranksPerNode;
+        final GroupLimit limit = groupOptions.limit();
         if (routing == null) {
+            requireNone("--routing", "--topk-groups", limit.equals(GroupLimit.NONE) ? null : limit.perToken());
             requireNone("--routing", "--ranks", ranks, "--tokens-per-rank", tokensPerRank, "--hidden", hidden, "--topk", topK, "--seed", seed);
             if (tokensFile == null || idxFile == null || weightsFile == null || experts == null) {
                 throw new UsageException("input", "none", "give --tokens, --topk-idx, --topk-weights and --experts, or --routing");
@@ -177,7 +184,7 @@ final class ExchangeCommand implements Callable<Integer> {
             return ExchangeInput.read(tokensFile, idxFile, weightsFile, experts, nodeRanks, arena);
         }
         requireNone("files", "--tokens", tokensFile, "--topk-idx", idxFile, "--topk-weights", weightsFile);
-        final RoutingSource source = RoutingOption.parse(routing);
+        final RoutingSource source = RoutingOption.parse(routing, limit);
         final int count = orElse(tokensPerRank, 128);
         final int rankCount = orElse(ranks, 8);
         final MoeShape sizes = new MoeShape(rankCount, nodeRanks == 0 ? rankCount : nodeRanks,

@@ -2,7 +2,7 @@ package io.expertlane.bench.cli;
 
 import io.expertlane.bench.results.Json;
 import io.expertlane.bench.scenario.Bottleneck;
-import io.expertlane.bench.scenario.DecodeStep;
+import io.expertlane.bench.scenario.ModelStep;
 import io.expertlane.bench.scenario.Distribution;
 import io.expertlane.bench.scenario.ExchangeKind;
 import io.expertlane.bench.scenario.LayerSimulation;
@@ -10,6 +10,7 @@ import io.expertlane.bench.scenario.ModelProfile;
 import io.expertlane.bench.scenario.ProfileJson;
 import io.expertlane.bench.scenario.StageSplit;
 import io.expertlane.bench.scenario.StepAccount;
+import io.expertlane.bench.scenario.Workload;
 import io.expertlane.kernel.exchange.Payload;
 import io.expertlane.kernel.verbs.PortPolicy;
 import io.expertlane.nic.profile.ClusterProfile;
@@ -34,12 +35,12 @@ import picocli.CommandLine.Spec;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.ObjectNode;
 
-/** Times dispatch, combine and a decode step on a modelled cluster. */
+/** Times dispatch, combine and a step on a modelled cluster. */
 @Command(
     name = "simulate",
     description = {
-        "Times dispatch and combine of one MoE layer, and from them a decode step, on a modelled cluster: the exchange",
-        "that runs for real runs here under a virtual clock, without its payload."
+        "Times dispatch and combine of one MoE layer, and from them a step of decode, prefill or training, on a modelled",
+        "cluster: the exchange that runs for real runs here under a virtual clock, without its payload."
     },
     mixinStandardHelpOptions = true,
     sortOptions = false,
@@ -52,11 +53,15 @@ import tools.jackson.databind.node.ObjectNode;
         "  port ratio   wire bytes of a NIC's busier port over its other port; the median and worst NIC",
         "  stages       what a rank's latency consists of: kernel start, routing map, pack, issue, NIC send (own rows under",
         "               way), peers (theirs), unpack, reduce; expert queue is what it is earlier than the slowest rank",
-        "  step         where the time of a decode step goes: fixed times of operations (launches) and of communication kernels",
-        "               (barriers), values written for the next operation to read (HBM trips), dispatch and combine that nothing",
-        "               covers, computation",
-        "  TPOT         moeLayers x (attention + shared expert + dispatch + routed experts + combine), each on its",
+        "  load         selections of the busiest expert and of the busiest rank over the mean, as drawn",
+        "  gradients    with training: the way back of combine, a dispatch by the handle of the first one, and of dispatch, a combine",
+        "  step         where the time of a step goes: fixed times of operations (launches) and of communication kernels (barriers),",
+        "               values written for the next operation to read (HBM trips), dispatch and combine that nothing covers,",
+        "               computation; comm: the share of barriers, dispatch and combine",
+        "  TPOT, time to first token: moeLayers x (attention + shared expert + dispatch + routed experts + combine), each on its",
         "               slowest rank, + the dense layers; computation by a roofline of the cluster's GPU",
+        "  iteration    the same forward and backward, of one micro-batch of T tokens a rank, all layers on every rank",
+        "               docs/cluster-model.md has the formulas and what is left out",
         "",
         "Examples:",
         "  expertlane simulate --model deepseek-v3 --ep 64 --tokens 128",
@@ -66,10 +71,17 @@ import tools.jackson.databind.node.ObjectNode;
         "  expertlane simulate --model deepseek-v3 --cluster h800-cx7 --ep 64 --step two-batch,fused",
         "  expertlane simulate --cluster h800-cx7 --ep 32 --tokens 4096 --mode ht --path ring --channels 12 --ring 128 --sms 24 \\",
         "      --set nic.granularity=MESSAGE --seed 1",
+        "  expertlane simulate --ep 64 --routing max-mean:4 --topk-groups 4 --distinct-layers 8",
+        "  expertlane simulate --cluster h800-cx7 --ep 32 --tokens 16384 --sequence 4096 --mode ht --path ring --channels 12 --ring 128",
+        "  expertlane simulate --cluster h800-cx7 --ep 64 --tokens 4096 --mode ht --workload training",
         "  expertlane simulate --ep 1024 --experts 1024 --tokens 32 --granularity message --queue-depth 8"
     })
 final class SimulateCommand implements Callable<Integer> {
     private static final String[] PORT_POLICIES = Arrays.stream(PortPolicy.values()).map(PortPolicy::toString).toArray(String[]::new);
+
+    private static final Map<Workload.Kind, String> STEP_NAMES =
+        Map.of(Workload.Kind.DECODE, "TPOT", Workload.Kind.PREFILL, "time to first token", Workload.Kind.TRAINING, "iteration");
+    private static final int DECODE_CONTEXT_TOKENS = 4096;
 
     @Spec
     private CommandSpec spec;
@@ -88,13 +100,30 @@ final class SimulateCommand implements Callable<Integer> {
     @Option(names = "--ep", paramLabel = "R", defaultValue = "16", description = "Ranks that the experts are spread over. Default: ${DEFAULT-VALUE}.")
     private int ranks;
 
-    @Option(names = "--tokens", paramLabel = "T", defaultValue = "128", description = "Tokens a rank decodes at a time. Default: ${DEFAULT-VALUE}.")
+    @Option(names = "--tokens", paramLabel = "T", defaultValue = "128", description = "Tokens a rank has in a step. Default: ${DEFAULT-VALUE}.")
     private int tokens;
 
+    @Option(names = "--workload", paramLabel = "KIND",
+        description = "The step: decode, one token a sequence; prefill, all tokens of prompts; training, forward and backward. The last two need "
+            + "--mode ht. Default: decode with ll, prefill with ht.")
+    private String workload;
+
+    @Option(names = "--sequence", paramLabel = "S",
+        description = "With prefill and training: tokens of a sequence, a divisor of the tokens of a rank. Default: those of a rank.")
+    private Integer sequenceTokens;
+
     @Option(names = "--routing", paramLabel = "SOURCE", defaultValue = "uniform",
-        description = "uniform, zipf:S (exponent S), or esft:DIR: recorded choices of DeepSeek-V2-Lite, with its 64 experts and top-6. "
-            + "Default: ${DEFAULT-VALUE}.")
+        description = "uniform, zipf:S (exponent S), max-mean:R (Zipf with the exponent at which the likeliest expert gets R times the mean load, "
+            + "1 to experts over top-k), or esft:DIR: recorded choices of DeepSeek-V2-Lite, with its 64 experts and top-6. Default: ${DEFAULT-VALUE}.")
     private String routing;
+
+    @Mixin
+    private GroupOptions groupOptions;
+
+    @Option(names = "--distinct-layers", paramLabel = "N", defaultValue = "1",
+        description = "MoE layers to simulate, the experts of each renumbered by a permutation of its own, so that other experts are hot; the step "
+            + "takes them in turn. Default: ${DEFAULT-VALUE}: all alike.")
+    private int distinctLayers;
 
     @Option(names = "--dispatch-type", paramLabel = "TYPE", defaultValue = "fp8",
         description = "Format of dispatched rows: bf16 or fp8. Default: ${DEFAULT-VALUE}.")
@@ -118,8 +147,9 @@ final class SimulateCommand implements Callable<Integer> {
             + "Default: that of the cluster.")
     private String granularity;
 
-    @Option(names = "--context", paramLabel = "N", defaultValue = "4096", description = "Earlier positions a token attends to. Default: ${DEFAULT-VALUE}.")
-    private int contextTokens;
+    @Option(names = "--context", paramLabel = "N",
+        description = "Cached positions before each sequence, which its tokens attend to. Default: 4096 in decode, else 0.")
+    private Integer contextTokens;
 
     @Option(names = "--in-node", paramLabel = "nvlink|nic", description = "How ranks of a node reach each other. Default: as the cluster says.")
     private String inNode;
@@ -145,7 +175,7 @@ final class SimulateCommand implements Callable<Integer> {
     private Path trace;
 
     @Option(names = "--step", paramLabel = "KIND", split = ",", defaultValue = "unfused",
-        description = "Decode steps to compare with the unfused one: two-batch (halves that cover each other's communication), fused (dispatch, experts and "
+        description = "With ll: decode steps to compare with the unfused one: two-batch (halves that cover each other's communication), fused (dispatch, experts and "
             + "combine as one kernel), or both with a comma. Default: ${DEFAULT-VALUE}.")
     private List<String> steps;
 
@@ -180,18 +210,28 @@ final class SimulateCommand implements Callable<Integer> {
     /** The simulation that the options ask for. */
     LayerSimulation simulation() throws IOException {
         final ExchangeKind kind = kindOptions.kind(dispatchType, queueDepth, Payload.OMITTED);
-        if (contextTokens < 0) {
-            throw new UsageException("--context", contextTokens, "0 or more");
+        return new LayerSimulation(cluster(kind.mode()), model(), ranks, tokens, RoutingOption.parse(routing, groupOptions.limit()), kind,
+            PortPolicy.ofName(Choice.of("--ports", ports, PORT_POLICIES)), workload(kind.mode()), seed);
+    }
+
+    private Workload workload(final ExchangeKind.Mode mode) {
+        final Workload.Kind byMode = mode == ExchangeKind.Mode.LL ? Workload.Kind.DECODE : Workload.Kind.PREFILL;
+        final Workload.Kind kind = workload == null ? byMode
+            : Workload.Kind.valueOf(Choice.of("--workload", workload, "decode", "prefill", "training").toUpperCase(Locale.ROOT));
+        final boolean isDecode = kind == Workload.Kind.DECODE;
+        if (isDecode && sequenceTokens != null) {
+            throw new UsageException("--sequence", sequenceTokens, "only with --workload prefill or training");
         }
-        return new LayerSimulation(cluster(kind.mode()), model(), ranks, tokens,
-            RoutingOption.parse(routing), kind, PortPolicy.ofName(Choice.of("--ports", ports, PORT_POLICIES)), contextTokens, seed);
+        final int ofRank = isDecode ? 1 : Math.max(1, tokens);
+        return new Workload(kind, sequenceTokens == null ? ofRank : sequenceTokens,
+            contextTokens == null ? isDecode ? DECODE_CONTEXT_TOKENS : 0 : contextTokens, distinctLayers);
     }
 
     /** The steps that the options ask for. */
-    Set<DecodeStep.Kind> steps() {
-        final Set<DecodeStep.Kind> kinds = EnumSet.noneOf(DecodeStep.Kind.class);
+    Set<ModelStep.Kind> steps() {
+        final Set<ModelStep.Kind> kinds = EnumSet.noneOf(ModelStep.Kind.class);
         for (final String step : steps) {
-            kinds.add(DecodeStep.Kind.valueOf(Choice.of("--step", step, "unfused", "two-batch", "fused").toUpperCase(Locale.ROOT).replace('-', '_')));
+            kinds.add(ModelStep.Kind.valueOf(Choice.of("--step", step, "unfused", "two-batch", "fused").toUpperCase(Locale.ROOT).replace('-', '_')));
         }
         return kinds;
     }
@@ -286,13 +326,19 @@ final class SimulateCommand implements Callable<Integer> {
         out.printf("           %10s %10s %10s %19s %11s%n", "p50 [us]", "p99 [us]", "max [us]", "algorithmic [GB/s]", "NIC [GB/s]");
         printPhase("dispatch", result.dispatch(), out);
         printPhase("combine", result.combine(), out);
+        if (result.gradientDispatch() != null) {
+            printPhase("  gradients", result.gradientDispatch(), out);
+            printPhase("  gradients", result.gradientCombine(), out);
+        }
+        out.printf("load, busiest over mean: expert %.2f, rank %.2f%n", result.load().expertMaxOverMean(), result.load().rankMaxOverMean());
         out.printf("port ratio: median %s, worst %s%n", ratio(result.portRatio().median()), ratio(result.portRatio().max()));
         final LayerSimulation.LayerMicros layer = result.layerMicros();
         out.printf("MoE layer [us]: attention %.1f, shared expert %.1f, dispatch %.1f, routed experts %.1f, combine %.1f%n", layer.attention(),
             layer.sharedExpert(), layer.dispatch(), layer.routedExperts(), layer.combine());
         printStages(result, out);
         printSteps(result, out);
-        out.printf("TPOT: %.2f ms for %d layers, %d of them MoE (simulated)%n", result.tpotMicros() / 1e3, result.layers(), result.moeLayers());
+        out.printf("%s: %.2f ms for %d layers, %d of them MoE, communication %.1f %% (simulated)%n", STEP_NAMES.get(result.workload().kind()),
+            result.stepMicros() / 1e3, result.layers(), result.moeLayers(), 100 * result.steps().getFirst().communicationShare());
         out.printf("%d WQEs, %d events in %.0f ms, %.0f of them dispatch, %.0f combine%n", result.wqes(), result.events(), result.wallMillis(),
             result.dispatch().wallMillis(), result.combine().wallMillis());
     }
@@ -318,20 +364,25 @@ final class SimulateCommand implements Callable<Integer> {
     }
 
     private static void printSteps(final LayerSimulation.Result result, final PrintWriter out) {
-        out.printf("%-10s %9s %9s %9s %9s %9s %9s %9s %9s %9s %9s%n", "step [ms]", "TPOT", "launches", "barriers", "HBM trips", "dispatch", "combine",
-            "experts", "shared", "attention", "dense");
-        for (final DecodeStep.Step step : result.steps()) {
-            printAccount(lower(step.kind()), step.tpotMicros(), step.account(), out);
-            if (step.kind() != DecodeStep.Kind.UNFUSED) {
-                printAccount("  saves", result.tpotMicros() - step.tpotMicros(), step.saved(), out);
+        out.printf("%-10s %9s %9s %9s %9s %9s %9s %9s %9s %9s %9s %6s%n", "step [ms]", "total", "launches", "barriers", "HBM trips", "dispatch",
+            "combine", "experts", "shared", "attention", "dense", "comm");
+        for (final ModelStep.Step step : result.steps()) {
+            printAccount(step.kind() == ModelStep.Kind.UNFUSED ? lower(result.workload().kind()) : lower(step.kind()), step.account(), out);
+            if (step.backward() != null) {
+                printAccount("  forward", step.account().minus(step.backward()), out);
+                printAccount("  backward", step.backward(), out);
+            }
+            if (step.kind() != ModelStep.Kind.UNFUSED) {
+                printAccount("  saves", step.saved(), out);
             }
         }
     }
 
-    private static void printAccount(final String name, final double total, final StepAccount account, final PrintWriter out) {
-        out.printf("%-10s %9.3f %9.3f %9.3f %9.3f %9.3f %9.3f %9.3f %9.3f %9.3f %9.3f%n", name, total / 1e3, account.launches() / 1e3,
+    private static void printAccount(final String name, final StepAccount account, final PrintWriter out) {
+        out.printf("%-10s %9.3f %9.3f %9.3f %9.3f %9.3f %9.3f %9.3f %9.3f %9.3f %9.3f %5.1f%%%n", name, account.sum() / 1e3, account.launches() / 1e3,
             account.barriers() / 1e3, account.hbmRoundTrips() / 1e3, account.exposedDispatch() / 1e3, account.exposedCombine() / 1e3,
-            account.expertCompute() / 1e3, account.sharedExpert() / 1e3, account.attention() / 1e3, account.dense() / 1e3);
+            account.expertCompute() / 1e3, account.sharedExpert() / 1e3, account.attention() / 1e3, account.dense() / 1e3,
+            100 * account.communicationShare());
     }
 
     private static void printPhase(final String name, final LayerSimulation.Phase phase, final PrintWriter out) {

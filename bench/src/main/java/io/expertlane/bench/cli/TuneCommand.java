@@ -37,7 +37,8 @@ final class TuneCommand implements Callable<Integer> {
     private CommandSpec spec;
 
     @Option(names = "--objective", paramLabel = "WHAT", defaultValue = "exchange",
-        description = "What is to be small: dispatch, combine, exchange (both) or tpot, on the slowest rank. Default: ${DEFAULT-VALUE}.")
+        description = "What is to be small: dispatch, combine, exchange (both) or step (TPOT, time to first token or iteration), on the slowest rank. "
+            + "Default: ${DEFAULT-VALUE}.")
     private String objective;
 
     @Option(names = "--top", paramLabel = "N", defaultValue = "10", description = "Settings to show. Default: ${DEFAULT-VALUE}.")
@@ -55,7 +56,7 @@ final class TuneCommand implements Callable<Integer> {
             throw new UsageException("--top", top, "1 to " + MAX_TOP);
         }
         final Tuning.Objective small =
-            Tuning.Objective.valueOf(Choice.of("--objective", objective, "dispatch", "combine", "exchange", "tpot").toUpperCase(Locale.ROOT));
+            Tuning.Objective.valueOf(Choice.of("--objective", objective, "dispatch", "combine", "exchange", "step").toUpperCase(Locale.ROOT));
         final SimulateCommand workload = SimulateCommand.parse(simulateOptions);
         workload.check();
         final Tuning tuning = Tuning.of(workload.simulation(), small);

@@ -46,6 +46,12 @@ public final class HighThroughputRound implements Round {
     }
 
     @Override
+    public void beginAgain(final MemorySegment tokens) {
+        call = exchange.dispatch(tokens, call.handle());
+        state = State.DISPATCHING;
+    }
+
+    @Override
     public int doWork() {
         final int work = exchange.doWork();
         if (state == State.DISPATCHING && call.isReceived()) {

@@ -4,6 +4,7 @@ import io.expertlane.kernel.exchange.LowLatencyConfig;
 import io.expertlane.kernel.exchange.TransferPath;
 import io.expertlane.kernel.moe.DispatchLayout;
 import io.expertlane.kernel.moe.MoeShape;
+import io.expertlane.kernel.moe.PermutedRouting;
 import io.expertlane.kernel.moe.Routing;
 import io.expertlane.kernel.moe.RoutingSource;
 import io.expertlane.kernel.verbs.PortPolicy;
@@ -22,37 +23,73 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Set;
 import java.util.function.Consumer;
+import java.util.function.Supplier;
 import org.apache.commons.statistics.descriptive.Median;
 
 /**
- * One MoE layer of a decode step on a modelled cluster: dispatch and combine by the real exchange under the virtual clock, payload left
- * out, every peer but the rank itself reached through the NIC; and from it the time of a whole step. All of it is simulated.
+ * MoE layers on a modelled cluster: dispatch and combine by the real exchange under the virtual clock, payload left out; and from them the time of a
+ * whole step, decode, prefill or training. All of it is simulated.
  *
  * @param cluster         hardware
- * @param model           what is decoded
+ * @param model           what is run
  * @param ranks           EP
  * @param tokensPerRank   T, the batch of a rank
  * @param routing         the gate; brings experts and top-k of its own where it is a record of a real one
  * @param kind            which exchange
  * @param ports           how queue pairs come by ports
- * @param contextTokens   positions before each token, for attention
+ * @param workload        what the tokens are, and which step is made
  * @param seed            what routing is drawn depends on
  */
 public record LayerSimulation(
     ClusterProfile cluster, ModelProfile model, int ranks, int tokensPerRank, RoutingSource routing, ExchangeKind kind, PortPolicy ports,
-    int contextTokens, long seed) {
+    Workload workload, long seed) {
 
     private static final double BYTES_PER_MICRO_PER_GBPS = 1e3;
     /** Expert id and weight, slot number, and the header that exists even without payload. */
     private static final int SELECTION_BYTES = Integer.BYTES + Float.BYTES + Integer.BYTES + LowLatencyBuffers.HEADER_BYTES;
     private static final double NANOS_PER_MILLI = 1e6;
 
-    /** What {@link #run} gives; see the command's help for the meaning of the fields. */
+    /** A decode step, each token with {@code contextTokens} positions before it. */
+    public LayerSimulation(final ClusterProfile cluster, final ModelProfile model, final int ranks, final int tokensPerRank,
+                           final RoutingSource routing, final ExchangeKind kind, final PortPolicy ports, final int contextTokens, final long seed) {
+        this(cluster, model, ranks, tokensPerRank, routing, kind, ports, Workload.decode(contextTokens), seed);
+    }
+
+    /**
+     * What {@link #run} gives; see the command's help for the meaning of the fields. Of several distinct layers, load, exchanges, ports and counters are
+     * those of the first. The step's time is {@code tpotMicros} in decode, {@code ttftMicros} in prefill, {@code iterationMicros} in training; the
+     * others are null.
+     */
     public record Result(
-        boolean simulated, String cluster, ClusterProfile parameters, int sms, String model, String mode, String path, String dispatchType, String combineMethod,
-        boolean split, Integer segmentBytes, int channels, String portPolicy, long seed,
-        MoeShape shape, int tokensPerRank, Phase dispatch, Phase combine, List<NicPorts> ports, PortRatio portRatio, double tpotMicros, int layers,
-        int moeLayers, LayerMicros layerMicros, DecodeStep.Layer layerParts, List<DecodeStep.Step> steps, long countedMessages, long wqes, long events, String eventStreamHash, double wallMillis) {
+        boolean simulated, String cluster, ClusterProfile parameters, int sms, String model, String mode, String path, String dispatchType,
+        String combineMethod, boolean split, Integer segmentBytes, int channels, String portPolicy, Workload workload, long seed,
+        MoeShape shape, int tokensPerRank, Load load, Phase dispatch, Phase combine, Phase gradientDispatch, Phase gradientCombine,
+        List<NicPorts> ports, PortRatio portRatio, Double tpotMicros, Double ttftMicros, Double iterationMicros, int layers,
+        int moeLayers, LayerMicros layerMicros, List<ModelStep.Layer> layerParts, List<ModelStep.Layer> backwardParts, List<ModelStep.Step> steps,
+        long countedMessages, long wqes, long events, String eventStreamHash, double wallMillis) {
+
+        /** When the unfused step is over. */
+        public double stepMicros() {
+            return steps.getFirst().micros();
+        }
+    }
+
+    /** Selections of the busiest expert and of the busiest rank, over the mean. */
+    public record Load(double expertMaxOverMean, double rankMaxOverMean) {
+        private static Load of(final MoeShape shape, final int[] rows) {
+            final double mean = Arrays.stream(rows).average().orElseThrow();
+            int busiest = 0;
+            for (int rank = 0; rank < shape.ranks(); rank++) {
+                busiest = Math.max(busiest, Arrays.stream(rows, rank * shape.localExperts(), (rank + 1) * shape.localExperts()).sum());
+            }
+            return new Load(Arrays.stream(rows).max().orElseThrow() / mean, busiest / (mean * shape.localExperts()));
+        }
+    }
+
+    /** What the simulation of one layer gave. */
+    private record Simulated(
+        MoeShape shape, Load load, Phase dispatch, Phase combine, Phase gradientDispatch, Phase gradientCombine, List<NicPorts> ports,
+        ModelStep.Layer forward, List<ModelStep.Layer> backward, long countedMessages, long wqes, long events, String eventStreamHash) {
     }
 
     /**
@@ -116,47 +153,87 @@ public record LayerSimulation(
      * Runs it.
      *
      * @param watcher   looks at the round every few thousand events
-     * @param traceFile where a trace of both phases goes, in the format that its name asks for; null for none
-     * @param kinds     steps beside the unfused one: two batches take another simulation of half the tokens, the fused one another of one token
+     * @param traceFile where a trace of all calls of the first layer goes, in the format that its name asks for; null for none
+     * @param kinds     steps beside the unfused one: two batches take other simulations of half the tokens, the fused one others of one token
      * @throws IllegalArgumentException if sizes do not fit
      * @throws IOException              if the trace cannot be written
      */
-    public Result run(final Consumer<SimulatedRound> watcher, final Path traceFile, final Set<DecodeStep.Kind> kinds) throws IOException {
-        requireKinds(kinds);
+    public Result run(final Consumer<SimulatedRound> watcher, final Path traceFile, final Set<ModelStep.Kind> kinds) throws IOException {
+        requireSteps(kinds);
         final long start = System.nanoTime();
+        final List<Simulated> layers = new ArrayList<>();
+        for (int layer = 0; layer < workload.distinctLayers(); layer++) {
+            layers.add(simulate(layer, watcher, layer == 0 ? traceFile : null));
+        }
+        final Simulated first = layers.getFirst();
+        final List<ModelStep.Layer> forward = layers.stream().map(Simulated::forward).toList();
+        final List<ModelStep.Layer> backward = layers.stream().map(Simulated::backward).flatMap(List::stream).toList();
+        final List<ModelStep.Step> steps = steps(forward, backward, first.shape(), kinds, watcher);
+        final double micros = steps.getFirst().micros();
+        final ModelStep.Layer parts = first.forward();
+        final LayerMicros layer = new LayerMicros(parts.attention().total(), parts.sharedExpert().total(), parts.dispatch().micros(),
+            parts.experts().total(), parts.combine().micros(), parts.dense().total());
+        return new Result(true, cluster.name(), cluster, sms(), model.name(), lower(kind.mode()), lower(kind.path()), lower(kind.dispatchType()),
+            lower(kind.combine()), kind.split(), kind.segmentBytes() == LowLatencyConfig.NO_SEGMENTATION ? null : kind.segmentBytes(),
+            kind.channels(), ports.toString(), workload, seed, first.shape(), tokensPerRank, first.load(), first.dispatch(), first.combine(),
+            first.gradientDispatch(), first.gradientCombine(), first.ports(), PortRatio.of(first.ports()),
+            workload.kind() == Workload.Kind.DECODE ? micros : null, workload.kind() == Workload.Kind.PREFILL ? micros : null,
+            isTraining() ? micros : null, model.layers(), model.moeLayers(), layer, forward, backward, steps, first.countedMessages(), first.wqes(),
+            first.events(), first.eventStreamHash(), (System.nanoTime() - start) / NANOS_PER_MILLI);
+    }
+
+    private boolean isTraining() {
+        return workload.kind() == Workload.Kind.TRAINING;
+    }
+
+    private Simulated simulate(final int layer, final Consumer<SimulatedRound> watcher, final Path traceFile) throws IOException {
         try (Arena arena = Arena.ofConfined()) {
             final MoeShape shape = shape();
             final long selections = (long) ranks * tokensPerRank * shape.topK();
             MachineMemory.require("queue pairs and routing", kind.queuePairBytes(shape) + selections * SELECTION_BYTES);
-            final Routing[] routings = routing.routings(shape, tokensPerRank, seed, arena);
+            final Routing[] routings = new PermutedRouting(routing, layer).routings(shape, tokensPerRank, seed, arena);
             final MemorySegment[] nothing = new MemorySegment[ranks];
             Arrays.fill(nothing, MemorySegment.NULL);
             try (SimulatedRound round = new SimulatedRound(
-                ranks, kind.heapBytes(shape), cluster, ports, sms(), kind.path() == TransferPath.RING, kind.rounds(shape, ExpertStep.IDENTITY, arena));
+                ranks, kind.heapBytes(shape), cluster, ports, sms(), kind.path() == TransferPath.RING,
+                kind.rounds(shape, ExpertStep.IDENTITY, arena));
                  TraceFile trace = traceFile == null ? null : round.trace(traceFile)) {
                 round.watch(watcher);
-                final long dispatchStart = System.nanoTime();
-                final double[] dispatchMicros = round.dispatch(nothing, routings);
-                final StageSplit dispatchStages = round.stageSplit();
-                final DecodeStep.Call dispatch = round.slowestCall();
-                final long combineStart = System.nanoTime();
-                final long dispatchBytes = round.total(NicCounter.SENT_BYTES);
-                final double[] combineMicros = round.combine(nothing);
-                final long combineEnd = System.nanoTime();
-                final long combineBytes = round.total(NicCounter.SENT_BYTES) - dispatchBytes;
-                if (trace != null) {
-                    trace.commit();
-                }
                 long messages = 0;
                 for (final Routing each : routings) {
                     messages += kind.countedMessages(shape, each);
                 }
-                final DecodeStep.Layer layer = layer(shape, routings, dispatch, round.slowestCall());
-                return result(shape, layer, steps(layer, shape, kinds, watcher), round, messages,
-                    phase(dispatchMicros, dispatchStages, messages * kind.dispatchMessageBytes(shape), dispatchBytes, combineStart - dispatchStart),
-                    phase(combineMicros, round.stageSplit(), messages * shape.rowBytes(), combineBytes, combineEnd - combineStart), start);
+                final long dispatchBytes = messages * kind.dispatchMessageBytes(shape);
+                final long combineBytes = messages * shape.rowBytes();
+                final Called dispatch = called(round, () -> round.dispatch(nothing, routings), dispatchBytes);
+                final Called combine = called(round, () -> round.combine(nothing), combineBytes);
+                final Called gradientDispatch = isTraining() ? called(round, () -> round.dispatchAgain(nothing), dispatchBytes) : Called.NOT;
+                final Called gradientCombine = isTraining() ? called(round, () -> round.combine(nothing), combineBytes) : Called.NOT;
+                if (trace != null) {
+                    trace.commit();
+                }
+                final int[] rows = rows(shape, routings);
+                return new Simulated(shape, Load.of(shape, rows), dispatch.phase(), combine.phase(), gradientDispatch.phase(),
+                    gradientCombine.phase(), ports(round), forward(shape, rows, dispatch, combine),
+                    isTraining() ? List.of(backward(shape, rows, gradientDispatch, gradientCombine)) : List.of(),
+                    messages, round.total(NicCounter.SENT_ELEMENTS), round.events(), Long.toHexString(round.eventStreamHash()));
             }
         }
+    }
+
+    /** A call that was made. */
+    private record Called(Phase phase, ModelStep.Call slowest) {
+        private static final Called NOT = new Called(null, null);
+    }
+
+    private Called called(final SimulatedRound round, final Supplier<double[]> call, final long algorithmicBytes) {
+        final long start = System.nanoTime();
+        final long before = round.total(NicCounter.SENT_BYTES);
+        final Distribution latency = Distribution.of(call.get());
+        final double scale = 1 / (ranks * latency.p50() * BYTES_PER_MICRO_PER_GBPS);
+        final Phase phase = new Phase(latency, algorithmicBytes * scale, (round.total(NicCounter.SENT_BYTES) - before) * scale,
+            (System.nanoTime() - start) / NANOS_PER_MILLI, round.stageSplit());
+        return new Called(phase, round.slowestCall());
     }
 
     /**
@@ -164,55 +241,67 @@ public record LayerSimulation(
      *
      * @throws IllegalArgumentException if sizes do not fit
      */
-    public void check(final Set<DecodeStep.Kind> kinds) {
-        requireKinds(kinds);
-        kind.heapBytes(shape());
+    public void check(final Set<ModelStep.Kind> kinds) {
+        requireSteps(kinds);
+        final MoeShape shape = shape();
+        routing.check(shape, tokensPerRank);
+        kind.heapBytes(shape);
     }
 
-    private void requireKinds(final Set<DecodeStep.Kind> kinds) {
-        if (kinds.contains(DecodeStep.Kind.TWO_BATCH) && (tokensPerRank < 2 || kind.mode() == ExchangeKind.Mode.HT)) {
+    private void requireSteps(final Set<ModelStep.Kind> kinds) {
+        final boolean isDecode = workload.kind() == Workload.Kind.DECODE;
+        if (!isDecode && kind.mode() == ExchangeKind.Mode.LL) {
+            throw new IllegalArgumentException("workload=" + lower(workload.kind()) + ": mode ht, not ll");
+        }
+        if (tokensPerRank % workload.sequenceTokens() != 0) {
+            throw new IllegalArgumentException("sequence=" + workload.sequenceTokens() + ": a divisor of tokens=" + tokensPerRank);
+        }
+        if (workload.distinctLayers() > model.moeLayers()) {
+            throw new IllegalArgumentException("distinctLayers=" + workload.distinctLayers() + ": 1 to moeLayers=" + model.moeLayers());
+        }
+        if (kinds.contains(ModelStep.Kind.TWO_BATCH) && (tokensPerRank < 2 || kind.mode() == ExchangeKind.Mode.HT)) {
             throw new IllegalArgumentException("step=two-batch: mode ll and 2 tokens or more, not mode " + lower(kind.mode()) + " and tokens=" + tokensPerRank);
         }
-        if (kinds.contains(DecodeStep.Kind.FUSED) && kind.mode() == ExchangeKind.Mode.HT) {
+        if (kinds.contains(ModelStep.Kind.FUSED) && kind.mode() == ExchangeKind.Mode.HT) {
             throw new IllegalArgumentException("step=fused: mode ll, not ht");
         }
     }
 
-    private List<DecodeStep.Step> steps(final DecodeStep.Layer layer, final MoeShape shape, final Set<DecodeStep.Kind> kinds,
-                                        final Consumer<SimulatedRound> watcher) {
-        final DecodeStep.Step unfused = DecodeStep.unfused(model, layer);
-        final List<DecodeStep.Step> steps = new ArrayList<>(List.of(unfused));
-        if (kinds.contains(DecodeStep.Kind.TWO_BATCH)) {
-            steps.add(DecodeStep.twoBatch(model, withTokens((tokensPerRank + 1) / 2).run(watcher).layerParts(), unfused));
+    private List<ModelStep.Step> steps(final List<ModelStep.Layer> forward, final List<ModelStep.Layer> backward, final MoeShape shape,
+                                       final Set<ModelStep.Kind> kinds, final Consumer<SimulatedRound> watcher) {
+        final ModelStep.Step unfused = ModelStep.unfused(model, forward, backward);
+        final List<ModelStep.Step> steps = new ArrayList<>(List.of(unfused));
+        if (kinds.contains(ModelStep.Kind.TWO_BATCH)) {
+            steps.add(ModelStep.twoBatch(model, withTokens((tokensPerRank + 1) / 2).run(watcher).layerParts(), unfused));
         }
-        if (kinds.contains(DecodeStep.Kind.FUSED)) {
-            steps.add(DecodeStep.fused(model, layer, withTokens(1).run(watcher).layerParts(), shape.localExperts(), unfused));
+        if (kinds.contains(ModelStep.Kind.FUSED)) {
+            steps.add(ModelStep.fused(model, forward, withTokens(1).run(watcher).layerParts(), shape.localExperts(), unfused));
         }
         return steps;
     }
 
     private LayerSimulation withTokens(final int tokens) {
-        return new LayerSimulation(cluster, model, ranks, tokens, routing, kind, ports, contextTokens, seed);
+        return new LayerSimulation(cluster, model, ranks, tokens, routing, kind, ports, workload, seed);
     }
 
     /** The same on another cluster. */
     public LayerSimulation withCluster(final ClusterProfile other) {
-        return new LayerSimulation(other, model, ranks, tokensPerRank, routing, kind, ports, contextTokens, seed);
+        return new LayerSimulation(other, model, ranks, tokensPerRank, routing, kind, ports, workload, seed);
     }
 
     /** The same with another exchange. */
     public LayerSimulation withKind(final ExchangeKind other) {
-        return new LayerSimulation(cluster, model, ranks, tokensPerRank, routing, other, ports, contextTokens, seed);
+        return new LayerSimulation(cluster, model, ranks, tokensPerRank, routing, other, ports, workload, seed);
     }
 
     /** The same with another gate. */
     public LayerSimulation withRouting(final RoutingSource other) {
-        return new LayerSimulation(cluster, model, ranks, tokensPerRank, other, kind, ports, contextTokens, seed);
+        return new LayerSimulation(cluster, model, ranks, tokensPerRank, other, kind, ports, workload, seed);
     }
 
     /** The same with other port choices. */
     public LayerSimulation withPorts(final PortPolicy other) {
-        return new LayerSimulation(cluster, model, ranks, tokensPerRank, routing, kind, other, contextTokens, seed);
+        return new LayerSimulation(cluster, model, ranks, tokensPerRank, routing, kind, other, workload, seed);
     }
 
     /** SMs that the kernels of the mode use. */
@@ -226,8 +315,7 @@ public record LayerSimulation(
         return new MoeShape(ranks, Math.min(ranks, cluster.ranksPerNode()), experts, topK, model.hidden(), tokensPerRank);
     }
 
-    private Result result(final MoeShape shape, final DecodeStep.Layer parts, final List<DecodeStep.Step> steps, final SimulatedRound round,
-                          final long messages, final Phase dispatch, final Phase combine, final long startNanos) {
+    private List<NicPorts> ports(final SimulatedRound round) {
         final List<NicPorts> nics = new ArrayList<>();
         for (int rank = 0; rank < ranks; rank++) {
             final List<Long> bytes = new ArrayList<>();
@@ -236,26 +324,15 @@ public record LayerSimulation(
             }
             nics.add(new NicPorts(rank, bytes));
         }
-        final LayerMicros layer = new LayerMicros(parts.attention().total(), parts.sharedExpert().total(), parts.dispatch().micros(),
-            parts.experts().total(), parts.combine().micros(), parts.dense().total());
-        return new Result(true, cluster.name(), cluster, sms(), model.name(), lower(kind.mode()), lower(kind.path()), lower(kind.dispatchType()),
-            lower(kind.combine()), kind.split(), kind.segmentBytes() == LowLatencyConfig.NO_SEGMENTATION ? null : kind.segmentBytes(),
-            kind.channels(), ports.toString(), seed, shape, tokensPerRank, dispatch, combine, nics, PortRatio.of(nics),
-            steps.getFirst().tpotMicros(), model.layers(), model.moeLayers(), layer, parts, steps, messages, round.total(NicCounter.SENT_ELEMENTS), round.events(),
-            Long.toHexString(round.eventStreamHash()), (System.nanoTime() - startNanos) / NANOS_PER_MILLI);
+        return nics;
     }
 
     private static String lower(final Enum<?> value) {
         return value.name().toLowerCase(Locale.ROOT);
     }
 
-    private Phase phase(final double[] micros, final StageSplit stages, final long algorithmicBytes, final long nicBytes, final long wallNanos) {
-        final Distribution latency = Distribution.of(micros);
-        final double scale = 1 / (ranks * latency.p50() * BYTES_PER_MICRO_PER_GBPS);
-        return new Phase(latency, algorithmicBytes * scale, nicBytes * scale, wallNanos / NANOS_PER_MILLI, stages);
-    }
-
-    private DecodeStep.Layer layer(final MoeShape shape, final Routing[] routings, final DecodeStep.Call dispatch, final DecodeStep.Call combine) {
+    /** Selections by expert. */
+    private static int[] rows(final MoeShape shape, final Routing[] routings) {
         final int[] rows = new int[shape.experts()];
         for (final Routing each : routings) {
             final DispatchLayout layout = new DispatchLayout(shape, each);
@@ -263,14 +340,35 @@ public record LayerSimulation(
                 rows[expert] += layout.tokensPerExpert(expert);
             }
         }
-        final DecodeCost cost = new DecodeCost(model, cluster);
-        DecodeCost.Cost routed = DecodeCost.Cost.NONE;
-        for (int rank = 0; rank < ranks; rank++) {
+        return rows;
+    }
+
+    private ModelStep.Layer forward(final MoeShape shape, final int[] rows, final Called dispatch, final Called combine) {
+        final ComputeCost cost = new ComputeCost(model, cluster, workload);
+        return new ModelStep.Layer(cost.attention(tokensPerRank), cost.sharedExpert(tokensPerRank),
+            model.layers() > model.moeLayers() ? cost.dense(tokensPerRank) : ComputeCost.Cost.NONE, slowestRank(shape, rows, cost::routedExperts),
+            dispatch.slowest(), combine.slowest());
+    }
+
+    private ModelStep.Layer backward(final MoeShape shape, final int[] rows, final Called dispatch, final Called combine) {
+        final ComputeCost cost = new ComputeCost(model, cluster, workload);
+        return new ModelStep.Layer(cost.attentionBackward(tokensPerRank), cost.sharedExpertBackward(tokensPerRank),
+            model.layers() > model.moeLayers() ? cost.denseBackward(tokensPerRank) : ComputeCost.Cost.NONE,
+            slowestRank(shape, rows, cost::routedExpertsBackward), dispatch.slowest(), combine.slowest());
+    }
+
+    /** What a rank's experts take, by its rows and those of its experts that have any. */
+    private interface ExpertCost {
+        ComputeCost.Cost of(int rows, int activeExperts);
+    }
+
+    private static ComputeCost.Cost slowestRank(final MoeShape shape, final int[] rows, final ExpertCost cost) {
+        ComputeCost.Cost slowest = ComputeCost.Cost.NONE;
+        for (int rank = 0; rank < shape.ranks(); rank++) {
             final int[] local = Arrays.copyOfRange(rows, rank * shape.localExperts(), (rank + 1) * shape.localExperts());
-            final DecodeCost.Cost own = cost.routedExperts(Arrays.stream(local).sum(), (int) Arrays.stream(local).filter(n -> n > 0).count());
-            routed = own.total() > routed.total() ? own : routed;
+            final ComputeCost.Cost own = cost.of(Arrays.stream(local).sum(), (int) Arrays.stream(local).filter(n -> n > 0).count());
+            slowest = own.total() > slowest.total() ? own : slowest;
         }
-        return new DecodeStep.Layer(cost.attention(tokensPerRank, contextTokens), cost.sharedExpert(tokensPerRank),
-            model.layers() > model.moeLayers() ? cost.dense(tokensPerRank) : DecodeCost.Cost.NONE, routed, dispatch, combine);
+        return slowest;
     }
 }

@@ -18,6 +18,7 @@ public final class LowLatencyRound implements Round {
     private final ExpertStep expertStep;
     private State state = State.OVER;
     private LowLatencyCall call;
+    private Routing routing;
 
     /** Makes a round for the rank of {@code exchange}. */
     public LowLatencyRound(final LowLatencyExchange exchange, final ExpertStep expertStep) {
@@ -26,10 +27,16 @@ public final class LowLatencyRound implements Round {
     }
 
     @Override
-    public void begin(final MemorySegment tokens, final Routing routing) {
-        call = exchange.dispatch(tokens, routing);
+    public void begin(final MemorySegment tokens, final Routing choices) {
+        routing = choices;
+        call = exchange.dispatch(tokens, choices);
         call.receive();
         state = State.DISPATCHING;
+    }
+
+    @Override
+    public void beginAgain(final MemorySegment tokens) {
+        begin(tokens, routing);
     }
 
     @Override

@@ -10,7 +10,7 @@ import java.util.function.LongSupplier;
 /**
  * One rank's dispatch, expert step and combine, in either mode, as an agent: {@link #begin}, {@link #doWork()} until {@link #isReceived()},
  * {@link #runExperts()}, {@link #combine} or {@link #release}, {@link #doWork()} until {@link #isOver()}; and again. Nothing allocates
- * after construction. A process that measures uses one mode, so that calls through this interface have one target.
+ * after construction unless said. A process that measures uses one mode, so that calls through this interface have one target.
  */
 public sealed interface Round permits LowLatencyRound, HighThroughputRound {
     /** Makes the round of one rank. */
@@ -29,6 +29,12 @@ public sealed interface Round permits LowLatencyRound, HighThroughputRound {
 
     /** Begins dispatch of {@code tokens}, BF16 [T, H]. */
     void begin(MemorySegment tokens, Routing routing);
+
+    /**
+     * Begins dispatch of {@code tokens}, BF16 [T, H], with the routing of the round before, which must stay unchanged: in high-throughput mode by
+     * its handle, so that no counts are exchanged. Allocates there.
+     */
+    void beginAgain(MemorySegment tokens);
 
     /** Moves on; gives 0 if there was nothing to do. */
     int doWork();

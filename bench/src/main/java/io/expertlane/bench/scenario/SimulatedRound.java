@@ -19,7 +19,7 @@ import java.util.function.Consumer;
 import org.agrona.concurrent.Agent;
 
 /**
- * One dispatch and one combine of all ranks under the virtual clock, the exchange being the one that runs for real, its payload left out
+ * Dispatches and combines of all ranks in turn under the virtual clock, the exchange being the one that runs for real, its payload left out
  * or not as its configuration says. Ranks begin a phase at the same moment, or each later by what the cluster's jitter gives it; combine, when the
  * last of them has received.
  */
@@ -45,7 +45,7 @@ public final class SimulatedRound implements AutoCloseable {
     private final long[] sentPicos;
     private final int[] lastSources;
     private StageSplit stageSplit;
-    private DecodeStep.Call slowestCall;
+    private ModelStep.Call slowestCall;
 
     /**
      * Builds the cluster and connects all ranks.
@@ -91,6 +91,7 @@ public final class SimulatedRound implements AutoCloseable {
         private Routing routing;
         private MemorySegment combined;
         private boolean begin;
+        private boolean again;
         private boolean combine;
         private boolean running;
         private long endPicos;
@@ -105,7 +106,11 @@ public final class SimulatedRound implements AutoCloseable {
             if (begin) {
                 begin = false;
                 scheduler.advance(delayNanos[rank] + startNanos);
-                round.begin(tokens, routing);
+                if (again) {
+                    round.beginAgain(tokens);
+                } else {
+                    round.begin(tokens, routing);
+                }
                 return 1;
             }
             if (combine) {
@@ -136,8 +141,19 @@ public final class SimulatedRound implements AutoCloseable {
             agents[rank].tokens = tokens[rank];
             agents[rank].routing = routings[rank];
             agents[rank].begin = true;
+            agents[rank].again = false;
         }
         return run("dispatch");
+    }
+
+    /** Dispatches on all ranks with the routings of the last dispatch, see {@link Round#beginAgain}. */
+    public double[] dispatchAgain(final MemorySegment[] tokens) {
+        for (int rank = 0; rank < agents.length; rank++) {
+            agents[rank].tokens = tokens[rank];
+            agents[rank].begin = true;
+            agents[rank].again = true;
+        }
+        return run("dispatch again");
     }
 
     /** Combines on all ranks; gives each rank's time from its start to its last sum, in microseconds. */
@@ -213,7 +229,7 @@ public final class SimulatedRound implements AutoCloseable {
     }
 
     /** The phase that ran last, on its slowest rank. */
-    DecodeStep.Call slowestCall() {
+    ModelStep.Call slowestCall() {
         return slowestCall;
     }
 

@@ -51,9 +51,9 @@ public record StageSplit(List<StageMicros> stages, Tail tail) {
     }
 
     /** The parts of the slowest rank's call as a step sees them. */
-    DecodeStep.Call slowest(final double[][] byStage) {
+    ModelStep.Call slowest(final double[][] byStage) {
         final int rank = tail.rank();
-        return new DecodeStep.Call(byStage[KERNEL_START][rank], byStage[ROUTING_MAP][rank] + byStage[PACK][rank] + byStage[ISSUE][rank],
+        return new ModelStep.Call(byStage[KERNEL_START][rank], byStage[ROUTING_MAP][rank] + byStage[PACK][rank] + byStage[ISSUE][rank],
             byStage[NIC_SEND][rank] + byStage[PEERS][rank], byStage[UNPACK][rank] + byStage[REDUCE][rank]);
     }
 

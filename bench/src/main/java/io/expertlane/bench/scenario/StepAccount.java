@@ -1,9 +1,10 @@
 package io.expertlane.bench.scenario;
 
 import java.util.Arrays;
+import java.util.function.DoubleBinaryOperator;
 
 /**
- * What the time of a decode step goes to, in microseconds; the parts add up to the step.
+ * What the time of a step goes to, in microseconds; the parts add up to the step.
  *
  * @param launches        fixed times of computing operations
  * @param barriers        fixed times of communication kernels: start on all SMs, barrier between their halves, end
@@ -32,17 +33,29 @@ public record StepAccount(
     }
 
     /** Sum of the parts. */
-    double sum() {
+    public double sum() {
         return Arrays.stream(parts()).sum();
     }
 
+    /** The share that communication has: fixed times of its kernels, exposed dispatch and combine. */
+    public double communicationShare() {
+        return (barriers + exposedDispatch + exposedCombine) / sum();
+    }
+
+    /** This and {@code other}, part by part. */
+    StepAccount plus(final StepAccount other) {
+        return with(other, Double::sum);
+    }
+
     /** This less {@code other}, part by part. */
-    StepAccount minus(final StepAccount other) {
+    public StepAccount minus(final StepAccount other) {
+        return with(other, (part, less) -> part - less);
+    }
+
+    private StepAccount with(final StepAccount other, final DoubleBinaryOperator operator) {
         final double[] parts = parts();
         final double[] others = other.parts();
-        for (int i = 0; i < parts.length; i++) {
-            parts[i] -= others[i];
-        }
+        Arrays.setAll(parts, i -> operator.applyAsDouble(parts[i], others[i]));
         return of(parts);
     }
 }

@@ -32,8 +32,8 @@ public record Tuning(Objective objective, Candidate given, List<Candidate> candi
         COMBINE(result -> result.combine().latencyMicros().max()),
         /** Both together. */
         EXCHANGE(result -> result.dispatch().latencyMicros().max() + result.combine().latencyMicros().max()),
-        /** The unfused decode step. */
-        TPOT(LayerSimulation.Result::tpotMicros);
+        /** The unfused step: TPOT, time to first token or iteration. */
+        STEP(LayerSimulation.Result::stepMicros);
 
         private final ToDoubleFunction<LayerSimulation.Result> micros;
 

@@ -186,10 +186,13 @@ class BadInputTest {
         "--hidden 0; hidden=0: 8 to 131072", "--hidden 12; hidden=12: a multiple of 8", "--hidden 131080; hidden=131080: 8 to", "--topk 0; topK=0: 1 to 32",
         "--topk 33; topK=33: 1 to 32", "--topk 9; topK=9: at most experts=8", "--experts 0; experts=0: 1 to", "--experts 1048577; experts=1048577: 1 to 1048576",
         "--seed x; --seed=x", "--warmup-seconds -1; --warmup-seconds=-1: at least 0", "--hidden 136 --dispatch-type fp8; hidden=136: a multiple of 128",
-        "--ranks 65536 --experts 65536; bytes of queue pairs=", "--routing xx; --routing=xx: expected uniform, zipf:S or esft:DIR",
+        "--ranks 65536 --experts 65536; bytes of queue pairs=", "--routing xx; --routing=xx: expected uniform, zipf:S, max-mean:R or esft:DIR",
         "--routing zipf; --routing=zipf", "--routing zipf:; --routing=zipf:", "--routing zipf:x; --routing=zipf:x", "--routing zipf:-1; zipf exponent=-1.0: 0 to 10",
         "--routing zipf:NaN; zipf exponent=NaN", "--routing zipf:1e400; zipf exponent=Infinity", "--routing esft:; --routing=esft:",
-        "--routing esft:nowhere; esft=nowhere: expected a folder", "--tokens t.npy; --tokens=t.npy: not together with --routing",
+        "--routing esft:nowhere; esft=nowhere: expected a folder", "--routing max-mean:x; --routing=max-mean:x: R of", "--routing max-mean:0.5; maxOverMean=0.5: at least 1",
+        "--routing max-mean:4.5; maxOverMean=4.5: 1 to 4.0", "--routing max-mean:NaN; maxOverMean=NaN", "--topk-groups 4 --groups 3; topkGroups=4: 1 to groups=3",
+        "--topk-groups 0; topkGroups=0: 1 to groups=8", "--topk-groups 1 --groups 3; groups=3: a divisor of experts=8", "--topk-groups 1; topK=2: at most experts=1",
+        "--groups 4; --groups=4: only together with --topk-groups", "--tokens t.npy; --tokens=t.npy: not together with --routing",
     })
     void refusesNumbersToGenerateFrom(final String options, final String message) {
         final List<Object> arguments = new ArrayList<>(List.of("exchange", "--out", out));
@@ -250,11 +253,18 @@ class BadInputTest {
     @CsvSource(delimiter = ';', value = {
         "--ep 0; ranks=0: 1 to", "--ep -1; ranks=-1: 1 to", "--ep 3; experts=256: a multiple of ranks=3", "--ep 12; ranksPerNode=8: a divisor of ranks=12",
         "--ep x; --ep=x", "--ep 2147483647; ranks=2147483647: 1 to", "--tokens 0; TokensPerRank=0: 1 to", "--tokens -1; TokensPerRank=-1: 1 to",
-        "--tokens 2147483647; TokensPerRank=2147483647: 1 to", "--context -1; --context=-1: ", "--seed x; --seed=x", "--mode xx; --mode=xx: expected",
+        "--tokens 2147483647; TokensPerRank=2147483647: 1 to", "--context -1; context=-1: 0 to", "--seed x; --seed=x", "--mode xx; --mode=xx: expected",
         "--path xx; --path=xx: expected", "--dispatch-type fp4; --dispatch-type=fp4: expected", "--ports xx; --ports=xx: expected one of fixed, hashed",
         "--model xx; --model=xx: expected one of deepseek-v3", "--cluster xx; --cluster=xx: expected one of h20-cx7-dual", "--routing xx; --routing=xx: expected",
         "--model nowhere.json; --model=nowhere.json: no such file", "--cluster nowhere.json; --cluster=nowhere.json: no such file", "--bogus 1; Unknown option",
         "stray; stray", "--ep; --ep", "--ep 2 --ep 4; --ep", "--routing zipf:11; zipf exponent=11.0: 0 to 10",
+        "--routing max-mean:33; maxOverMean=33.0: 1 to 32.0", "--topk-groups 9; topkGroups=9: 1 to groups=8", "--topk-groups 2 --groups 0; groups=0: at least 1",
+        "--topk-groups 2 --groups 12; groups=12: a divisor of experts=256", "--topk-groups x; --topk-groups=x", "--groups 8; only together with --topk-groups",
+        "--routing esft:x --topk-groups 4; --topk-groups=4: not together with --routing esft:x", "--distinct-layers 0; distinctLayers=0: 1 to",
+        "--distinct-layers 59; distinctLayers=59: 1 to moeLayers=58", "--workload serve; --workload=serve: expected one of decode, prefill, training",
+        "--workload prefill; workload=prefill: mode ht", "--workload training; workload=training: mode ht", "--sequence 16; --sequence=16: only with",
+        "--mode ht --sequence 0; sequence=0: 1 to", "--mode ht --sequence 3; sequence=3: a divisor of tokens=128", "--mode ht --context -1; context=-1: 0 to",
+        "--mode ht --step fused; step=fused: mode ll",
     })
     void refusesOptionsOfSimulate(final String options, final String message) {
         final List<Object> arguments = new ArrayList<>(List.of("simulate"));

@@ -71,6 +71,35 @@ class SimulateCommandTest {
         assertThat(result.get("simulated").booleanValue()).isTrue();
     }
 
+    @Test
+    void theStepIsThatOfTheModeUnlessSaid() {
+        final Object[] ht = {"--ep", 8, "--tokens", 32, "--mode", "ht", "--granularity", "message"};
+        final JsonNode prefill = simulate(ht).json();
+        assertThat(prefill.at("/workload/kind").asString()).isEqualTo("PREFILL");
+        assertThat(prefill.at("/workload/sequenceTokens").intValue()).isEqualTo(32);
+        assertThat(prefill.at("/workload/contextTokens").intValue()).isZero();
+        assertThat(prefill.get("ttftMicros").doubleValue()).isEqualTo(prefill.at("/steps/0/micros").doubleValue());
+        assertThat(prefill.get("tpotMicros").isNull()).isTrue();
+        final JsonNode decode = simulate("--ep", 8, "--tokens", 32, "--mode", "ht", "--granularity", "message", "--workload", "decode").json();
+        assertThat(decode.get("dispatch").get("latencyMicros")).as("the same exchange").isEqualTo(prefill.get("dispatch").get("latencyMicros"));
+        assertThat(decode.get("tpotMicros").doubleValue()).isPositive();
+        final JsonNode training = simulate("--ep", 8, "--tokens", 32, "--mode", "ht", "--granularity", "message", "--workload", "training", "--sequence", 8).json();
+        assertThat(training.get("iterationMicros").doubleValue()).isGreaterThan(2 * training.at("/steps/0/backward/attention").doubleValue());
+        assertThat(training.at("/gradientDispatch/algorithmicGBps").doubleValue()).isPositive();
+        assertThat(CommandRun.of("simulate", "--ep", 8, "--tokens", 32, "--mode", "ht", "--granularity", "message", "--workload", "training").succeeded().out())
+            .contains("\niteration: ", "\n  backward ", "\n  gradients ");
+    }
+
+    @Test
+    void routingOptionsReachTheGate() {
+        final JsonNode skewed = simulate("--ep", 8, "--tokens", 256, "--granularity", "message", "--routing", "max-mean:8", "--topk-groups", 2, "--groups", 8).json();
+        assertThat(skewed.at("/load/expertMaxOverMean").doubleValue()).isBetween(6.0, 12.0);
+        assertThat(skewed.at("/countedMessages").intValue()).isEqualTo(8 * 256 * 8);
+        final JsonNode spread = simulate("--ep", 16, "--tokens", 64, "--granularity", "message", "--mode", "ht").json();
+        final JsonNode limited = simulate("--ep", 16, "--tokens", 64, "--granularity", "message", "--mode", "ht", "--topk-groups", 1, "--groups", 2).json();
+        assertThat(limited.at("/countedMessages").intValue()).as("one node a token").isEqualTo(16 * 64).isLessThan(spread.at("/countedMessages").intValue());
+    }
+
     /** As docs/nic-model.md says of uniform routing; fewer events is what it is for. */
     @Test
     void messagesTakeAboutTheTimeOfTheirPackets() {

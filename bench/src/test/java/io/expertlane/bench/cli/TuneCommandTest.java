@@ -41,7 +41,7 @@ class TuneCommandTest {
 
     @Test
     void refusesBadInput() {
-        tune("--objective", "cost").refused("--objective=cost", "dispatch, combine, exchange, tpot");
+        tune("--objective", "cost").refused("--objective=cost", "dispatch, combine, exchange, step");
         tune("--top", 0).refused("--top=0", "1 to 1000");
         tune("--tokenz", 3).refused("--tokenz");
         CommandRun.of("tune", "--tokens", 0).refused("maxTokensPerRank=0");

@@ -7,8 +7,8 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
 /**
- * Selections dealt to experts in turn, so that no expert gets more than one selection more than another; sizes are those of another source,
- * which it stands in for. What is left of an exchange's time with it does not come from skew.
+ * Selections dealt to experts in turn; sizes and the limit to groups are those of another source, which it stands in for. Without a limit no expert
+ * gets more than one selection more than another; with one, none of a group. What is left of an exchange's time with it does not come from skew.
  *
  * @param source whose sizes it takes
  */
@@ -27,22 +27,37 @@ public record BalancedRouting(RoutingSource source) implements RoutingSource {
     }
 
     @Override
+    public GroupLimit limit() {
+        return source.limit();
+    }
+
+    @Override
+    public void check(final MoeShape shape, final int tokensPerRank) {
+        limit().size(shape);
+    }
+
+    @Override
     public Routing[] routings(final MoeShape shape, final int tokensPerRank, final long seed, final Arena arena) {
-        if (shape.topK() > shape.experts()) {
-            throw new IllegalArgumentException("topK=" + shape.topK() + ": at most experts=" + shape.experts());
-        }
+        final int size = limit().size(shape);
+        final long[] dealt = new long[limit().groups()];
         final Routing[] routings = new Routing[shape.ranks()];
         final long entries = (long) tokensPerRank * shape.topK();
         for (int rank = 0; rank < routings.length; rank++) {
             final MemorySegment idx = arena.allocate(entries * Integer.BYTES, Integer.BYTES);
             final MemorySegment weights = arena.allocate(entries * Float.BYTES, Float.BYTES);
             for (long entry = 0; entry < entries; entry++) {
-                idx.setAtIndex(JAVA_INT, entry, (int) ((rank * entries + entry) * stride(shape.experts()) % shape.experts()));
+                final int group = group((long) rank * tokensPerRank + entry / shape.topK(), (int) (entry % shape.topK()));
+                idx.setAtIndex(JAVA_INT, entry, (int) (group * size + dealt[group]++ * stride(size) % size));
                 weights.setAtIndex(JAVA_FLOAT, entry, 1f / shape.topK());
             }
             routings[rank] = new Routing(tokensPerRank, shape.topK(), shape.experts(), idx, weights);
         }
         return routings;
+    }
+
+    /** Tokens take the groups in turn; a token's selections, its groups. */
+    private int group(final long token, final int selection) {
+        return (int) ((token * limit().perToken() + (token + selection) % limit().perToken()) % limit().groups());
     }
 
     private static long stride(final int experts) {

@@ -128,7 +128,7 @@ public final class RecordedRouting implements RoutingSource {
     }
 
     @Override
-    public Routing[] routings(final MoeShape shape, final int tokensPerRank, final long seed, final Arena arena) {
+    public void check(final MoeShape shape, final int tokensPerRank) {
         if (shape.experts() != EXPERTS || shape.topK() != TOP_K) {
             throw new IllegalArgumentException("experts=" + shape.experts() + " topK=" + shape.topK() + ": " + EXPERTS + " and " + TOP_K
                 + ", as the recorded model has");
@@ -137,6 +137,11 @@ public final class RecordedRouting implements RoutingSource {
             throw new IllegalArgumentException("tokensPerRank=" + tokensPerRank + " on ranks=" + shape.ranks() + ": " + folder + " has "
                 + tokens() + " tokens");
         }
+    }
+
+    @Override
+    public Routing[] routings(final MoeShape shape, final int tokensPerRank, final long seed, final Arena arena) {
+        check(shape, tokensPerRank);
         final Routing[] routings = new Routing[shape.ranks()];
         final int entries = tokensPerRank * TOP_K;
         for (int rank = 0; rank < routings.length; rank++) {

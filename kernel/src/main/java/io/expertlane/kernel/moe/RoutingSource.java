@@ -13,6 +13,18 @@ public interface RoutingSource {
     /** K of the routings, or {@link #ANY} if the source takes what the shape says. */
     int topK();
 
+    /** The limit that selections keep to. */
+    default GroupLimit limit() {
+        return GroupLimit.NONE;
+    }
+
+    /**
+     * Refuses what {@link #routings} would refuse.
+     *
+     * @throws IllegalArgumentException if the shape does not fit the source, or it has too few tokens
+     */
+    void check(MoeShape shape, int tokensPerRank);
+
     /**
      * Makes one routing a rank, each of {@code tokensPerRank} tokens, in {@code arena}.
      *

@@ -1,13 +1,16 @@
 package io.expertlane.bench.scenario;
 
-import io.expertlane.bench.scenario.DecodeCost.Cost;
+import io.expertlane.bench.scenario.ComputeCost.Cost;
 import io.expertlane.bench.scenario.StepAccount.Part;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.ObjIntConsumer;
 
 /**
- * A decode step as a schedule: computation is serial on the GPU, communication serial on the network, layers of one batch follow each other.
- * Time that the GPU works goes to the part of the account it works for; time it idles, to what it waits for. Simulated.
+ * A step through all layers of a model as a schedule: computation is serial on the GPU, communication serial on the network, layers of one batch
+ * follow each other. Time that the GPU works goes to the part of the account it works for; time it idles, to what it waits for. Layers with experts may be of several
+ * kinds, which follow each other in turn. Training goes through all layers again, backwards: the way back of a combine is a dispatch and that of a
+ * dispatch is a combine. Simulated.
  *
  * <p>A batch in a layer with experts: attention; dispatch (kernel, work of its SMs, network); shared expert; routed experts; combine.
  * <ul>
@@ -21,19 +24,25 @@ import java.util.List;
  *     Source: the fused operator of the source paper's question sheet.
  * </ul>
  */
-public final class DecodeStep {
+public final class ModelStep {
     /** How kernels are put together. */
     public enum Kind { UNFUSED, TWO_BATCH, FUSED }
 
     /**
      * A step.
      *
-     * @param kind      how kernels are put together
-     * @param tpotMicros when the schedule ends
-     * @param account   what that goes to
-     * @param saved     the unfused step's account less this one
+     * @param kind               how kernels are put together
+     * @param micros             when the schedule ends
+     * @param account            what that goes to
+     * @param saved              the unfused step's account less this one
+     * @param backward           the part of the account that is training's way back; null where there is none
+     * @param communicationShare share of the time that is communication which nothing covers
      */
-    public record Step(Kind kind, double tpotMicros, StepAccount account, StepAccount saved) {
+    public record Step(Kind kind, double micros, StepAccount account, StepAccount saved, StepAccount backward, double communicationShare) {
+        private static Step of(final Kind kind, final double micros, final StepAccount account, final StepAccount unfused,
+                               final StepAccount backward) {
+            return new Step(kind, micros, account, unfused.minus(account), backward, account.communicationShare());
+        }
     }
 
     /**
@@ -51,7 +60,7 @@ public final class DecodeStep {
     }
 
     /**
-     * One layer of one batch.
+     * One layer of one batch, on its way forward or back.
      *
      * @param attention    of its tokens
      * @param sharedExpert of its tokens
@@ -69,44 +78,50 @@ public final class DecodeStep {
     private final ModelProfile model;
     private final double[] micros = new double[Part.values().length];
 
-    private DecodeStep(final ModelProfile model) {
+    private ModelStep(final ModelProfile model) {
         this.model = model;
     }
 
-    /** One batch, one kernel after the other. */
-    static Step unfused(final ModelProfile model, final Layer layer) {
-        final DecodeStep step = new DecodeStep(model);
-        final double end = step.run(List.of(step.tasks(layer)));
+    /**
+     * One batch, one kernel after the other.
+     *
+     * @param forward  layers with experts of each kind
+     * @param backward their ways back; empty if the step has none
+     */
+    static Step unfused(final ModelProfile model, final List<Layer> forward, final List<Layer> backward) {
+        final ModelStep step = new ModelStep(model);
+        final double end = step.run(List.of(step.tasks(forward)));
         final StepAccount account = StepAccount.of(step.micros);
-        return new Step(Kind.UNFUSED, end, account, account.minus(account));
+        if (backward.isEmpty()) {
+            return Step.of(Kind.UNFUSED, end, account, account, null);
+        }
+        final ModelStep wayBack = new ModelStep(model);
+        final double duration = wayBack.run(List.of(wayBack.tasks(backward)));
+        final StepAccount back = StepAccount.of(wayBack.micros);
+        final StepAccount both = account.plus(back);
+        return Step.of(Kind.UNFUSED, end + duration, both, both, back);
     }
 
     /** Two batches of half the tokens each. */
-    static Step twoBatch(final ModelProfile model, final Layer half, final Step unfused) {
-        final DecodeStep step = new DecodeStep(model);
-        final double end = step.run(List.of(step.tasks(half), step.tasks(half)));
-        return step.step(Kind.TWO_BATCH, end, unfused);
+    static Step twoBatch(final ModelProfile model, final List<Layer> halves, final Step unfused) {
+        final ModelStep step = new ModelStep(model);
+        final double end = step.run(List.of(step.tasks(halves), step.tasks(halves)));
+        return Step.of(Kind.TWO_BATCH, end, StepAccount.of(step.micros), unfused.account(), null);
     }
 
     /**
      * One kernel for dispatch, experts and combine.
      *
-     * @param oneToken     an exchange of one token a rank: the part of a call that is latency, not bytes
+     * @param oneToken     exchanges of one token a rank, in the same order: the part of a call that is latency, not bytes
      * @param localExperts experts of a rank, which follow each other
      */
-    static Step fused(final ModelProfile model, final Layer layer, final Layer oneToken, final int localExperts, final Step unfused) {
-        final DecodeStep step = new DecodeStep(model);
-        final List<Task> tasks = new ArrayList<>();
-        for (int i = 0; i < model.layers(); i++) {
-            compute(tasks, Part.ATTENTION, layer.attention());
-            if (i < model.layers() - model.moeLayers()) {
-                compute(tasks, Part.DENSE, layer.dense());
-            } else {
-                compute(tasks, Part.SHARED_EXPERT, layer.sharedExpert());
-                fused(tasks, layer, oneToken, localExperts);
-            }
-        }
-        return step.step(Kind.FUSED, step.run(List.of(tasks)), unfused);
+    static Step fused(final ModelProfile model, final List<Layer> layers, final List<Layer> oneToken, final int localExperts, final Step unfused) {
+        final ModelStep step = new ModelStep(model);
+        final double end = step.run(List.of(step.tasks(layers, (tasks, kind) -> {
+            compute(tasks, Part.SHARED_EXPERT, layers.get(kind).sharedExpert());
+            fused(tasks, layers.get(kind), oneToken.get(kind), localExperts);
+        })));
+        return Step.of(Kind.FUSED, end, StepAccount.of(step.micros), unfused.account(), null);
     }
 
     private static void fused(final List<Task> tasks, final Layer layer, final Layer oneToken, final int localExperts) {
@@ -130,22 +145,25 @@ public final class DecodeStep {
         tasks.add(new Task(Part.EXPOSED_COMBINE, sent + combineLatency - done, false));
     }
 
-    private Step step(final Kind kind, final double end, final Step unfused) {
-        final StepAccount account = StepAccount.of(micros);
-        return new Step(kind, end, account, unfused.account().minus(account));
+    private List<Task> tasks(final List<Layer> layers) {
+        return tasks(layers, (tasks, kind) -> {
+            compute(tasks, Part.SHARED_EXPERT, layers.get(kind).sharedExpert());
+            call(tasks, Part.EXPOSED_DISPATCH, layers.get(kind).dispatch());
+            compute(tasks, Part.EXPERT_COMPUTE, layers.get(kind).experts());
+            call(tasks, Part.EXPOSED_COMBINE, layers.get(kind).combine());
+        });
     }
 
-    private List<Task> tasks(final Layer layer) {
+    /** {@code experts} adds what a layer with experts of a kind does after attention. */
+    private List<Task> tasks(final List<Layer> layers, final ObjIntConsumer<List<Task>> experts) {
         final List<Task> tasks = new ArrayList<>();
+        final int denseLayers = model.layers() - model.moeLayers();
         for (int i = 0; i < model.layers(); i++) {
-            compute(tasks, Part.ATTENTION, layer.attention());
-            if (i < model.layers() - model.moeLayers()) {
-                compute(tasks, Part.DENSE, layer.dense());
+            compute(tasks, Part.ATTENTION, layers.getFirst().attention());
+            if (i < denseLayers) {
+                compute(tasks, Part.DENSE, layers.getFirst().dense());
             } else {
-                compute(tasks, Part.SHARED_EXPERT, layer.sharedExpert());
-                call(tasks, Part.EXPOSED_DISPATCH, layer.dispatch());
-                compute(tasks, Part.EXPERT_COMPUTE, layer.experts());
-                call(tasks, Part.EXPOSED_COMBINE, layer.combine());
+                experts.accept(tasks, (i - denseLayers) % layers.size());
             }
         }
         return tasks;
