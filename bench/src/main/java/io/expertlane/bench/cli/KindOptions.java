@@ -33,22 +33,30 @@ final class KindOptions {
     @Option(names = "--channels", paramLabel = "C", description = "With ht: channels. Default: 1.")
     private Integer channels;
 
-    @Option(names = "--chunk", paramLabel = "TOKENS", description = "With ht: tokens that are sent and told of together. Default: 16.")
+    @Option(names = "--chunk", paramLabel = "TOKENS",
+        description = "With ht, or over ring: tokens that are sent and told of together. Default: 16 with ht, 4 with ll.")
     private Integer chunkTokens;
 
-    @Option(names = "--ring", paramLabel = "TOKENS", description = "With ht over ring: tokens a ring holds. Default: 64.")
+    @Option(names = "--ring", paramLabel = "TOKENS", description = "Over ring: tokens a ring holds. Default: 64 with ht, 16 with ll.")
     private Integer ringTokens;
 
     /** What the options say. */
     ExchangeKind kind(final String dispatchType, final int sendQueueDepth, final Payload payload) {
-        return new ExchangeKind(
-            ExchangeKind.Mode.valueOf(Choice.of("--mode", mode, "ll", "ht").toUpperCase(Locale.ROOT)),
-            TransferPath.valueOf(Choice.of("--path", path, "zero", "ring").toUpperCase(Locale.ROOT)),
+        final boolean isLowLatency = Choice.of("--mode", mode, "ll", "ht").equals("ll");
+        final boolean isRing = Choice.of("--path", path, "zero", "ring").equals("ring");
+        if (chunkTokens != null && isLowLatency && !isRing) {
+            throw new UsageException("--chunk", chunkTokens, "only with --mode ht or --path ring");
+        }
+        if (ringTokens != null && !isRing) {
+            throw new UsageException("--ring", ringTokens, "only with --path ring");
+        }
+        return new ExchangeKind(isLowLatency ? ExchangeKind.Mode.LL : ExchangeKind.Mode.HT, isRing ? TransferPath.RING : TransferPath.ZERO,
             DispatchType.valueOf(Choice.of("--dispatch-type", dispatchType, "bf16", "fp8").toUpperCase(Locale.ROOT)),
             CombineMethod.valueOf(Choice.of("--combine", combine, "push", "pull").toUpperCase(Locale.ROOT)),
             Choice.of("--split", split, "on", "off").equals("on"),
             segmentBytes == null ? LowLatencyConfig.NO_SEGMENTATION : segmentBytes, channels == null ? 1 : channels,
-            chunkTokens == null ? ExchangeKind.DEFAULT_CHUNK_TOKENS : chunkTokens, ringTokens == null ? ExchangeKind.DEFAULT_RING_TOKENS : ringTokens,
+            chunkTokens != null ? chunkTokens : isLowLatency ? LowLatencyConfig.DEFAULT_CHUNK_TOKENS : ExchangeKind.DEFAULT_CHUNK_TOKENS,
+            ringTokens != null ? ringTokens : isLowLatency ? LowLatencyConfig.DEFAULT_RING_TOKENS : ExchangeKind.DEFAULT_RING_TOKENS,
             sendQueueDepth, payload);
     }
 }

@@ -1,6 +1,7 @@
 package io.expertlane.bench.cli;
 
 import io.expertlane.bench.results.Json;
+import io.expertlane.bench.scenario.ModelProfile;
 import io.expertlane.bench.scenario.ProfileJson;
 import io.expertlane.nic.profile.ClusterProfile;
 import java.io.IOException;
@@ -12,10 +13,13 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
-/** Prints a cluster as JSON, to be changed and given to {@code simulate --cluster}. */
+/** Prints a cluster or a model as JSON, to be changed and given to {@code simulate}. */
 @Command(
     name = "profile",
-    description = "Prints the parameters of a cluster as JSON, to be changed and given to simulate --cluster; or their schema.",
+    description = {
+        "Prints the parameters of a cluster or model as JSON, to be changed and given to simulate --cluster or --model;",
+        "or the schema of clusters."
+    },
     mixinStandardHelpOptions = true,
     sortOptions = false)
 final class ProfileCommand implements Callable<Integer> {
@@ -23,8 +27,9 @@ final class ProfileCommand implements Callable<Integer> {
     private CommandSpec spec;
 
     @Parameters(paramLabel = "NAME|FILE.json", arity = "0..1", defaultValue = ClusterProfile.DEFAULT_NAME,
-        description = "h20-cx7-dual, h800-cx7, h100-cx7, h20-roce, or a file, which is checked. Default: ${DEFAULT-VALUE}.")
-    private String cluster;
+        description = "A cluster: h20-cx7-dual, h800-cx7, h100-cx7, h20-roce, or a file, which is checked; or a model: deepseek-v3, qwen3-235b, "
+            + "kimi-k2, mixtral-8x7b, deepseek-v2-lite. Default: ${DEFAULT-VALUE}.")
+    private String name;
 
     @Option(names = "--schema", description = "Print the JSON schema of clusters: types, limits, what each field means.")
     private boolean schema;
@@ -32,9 +37,13 @@ final class ProfileCommand implements Callable<Integer> {
     @Override
     public Integer call() throws IOException {
         final PrintWriter out = spec.commandLine().getOut();
-        out.println(schema ? ProfileJson.clusterSchema()
-            : Json.text(ProfileFile.read("NAME", cluster, ClusterProfile.class, ClusterProfile.names(), ClusterProfile::ofName)));
+        out.println(schema ? ProfileJson.clusterSchema() : Json.text(profile()));
         out.flush();
         return 0;
+    }
+
+    private Record profile() throws IOException {
+        return ModelProfile.names().contains(name) ? ModelProfile.ofName(name)
+            : ProfileFile.read("NAME", name, ClusterProfile.class, ClusterProfile.names(), ClusterProfile::ofName);
     }
 }

@@ -12,6 +12,7 @@ import io.expertlane.bench.scenario.StageSplit;
 import io.expertlane.bench.scenario.StepAccount;
 import io.expertlane.bench.scenario.Workload;
 import io.expertlane.kernel.exchange.Payload;
+import io.expertlane.kernel.moe.RoutingSource;
 import io.expertlane.kernel.verbs.PortPolicy;
 import io.expertlane.nic.profile.ClusterProfile;
 import io.expertlane.nic.trace.TraceFile;
@@ -20,6 +21,7 @@ import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.EnumSet;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -164,7 +166,7 @@ final class SimulateCommand implements Callable<Integer> {
     private String issue;
 
     @Option(names = "--set", paramLabel = "FIELD=VALUE", description = "Changes a field of the cluster, as nic.mtuBytes=1024; may be repeated.")
-    private Map<String, String> changes = Map.of();
+    private List<String> changes = List.of();
 
     @Option(names = "--seed", paramLabel = "S", defaultValue = "1", description = "What is drawn depends on it. Default: ${DEFAULT-VALUE}.")
     private long seed;
@@ -197,6 +199,19 @@ final class SimulateCommand implements Callable<Integer> {
         return command;
     }
 
+    /** Refuses options that another command, which takes those of this one, would not heed. */
+    void requireNoOutput(final String command) {
+        if (trace != null) {
+            throw new UsageException("--trace", trace, "not with " + command);
+        }
+        if (attribute) {
+            throw new UsageException("--attribute", attribute, "not with " + command);
+        }
+        if (!steps.equals(List.of("unfused"))) {
+            throw new UsageException("--step", String.join(",", steps), "not with " + command);
+        }
+    }
+
     /** Refuses what {@link #run} would. */
     void check() throws IOException {
         simulation().check(steps());
@@ -210,7 +225,11 @@ final class SimulateCommand implements Callable<Integer> {
     /** The simulation that the options ask for. */
     LayerSimulation simulation() throws IOException {
         final ExchangeKind kind = kindOptions.kind(dispatchType, queueDepth, Payload.OMITTED);
-        return new LayerSimulation(cluster(kind.mode()), model(), ranks, tokens, RoutingOption.parse(routing, groupOptions.limit()), kind,
+        final RoutingSource source = RoutingOption.parse(routing, groupOptions.limit());
+        if (experts != null && source.experts() != RoutingSource.ANY && source.experts() != experts) {
+            throw new UsageException("--experts", experts, source.experts() + " with --routing " + routing);
+        }
+        return new LayerSimulation(cluster(kind.mode()), model(), ranks, tokens, source, kind,
             PortPolicy.ofName(Choice.of("--ports", ports, PORT_POLICIES)), workload(kind.mode()), seed);
     }
 
@@ -285,36 +304,53 @@ final class SimulateCommand implements Callable<Integer> {
 
     /** The cluster with the changes that options ask for. */
     private ClusterProfile cluster(final ExchangeKind.Mode mode) throws IOException {
-        ClusterProfile changed = ProfileFile.read("--cluster", cluster, ClusterProfile.class, ClusterProfile.names(), ClusterProfile::ofName);
-        for (final Map.Entry<String, String> change : changes.entrySet()) {
-            changed = change("--set " + change.getKey(), changed, change.getKey(), change.getValue());
+        final Map<String, Change> all = new LinkedHashMap<>();
+        for (final String change : changes) {
+            final int equals = change.indexOf('=');
+            if (equals < 1) {
+                throw new UsageException("--set", change, "expected FIELD=VALUE");
+            }
+            add(all, change.substring(0, equals), new Change("--set " + change.substring(0, equals), change.substring(equals + 1),
+                change.substring(equals + 1)));
         }
-        if (inNode != null) {
-            changed = change("--in-node", changed, "inNode.link", Choice.of("--in-node", inNode, "nvlink", "nic").toUpperCase(Locale.ROOT));
-        }
-        if (granularity != null) {
-            final String step = Choice.of("--granularity", granularity, "packet", "message").toUpperCase(Locale.ROOT);
-            changed = change("--granularity", changed, "nic.granularity", step);
-        }
-        if (topology != null) {
-            final String name = Choice.of("--topology", topology, "multi-rail", "single-rail", "fat-tree").toUpperCase(Locale.ROOT).replace('-', '_');
-            changed = change("--topology", changed, "fabric.topology", name);
-        }
-        if (issue != null) {
-            changed = change("--issue", changed, "host.issue", Choice.of("--issue", issue, "direct", "proxy").toUpperCase(Locale.ROOT));
-        }
+        addChoice(all, "inNode.link", "--in-node", inNode, "nvlink", "nic");
+        addChoice(all, "nic.granularity", "--granularity", granularity, "packet", "message");
+        addChoice(all, "fabric.topology", "--topology", topology, "multi-rail", "single-rail", "fat-tree");
+        addChoice(all, "host.issue", "--issue", issue, "direct", "proxy");
         if (sms != null) {
             final String field = mode == ExchangeKind.Mode.LL ? "host.kernels.lowLatencySms" : "host.communicationSms";
-            changed = change("--sms", changed, field, sms.toString());
+            add(all, field, new Change("--sms", sms.toString(), sms.toString()));
+        }
+        ClusterProfile changed = ProfileFile.read("--cluster", cluster, ClusterProfile.class, ClusterProfile.names(), ClusterProfile::ofName);
+        for (final Map.Entry<String, Change> change : all.entrySet()) {
+            changed = change(change.getValue(), changed, change.getKey());
         }
         return changed;
     }
 
-    private static ClusterProfile change(final String option, final ClusterProfile cluster, final String field, final String value) {
+    /** A value for a field of the cluster: the option that asks for it, the value as given and as the field has it. */
+    private record Change(String option, String given, String value) {
+    }
+
+    private static void addChoice(final Map<String, Change> all, final String field, final String option, final String given,
+                                  final String... allowed) {
+        if (given != null) {
+            add(all, field, new Change(option, given, Choice.of(option, given, allowed).toUpperCase(Locale.ROOT).replace('-', '_')));
+        }
+    }
+
+    private static void add(final Map<String, Change> all, final String field, final Change change) {
+        final Change other = all.putIfAbsent(field, change);
+        if (other != null) {
+            throw new UsageException(change.option(), change.given(), "not together with " + other.option() + "=" + other.given());
+        }
+    }
+
+    private static ClusterProfile change(final Change change, final ClusterProfile cluster, final String field) {
         try {
-            return ProfileJson.with(cluster, field, value);
+            return ProfileJson.with(cluster, field, change.value());
         } catch (final IllegalArgumentException e) {
-            throw new UsageException(option, value, e.getMessage());
+            throw new UsageException(change.option(), change.given(), e.getMessage());
         }
     }
 

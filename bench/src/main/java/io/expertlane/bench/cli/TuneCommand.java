@@ -58,6 +58,7 @@ final class TuneCommand implements Callable<Integer> {
         final Tuning.Objective small =
             Tuning.Objective.valueOf(Choice.of("--objective", objective, "dispatch", "combine", "exchange", "step").toUpperCase(Locale.ROOT));
         final SimulateCommand workload = SimulateCommand.parse(simulateOptions);
+        workload.requireNoOutput("tune");
         workload.check();
         final Tuning tuning = Tuning.of(workload.simulation(), small);
         final PrintWriter out = spec.commandLine().getOut();

@@ -27,7 +27,7 @@ import java.lang.foreign.Arena;
  *                       low-latency mode, messages in turn in high-throughput mode
  * @param segmentBytes   longest work queue element (source paper, L2), {@link LowLatencyConfig#NO_SEGMENTATION}
  * @param channels       channels, high-throughput mode only
- * @param chunkTokens    tokens that are sent and told of together, high-throughput mode and ring path
+ * @param chunkTokens    tokens that are sent and told of together, high-throughput mode or ring path
  * @param ringTokens     tokens a ring holds, ring path only
  * @param sendQueueDepth elements of a send queue
  * @param payload        whether rows exist
@@ -37,7 +37,7 @@ public record ExchangeKind(
     int ringTokens, int sendQueueDepth,
     Payload payload) {
 
-    /** Chunks and rings unless told otherwise: DeepEP's between nodes are 8 to 20 and 128. */
+    /** Chunks and rings in high-throughput mode unless told otherwise: DeepEP's between nodes are 8 to 20 and 128. */
     public static final int DEFAULT_CHUNK_TOKENS = 16;
     /** See {@link #DEFAULT_CHUNK_TOKENS}. */
     public static final int DEFAULT_RING_TOKENS = 64;
@@ -77,13 +77,15 @@ public record ExchangeKind(
     }
 
     private LowLatencyConfig lowLatencyConfig(final MoeShape shape) {
-        return LowLatencyConfig.of(shape).withPath(path).withDispatchType(dispatchType).withCombine(combine).withQueuePairsPerExpert(queuePairs())
-            .withSegmentBytes(segmentBytes).withSendQueueDepth(sendQueueDepth).withPayload(payload);
+        final LowLatencyConfig config = LowLatencyConfig.of(shape).withPath(path).withDispatchType(dispatchType).withCombine(combine)
+            .withQueuePairsPerExpert(queuePairs()).withSegmentBytes(segmentBytes).withSendQueueDepth(sendQueueDepth).withPayload(payload);
+        return path == TransferPath.RING ? config.withRing(chunkTokens, ringTokens) : config;
     }
 
     private HighThroughputConfig highThroughputConfig(final MoeShape shape) {
         return HighThroughputConfig.of(shape).withPath(path).withDispatchType(dispatchType).withCombine(combine)
-            .withQueuePairsPerChannel(queuePairs()).withSegmentBytes(segmentBytes).withChannels(channels).withChunkTokens(chunkTokens, ringTokens).withSendQueueDepth(sendQueueDepth).withPayload(payload);
+            .withQueuePairsPerChannel(queuePairs()).withSegmentBytes(segmentBytes).withChannels(channels).withChunkTokens(chunkTokens, ringTokens)
+            .withSendQueueDepth(sendQueueDepth).withPayload(payload);
     }
 
     private int queuePairs() {

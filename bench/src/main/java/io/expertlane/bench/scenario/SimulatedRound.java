@@ -8,6 +8,7 @@ import io.expertlane.nic.device.NicCounter;
 import io.expertlane.nic.device.NicListener;
 import io.expertlane.nic.device.SimulatedTransport;
 import io.expertlane.nic.host.AgentScheduler;
+import io.expertlane.nic.host.DeadlockException;
 import io.expertlane.nic.profile.ClusterProfile;
 import io.expertlane.nic.trace.TraceFile;
 import java.io.IOException;
@@ -35,6 +36,7 @@ public final class SimulatedRound implements AutoCloseable {
     private final AgentScheduler scheduler;
     private final RankAgent[] agents;
     private final double startNanos;
+    private final double bufferBytes;
     /** By rank: how much later than the phase it begins. */
     private final double[] delayNanos;
     private Consumer<SimulatedRound> watcher = _ -> { };
@@ -59,6 +61,7 @@ public final class SimulatedRound implements AutoCloseable {
         transport = new SimulatedTransport(heap, cluster, ports, COMPLETION_QUEUE_DEPTH);
         scheduler = new AgentScheduler(transport, sms, storesCharged);
         startNanos = cluster.host().kernels().startNanos();
+        bufferBytes = cluster.fabric().switches().bufferBytes();
         delayNanos = delays(ranks, cluster.host().kernels().jitterNanos());
         agents = new RankAgent[ranks];
         sentPicos = new long[ranks];
@@ -135,7 +138,11 @@ public final class SimulatedRound implements AutoCloseable {
         }
     }
 
-    /** Dispatches on all ranks; gives each rank's time from its start to its last row, in microseconds. */
+    /**
+     * Dispatches on all ranks; gives each rank's time from its start to its last row, in microseconds.
+     *
+     * @throws IllegalArgumentException if switches had to drop packets, which nobody sends again
+     */
     public double[] dispatch(final MemorySegment[] tokens, final Routing[] routings) {
         for (int rank = 0; rank < agents.length; rank++) {
             agents[rank].tokens = tokens[rank];
@@ -187,7 +194,7 @@ public final class SimulatedRound implements AutoCloseable {
             agents[rank].running = true;
             scheduler.wake(rank);
         }
-        scheduler.runUntil(this::isFinished);
+        runUntilFinished();
         final double[] micros = new double[agents.length];
         for (int rank = 0; rank < agents.length; rank++) {
             micros[rank] = (agents[rank].endPicos - startPicos) / PICOS_PER_MICRO - delayNanos[rank] / NANOS_PER_MICRO;
@@ -196,6 +203,20 @@ public final class SimulatedRound implements AutoCloseable {
         // What is still under way, such as acknowledgements, belongs to this phase and not to the next.
         scheduler.runUntilIdle();
         return micros;
+    }
+
+    /** NICs without faults do not send again, so that a packet that a switch drops is waited for in vain. */
+    private void runUntilFinished() {
+        try {
+            scheduler.runUntil(this::isFinished);
+        } catch (final DeadlockException e) {
+            final long dropped = transport.networkCounters().dropped();
+            if (dropped == 0) {
+                throw e;
+            }
+            throw new IllegalArgumentException("fabric.switches.bufferBytes=" + bufferBytes + ": too little, " + dropped + " packets found no room in "
+                + phase + "; or fabric.switches.pause.headroomBytes is, beyond fabric.switches.pause.xoffBytes", e);
+        }
     }
 
     /** By stage and rank. */

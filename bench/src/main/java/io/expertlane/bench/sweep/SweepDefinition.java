@@ -7,7 +7,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import tools.jackson.core.JacksonException;
+import tools.jackson.core.StreamReadFeature;
 import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
 
 /**
  * What a sweep file says. JSON:
@@ -26,7 +28,8 @@ import tools.jackson.databind.JsonNode;
 public record SweepDefinition(Map<String, String> base, Map<String, List<String>> grid, List<Plot> plots) {
     private static final Set<String> FIELDS = Set.of("base", "grid", "plots");
     private static final Set<String> PLOT_FIELDS = Set.of("x", "y", "series");
-    private static final Set<String> NOT_SWEPT = Set.of("json", "trace", "help", "version");
+    private static final Set<String> NOT_SWEPT = Set.of("json", "trace", "attribute", "help", "version");
+    private static final JsonMapper STRICT = Json.mapper().rebuild().enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION).build();
     private static final String SET = "set.";
     private static final int MAX_POINTS = 1_000_000;
 
@@ -48,9 +51,9 @@ public record SweepDefinition(Map<String, String> base, Map<String, List<String>
     public static SweepDefinition parse(final String text) {
         final JsonNode tree;
         try {
-            tree = Json.mapper().readTree(text);
+            tree = STRICT.readTree(text);
         } catch (final JacksonException e) {
-            throw new IllegalArgumentException("not JSON, line " + e.getLocation().getLineNr(), e);
+            throw new IllegalArgumentException("not JSON, line " + e.getLocation().getLineNr() + ": " + e.getOriginalMessage(), e);
         }
         requireObject("sweep", tree, FIELDS);
         final Map<String, String> base = new LinkedHashMap<>();
@@ -105,7 +108,11 @@ public record SweepDefinition(Map<String, String> base, Map<String, List<String>
         }
         final List<String> values = new ArrayList<>();
         for (int i = 0; i < array.size(); i++) {
-            values.add(scalar(field + "[" + i + "]", array.get(i)));
+            final String value = scalar(field + "[" + i + "]", array.get(i));
+            if (values.contains(value)) {
+                throw new IllegalArgumentException(field + "[" + i + "]=" + value + ": is there twice");
+            }
+            values.add(value);
         }
         return values;
     }

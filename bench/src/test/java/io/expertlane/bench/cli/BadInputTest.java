@@ -1,10 +1,12 @@
 package io.expertlane.bench.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.expertlane.bench.npy.NpyType;
 import io.expertlane.bench.results.Json;
 import io.expertlane.bench.scenario.ModelProfile;
+import io.expertlane.bench.scenario.ProfileJson;
 import io.expertlane.nic.profile.ClusterProfile;
 import java.io.IOException;
 import java.io.RandomAccessFile;
@@ -14,6 +16,8 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -21,6 +25,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
+import tools.jackson.databind.JsonNode;
 
 /** Input that the commands refuse: one line that names the field, its value and the limit, exit code 2, nothing written. */
 class BadInputTest {
@@ -29,6 +34,9 @@ class BadInputTest {
     private static final int HIDDEN = 64;
     private static final int TOP_K = 2;
     private static final int EXPERTS = 8;
+    private static final List<String> ABSURD_NUMBERS =
+        List.of("-1", "-1e-3", "NaN", "Infinity", "1e30", "1e400", "99999999999999999999", "\"7\"", "null", "true", "[]", "{}", "x", "0x10", "");
+    private static final List<String> ABSURD_WORDS = List.of("-1", "NaN", "null", "[]", "{}", "", "\"\"", "maybe");
 
     @TempDir
     private Path folder;
@@ -264,7 +272,15 @@ class BadInputTest {
         "--distinct-layers 59; distinctLayers=59: 1 to moeLayers=58", "--workload serve; --workload=serve: expected one of decode, prefill, training",
         "--workload prefill; workload=prefill: mode ht", "--workload training; workload=training: mode ht", "--sequence 16; --sequence=16: only with",
         "--mode ht --sequence 0; sequence=0: 1 to", "--mode ht --sequence 3; sequence=3: a divisor of tokens=128", "--mode ht --context -1; context=-1: 0 to",
-        "--mode ht --step fused; step=fused: mode ll",
+        "--mode ht --step fused; step=fused: mode ll", "--chunk 4; --chunk=4: only with --mode ht or --path ring", "--ring 64; --ring=64: only with --path ring",
+        "--mode ht --ring 64; --ring=64: only with --path ring", "--path ring --ring 0; ringTokens=0: 8 to", "--path ring --chunk 3; ringTokens=16: a multiple of chunkTokens=3",
+        "--set nic.mtuBytes=1024 --set nic.mtuBytes=2048; --set nic.mtuBytes=2048: not together with --set nic.mtuBytes=1024", "--set nic; --set=nic: expected FIELD=VALUE",
+        "--granularity message --set nic.granularity=PACKET; --granularity=message: not together with --set nic.granularity=PACKET",
+        "--sms 4 --set host.kernels.lowLatencySms=8; --sms=4: not together", "--set =5; --set==5: expected FIELD=VALUE", "--set nic=5; nic=5: expected an object",
+        "--set nic.ports=NaN; nic.ports", "--set fabric.switches.lanes=0; fabric.switches.lanes=0: 1 to 8", "--set fabric.switches.failedLanes=1; failedLanes=1: 0 to 0",
+        "--set fabric.switches.queues=true --granularity message; nic.granularity=MESSAGE: fabric.switches.queues need PACKET",
+        "--ep 16 --set ranksPerNode=5; ranksPerNode=5: a divisor of ranks=16",
+        "--tokens 16 --set fabric.switches.queues=true --set fabric.switches.bufferBytes=10000; fabric.switches.bufferBytes=10000.0: too little",
     })
     void refusesOptionsOfSimulate(final String options, final String message) {
         final List<Object> arguments = new ArrayList<>(List.of("simulate"));
@@ -304,6 +320,38 @@ class BadInputTest {
         assertThat(text).contains(good);
         Files.writeString(file, text.replace(good, bad));
         assertRefused(CommandRun.of("simulate", "--cluster", file), "--cluster=" + file + ": ", field);
+    }
+
+    /** Every field of a cluster and of a model, with values that no field of its kind may have. */
+    @Test
+    void refusesAbsurdValuesOfEveryField() {
+        for (final Record profile : List.of(ClusterProfile.ofName(ClusterProfile.DEFAULT_NAME), ModelProfile.ofName("deepseek-v3"))) {
+            final Map<String, JsonNode> fields = new TreeMap<>();
+            addFields("", Json.mapper().valueToTree(profile), fields);
+            fields.remove("name");
+            assertThat(fields).hasSizeGreaterThan(10);
+            fields.forEach((field, value) -> {
+                for (final String absurd : value.isNumber() ? ABSURD_NUMBERS : ABSURD_WORDS) {
+                    assertThatThrownBy(() -> ProfileJson.with(profile, field, absurd)).as("%s=%s", field, absurd).isInstanceOf(IllegalArgumentException.class)
+                        .message().contains(field.substring(field.lastIndexOf('.') + 1)).doesNotContain("\n");
+                }
+            });
+        }
+    }
+
+    private static void addFields(final String path, final JsonNode node, final Map<String, JsonNode> fields) {
+        if (node.isObject()) {
+            node.properties().forEach(entry -> addFields(path + (path.isEmpty() ? "" : ".") + entry.getKey(), entry.getValue(), fields));
+        } else {
+            fields.put(path, node);
+        }
+    }
+
+    @Test
+    void refusesExpertsThatTheRecordedModelHasNot() throws IOException {
+        final Path records = Files.createDirectory(folder.resolve("records"));
+        Files.writeString(records.resolve("a.txt"), "1\t2\t3\t4\t5\t6\t\t.1\t.1\t.1\t.1\t.1\t.1\n");
+        assertRefused(CommandRun.of("simulate", "--ep", 1, "--tokens", 1, "--experts", 16, "--routing", "esft:" + records), "--experts=16: 64 with --routing esft");
     }
 
     @Test

@@ -2,6 +2,7 @@ package io.expertlane.bench.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.expertlane.bench.sweep.SweepDefinition;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -98,6 +99,22 @@ class SweepCommandTest {
         assertThat(folder.resolve("some")).doesNotExist();
     }
 
+    /** It takes minutes to run; what is checked here is that every point can be. */
+    @Test
+    void theShippedExampleHasAThousandPointsThatCanBeSimulated() throws IOException {
+        Path root = Path.of("").toAbsolutePath();
+        while (!Files.exists(root.resolve("docs/examples/sweep-ep32.json"))) {
+            root = root.getParent();
+        }
+        final SweepDefinition example = SweepDefinition.parse(Files.readString(root.resolve("docs/examples/sweep-ep32.json")));
+        assertThat(example.size()).isEqualTo(1000);
+        for (int index = 0; index < example.size(); index++) {
+            final SimulateCommand point = SimulateCommand.parse(example.arguments(index));
+            point.check();
+            assertThat(point.simulation().ranks()).isEqualTo(32);
+        }
+    }
+
     @Test
     void refusesTheFolderOfAnotherSweep() throws IOException {
         sweep("out", "--shard", "1/4").succeeded();
@@ -115,6 +132,9 @@ class SweepCommandTest {
         "{\"grid\": {\"tokens\": 3}}; grid.tokens=3; array",
         "{\"grid\": {\"tokens\": []}}; grid.tokens=[]; at least one",
         "{\"grid\": {\"tokens\": [[1]]}}; grid.tokens[0]=[1]; a number or a string",
+        "{\"grid\": {\"tokens\": [1, 2, 1]}}; grid.tokens[2]=1; twice",
+        "{\"grid\": {\"tokens\": [1], \"tokens\": [2]}}; not JSON; \"tokens\"",
+        "{\"grid\": {\"attribute\": [true]}}; grid.attribute; option of simulate",
         "{\"grid\": {\"tokens\": [1]}, \"plot\": []}; plot: unknown field; base, grid, plots",
         "{\"base\": {\"tokens\": 1}, \"grid\": {\"tokens\": [1]}}; grid.tokens; base",
         "{\"grid\": {\"trace\": [\"a.json\"]}}; grid.trace; option of simulate",

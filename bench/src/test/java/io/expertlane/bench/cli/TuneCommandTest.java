@@ -44,6 +44,9 @@ class TuneCommandTest {
         tune("--objective", "cost").refused("--objective=cost", "dispatch, combine, exchange, step");
         tune("--top", 0).refused("--top=0", "1 to 1000");
         tune("--tokenz", 3).refused("--tokenz");
+        tune("--trace", "t.json").refused("--trace=t.json", "not with tune");
+        tune("--attribute").refused("--attribute", "not with tune");
+        tune("--step", "fused").refused("--step=fused", "not with tune");
         CommandRun.of("tune", "--tokens", 0).refused("maxTokensPerRank=0");
         CommandRun.of("tune", "--ep", 7).refused("experts=256", "ranks=7");
     }

@@ -37,6 +37,10 @@ public record LowLatencyConfig(
     public static final int NO_SEGMENTATION = QueuePairPlan.NO_SEGMENTATION;
     /** The default of {@code timeoutNanos}. */
     public static final long DEFAULT_TIMEOUT_NANOS = 100_000_000_000L;
+    /** The default of {@code chunkTokens}. */
+    public static final int DEFAULT_CHUNK_TOKENS = 4;
+    /** The default of {@code ringTokens}. */
+    public static final int DEFAULT_RING_TOKENS = 16;
     private static final long MIN_TIMEOUT_NANOS = 1_000;
     private static final long MAX_TIMEOUT_NANOS = 3_600_000_000_000L;
     private static final int MAX_CHUNK_TOKENS = 1024;
@@ -194,8 +198,8 @@ public record LowLatencyConfig(
         private boolean roundScales;
         private int queuePairsPerExpert = 1;
         private int segmentBytes = NO_SEGMENTATION;
-        private int chunkTokens = 4;
-        private int ringTokens = 16;
+        private int chunkTokens = DEFAULT_CHUNK_TOKENS;
+        private int ringTokens = DEFAULT_RING_TOKENS;
         private int sendQueueDepth = 64;
         private int doorbellBatch = 4;
         private CombineMethod combine = CombineMethod.PUSH;
