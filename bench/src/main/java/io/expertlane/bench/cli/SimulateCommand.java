@@ -356,9 +356,9 @@ final class SimulateCommand implements Callable<Integer> {
 
     /** Prints a result for people; also at the end of {@code bench}. */
     static void print(final LayerSimulation.Result result, final PrintWriter out) {
-        out.printf("simulated: %s on %s, EP%d x %d tokens, hidden %d, top-%d of %d, %s over %s, %s dispatch, ports %s%n", result.model(),
+        out.printf("simulated: %s on %s, EP%d x %d tokens, hidden %d, top-%d of %d, %s over %s, %s dispatch, ports %s, routing %s%n", result.model(),
             result.cluster(), result.shape().ranks(), result.tokensPerRank(), result.shape().hidden(), result.shape().topK(),
-            result.shape().experts(), result.mode(), result.path(), result.dispatchType(), result.portPolicy());
+            result.shape().experts(), result.mode(), result.path(), result.dispatchType(), result.portPolicy(), result.routing());
         out.printf("           %10s %10s %10s %19s %11s%n", "p50 [us]", "p99 [us]", "max [us]", "algorithmic [GB/s]", "NIC [GB/s]");
         printPhase("dispatch", result.dispatch(), out);
         printPhase("combine", result.combine(), out);

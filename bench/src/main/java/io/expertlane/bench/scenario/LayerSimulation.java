@@ -56,13 +56,13 @@ public record LayerSimulation(
     }
 
     /**
-     * What {@link #run} gives; see the command's help for the meaning of the fields. Of several distinct layers, load, exchanges, ports and counters are
-     * those of the first. The step's time is {@code tpotMicros} in decode, {@code ttftMicros} in prefill, {@code iterationMicros} in training; the
+     * What {@link #run} gives; see the command's help for the meaning of the fields. Of several distinct layers, load, exchanges, ports and
+     * counters are those of the first. The step's time is {@code tpotMicros} in decode, {@code ttftMicros} in prefill, {@code iterationMicros} in training; the
      * others are null.
      */
     public record Result(
         boolean simulated, String cluster, ClusterProfile parameters, int sms, String model, String mode, String path, String dispatchType,
-        String combineMethod, boolean split, Integer segmentBytes, int channels, String portPolicy, Workload workload, long seed,
+        String combineMethod, boolean split, Integer segmentBytes, int channels, String portPolicy, String routing, Workload workload, long seed,
         MoeShape shape, int tokensPerRank, Load load, Phase dispatch, Phase combine, Phase gradientDispatch, Phase gradientCombine,
         List<NicPorts> ports, PortRatio portRatio, Double tpotMicros, Double ttftMicros, Double iterationMicros, int layers,
         int moeLayers, LayerMicros layerMicros, List<ModelStep.Layer> layerParts, List<ModelStep.Layer> backwardParts, List<ModelStep.Step> steps,
@@ -175,8 +175,8 @@ public record LayerSimulation(
             parts.experts().total(), parts.combine().micros(), parts.dense().total());
         return new Result(true, cluster.name(), cluster, sms(), model.name(), lower(kind.mode()), lower(kind.path()), lower(kind.dispatchType()),
             lower(kind.combine()), kind.split(), kind.segmentBytes() == LowLatencyConfig.NO_SEGMENTATION ? null : kind.segmentBytes(),
-            kind.channels(), ports.toString(), workload, seed, first.shape(), tokensPerRank, first.load(), first.dispatch(), first.combine(),
-            first.gradientDispatch(), first.gradientCombine(), first.ports(), PortRatio.of(first.ports()),
+            kind.channels(), ports.toString(), routing.toString(), workload, seed, first.shape(), tokensPerRank, first.load(), first.dispatch(),
+            first.combine(), first.gradientDispatch(), first.gradientCombine(), first.ports(), PortRatio.of(first.ports()),
             workload.kind() == Workload.Kind.DECODE ? micros : null, workload.kind() == Workload.Kind.PREFILL ? micros : null,
             isTraining() ? micros : null, model.layers(), model.moeLayers(), layer, forward, backward, steps, first.countedMessages(), first.wqes(),
             first.events(), first.eventStreamHash(), (System.nanoTime() - start) / NANOS_PER_MILLI);

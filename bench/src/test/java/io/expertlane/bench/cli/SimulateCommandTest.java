@@ -95,9 +95,23 @@ class SimulateCommandTest {
         final JsonNode skewed = simulate("--ep", 8, "--tokens", 256, "--granularity", "message", "--routing", "max-mean:8", "--topk-groups", 2, "--groups", 8).json();
         assertThat(skewed.at("/load/expertMaxOverMean").doubleValue()).isBetween(6.0, 12.0);
         assertThat(skewed.at("/countedMessages").intValue()).isEqualTo(8 * 256 * 8);
+        assertThat(skewed.at("/routing").asString()).isEqualTo("max-mean:8.0, 2 of 8 groups");
         final JsonNode spread = simulate("--ep", 16, "--tokens", 64, "--granularity", "message", "--mode", "ht").json();
         final JsonNode limited = simulate("--ep", 16, "--tokens", 64, "--granularity", "message", "--mode", "ht", "--topk-groups", 1, "--groups", 2).json();
         assertThat(limited.at("/countedMessages").intValue()).as("one node a token").isEqualTo(16 * 64).isLessThan(spread.at("/countedMessages").intValue());
+    }
+
+    @Test
+    void lowLatencyRingsHaveTheSizesAskedFor() {
+        final Object[] rings = {"--model", "qwen3-235b", "--ep", 8, "--tokens", 16, "--path", "ring", "--chunk", 4, "--ring", 16};
+        final JsonNode given = simulate(rings).json();
+        assertThat(simulate("--model", "qwen3-235b", "--ep", 8, "--tokens", 16, "--path", "ring").json().get("wqes")).as("the defaults").isEqualTo(given.get("wqes"));
+        rings[9] = 1;
+        assertThat(simulate(rings).json().get("wqes").longValue()).as("more chunks").isGreaterThan(2 * given.get("wqes").longValue());
+        rings[9] = 4;
+        rings[11] = 8;
+        final String p50 = "/dispatch/latencyMicros/p50";
+        assertThat(simulate(rings).json().at(p50).doubleValue()).as("fewer credits").isGreaterThan(given.at(p50).doubleValue());
     }
 
     /** As docs/nic-model.md says of uniform routing; fewer events is what it is for. */

@@ -108,6 +108,13 @@ public final class DrawnRouting implements RoutingSource {
         return routings;
     }
 
+    /** The law and the limit, as {@code zipf:0.8, 4 of 8 groups}. */
+    @Override
+    public String toString() {
+        final String law = maxOverMean != NO_TARGET ? "max-mean:" + maxOverMean : exponent == 0 ? "uniform" : "zipf:" + exponent;
+        return limit.equals(GroupLimit.NONE) ? law : law + ", " + limit.perToken() + " of " + limit.groups() + " groups";
+    }
+
     private double exponent(final MoeShape shape) {
         return maxOverMean == NO_TARGET ? exponent : ZipfLoad.exponent(maxOverMean, shape.experts(), shape.topK(), MAX_EXPONENT);
     }

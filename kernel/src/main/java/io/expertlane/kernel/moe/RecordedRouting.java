@@ -153,4 +153,9 @@ public final class RecordedRouting implements RoutingSource {
         }
         return routings;
     }
+
+    @Override
+    public String toString() {
+        return "esft:" + folder;
+    }
 }
