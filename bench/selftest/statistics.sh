@@ -6,8 +6,8 @@
 # Exit codes: 0 shown, 1 not shown, 2 bad input.
 set -euo pipefail
 
-readonly kernel=dequantizeFp8
-readonly include="CodecBenchmark\\.($kernel|scale)\$"
+readonly kernel=reduce8
+readonly include="CodecBenchmark\\.($kernel|copy)\$"
 root=$(cd -P "$(dirname "$0")/../.." && pwd)
 forks=${FORKS:-10}
 read -r -a run <<<"${RUN:-}"
@@ -27,14 +27,13 @@ find_jdk() {
     done
 }
 
-# Doubles the work of the first 5 % of the channels in the scalar form of the kernel.
+# Lets the scalar form of the kernel sum the first 5 % of the channels twice.
 make_slower() {
     local source=$root/kernel/src/main/java/io/expertlane/kernel/codec/ScalarRowCodec.java patched=$work/src/ScalarRowCodec.java
     mkdir -p "$work/src" "$work/classes"
-    sed '/void doDequantizeFp8(/,/^    }/ s|for (int c = 0; c < hidden; c++) {|for (int i = 0; i < hidden + hidden / 20; i++) { final int c = i < hidden ? i : i - hidden;|' \
-        "$source" >"$patched"
+    sed 's|^        reduce(rows, dst, dstOffset, 0, hidden);|&\n        reduce(rows, dst, dstOffset, 0, hidden / 20);|' "$source" >"$patched"
     if cmp -s "$source" "$patched"; then
-        echo "statistics.sh: $source: the loop of $kernel has changed, adapt the script" >&2
+        echo "statistics.sh: $source: the call of $kernel has changed, adapt the script" >&2
         exit 1
     fi
     "$java_home/bin/javac" --add-modules jdk.incubator.vector -nowarn -cp "$work/base.jar" -d "$work/classes" "$patched" 2>/dev/null
@@ -46,7 +45,7 @@ make_slower() {
 compare() {
     local status=0
     ${run[@]+"${run[@]}"} "$root/bench/bin/expertlane" compare --jars "$work/base.jar" "$work/other.jar" --include "$include" --forks "$forks" --json \
-        -- -p codec=scalar -wi 3 -w 300ms -i 4 -r 200ms -prof gc >"$work/comparison.json" 2>"$work/log" || status=$?
+        -- -p codec=scalar -wi 5 -w 300ms -i 4 -r 200ms -prof gc >"$work/comparison.json" 2>"$work/log" || status=$?
     if [ "$status" -ne 0 ] && [ "$status" -ne 3 ]; then
         cat "$work/log" >&2
         exit 1

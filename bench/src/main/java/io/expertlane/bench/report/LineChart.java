@@ -1,17 +1,23 @@
 package io.expertlane.bench.report;
 
 import io.expertlane.bench.results.AtomicFile;
+import java.awt.Color;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.DoubleSummaryStatistics;
 import java.util.List;
 import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
+import java.util.stream.Stream;
 import org.knowm.xchart.ChartEncoder;
 import org.knowm.xchart.XYChart;
 import org.knowm.xchart.XYChartBuilder;
+import org.knowm.xchart.XYSeries;
+import org.knowm.xchart.style.lines.SeriesLines;
+import org.knowm.xchart.style.markers.SeriesMarkers;
 
 /** A chart of y over x, a line a series. The same points give the same file. */
 public final class LineChart {
@@ -22,6 +28,7 @@ public final class LineChart {
     private final String xTitle;
     private final String yTitle;
     private final Map<String, SortedMap<Double, Double>> series = new TreeMap<>();
+    private final Map<String, Double> levels = new TreeMap<>();
 
     /** An empty chart. */
     public LineChart(final String title, final String xTitle, final String yTitle) {
@@ -36,13 +43,32 @@ public final class LineChart {
         return this;
     }
 
+    /** Adds a level that the series are held against: dashed, over the whole width. */
+    public LineChart level(final String name, final double y) {
+        levels.put(name, y);
+        return this;
+    }
+
     private XYChart chart() {
         final XYChart chart = new XYChartBuilder().width(WIDTH).height(HEIGHT).title(title).xAxisTitle(xTitle).yAxisTitle(yTitle).build();
-        chart.getStyler().setYAxisMin(0.0);
+        chart.getStyler().setChartBackgroundColor(Color.WHITE).setLegendBorderColor(Color.WHITE).setPlotBorderVisible(false);
+        final DoubleSummaryStatistics all = Stream.concat(series.values().stream().flatMap(points -> points.values().stream()), levels.values().stream())
+            .mapToDouble(Double::doubleValue).summaryStatistics();
+        if (all.getMin() >= 0) {
+            chart.getStyler().setYAxisMin(0.0);
+        } else if (all.getMax() <= 0) {
+            chart.getStyler().setYAxisMax(0.0);
+        }
         series.forEach((name, points) -> {
             final List<Double> x = new ArrayList<>(points.keySet());
             final List<Double> y = new ArrayList<>(points.values());
             chart.addSeries(name, x, y);
+        });
+        final DoubleSummaryStatistics width = series.values().stream().flatMap(points -> points.keySet().stream()).mapToDouble(Double::doubleValue)
+            .summaryStatistics();
+        levels.forEach((name, y) -> {
+            final XYSeries level = chart.addSeries(name, new double[] {width.getMin(), width.getMax()}, new double[] {y, y});
+            level.setMarker(SeriesMarkers.NONE).setLineStyle(SeriesLines.DASH_DASH).setLineColor(Color.DARK_GRAY);
         });
         return chart;
     }

@@ -12,7 +12,8 @@ import java.util.function.Predicate;
  * @param what          what is claimed
  * @param paperLow      smallest published figure
  * @param paperHigh     largest published figure; the smallest where there is only one
- * @param unit          of both
+ * @param rounding      half a unit of their last digit
+ * @param unit          of all three
  * @param configuration what is simulated, in words
  * @param xTitle        what the points' x is
  * @param simulation    gives the points
@@ -20,7 +21,7 @@ import java.util.function.Predicate;
  * @param remark        why, where the simulation is outside, or what inside does not show
  */
 record Claim(
-    String id, String section, String what, double paperLow, double paperHigh, String unit, String configuration, String xTitle,
+    String id, String section, String what, double paperLow, double paperHigh, double rounding, String unit, String configuration, String xTitle,
     Function<ClaimRuns, List<Point>> simulation, Predicate<List<Point>> also, String remark) {
 
     /**
@@ -42,7 +43,7 @@ record Claim(
         final List<Point> points = simulation.apply(runs);
         final double low = points.stream().filter(Point::counted).mapToDouble(Point::value).min().orElseThrow();
         final double high = points.stream().filter(Point::counted).mapToDouble(Point::value).max().orElseThrow();
-        return new Outcome(this, points, low, high, high >= paperLow && low <= paperHigh && also.test(points));
+        return new Outcome(this, points, low, high, high >= paperLow - rounding && low <= paperHigh + rounding && also.test(points));
     }
 
     /**

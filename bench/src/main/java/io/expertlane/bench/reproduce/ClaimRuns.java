@@ -14,6 +14,7 @@ import io.expertlane.kernel.moe.DrawnRouting;
 import io.expertlane.kernel.moe.RoutingSource;
 import io.expertlane.kernel.verbs.PortPolicy;
 import io.expertlane.nic.profile.ClusterProfile;
+import io.expertlane.nic.profile.HostProfile;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.function.Consumer;
@@ -22,7 +23,6 @@ import java.util.function.Consumer;
 final class ClaimRuns {
     private static final RoutingSource UNIFORM = DrawnRouting.uniform();
     private static final int SHIPPED_SMS = 24;
-    private static final int SHIPPED_CHUNK_TOKENS = 16;
     private static final int SHIPPED_RING_TOKENS = 128;
     private static final int SEND_QUEUE_DEPTH = 128;
     private static final int CONTEXT_TOKENS = 4096;
@@ -45,9 +45,9 @@ final class ClaimRuns {
         return recorded;
     }
 
-    /** A cluster by message, with {@code changes} of the form field=value. */
+    /** A cluster, with {@code changes} of the form field=value. */
     static ClusterProfile cluster(final String name, final String... changes) {
-        ClusterProfile cluster = ProfileJson.with(ClusterProfile.ofName(name), "nic.granularity", "MESSAGE");
+        ClusterProfile cluster = ClusterProfile.ofName(name);
         for (final String change : changes) {
             final int equals = change.indexOf('=');
             cluster = ProfileJson.with(cluster, change.substring(0, equals), change.substring(equals + 1));
@@ -55,17 +55,19 @@ final class ClaimRuns {
         return cluster;
     }
 
-    /** High throughput as DeepEP ships it: rings of 128 tokens, chunks of 16, a channel for two SMs, links inside nodes. */
-    LayerSimulation.Result highThroughput(final ClusterProfile cluster, final int ranks, final int tokens, final int sms, final PortPolicy ports) {
+    /** High throughput as DeepEP ships it: rings of 128 tokens, chunks of 16 or, where the CPU posts, of 32, links inside nodes. */
+    LayerSimulation.Result highThroughput(
+            final ClusterProfile cluster, final int ranks, final int tokens, final int sms, final int channels, final PortPolicy ports) {
         final ExchangeKind kind = new ExchangeKind(Mode.HT, TransferPath.RING, DispatchType.FP8, CombineMethod.PUSH, false, LowLatencyConfig.NO_SEGMENTATION,
-            Math.max(1, sms / 2), SHIPPED_CHUNK_TOKENS, SHIPPED_RING_TOKENS, SEND_QUEUE_DEPTH, Payload.OMITTED);
+            channels, cluster.host().issue() == HostProfile.Issue.PROXY ? MeasuredConfiguration.TUNED_PROXY_CHUNK_TOKENS
+                : MeasuredConfiguration.SHIPPED_CHUNK_TOKENS, SHIPPED_RING_TOKENS, SEND_QUEUE_DEPTH, Payload.OMITTED);
         final ClusterProfile linked = ProfileJson.with(ProfileJson.with(cluster, "inNode.link", "NVLINK"), "host.communicationSms", Integer.toString(sms));
         return run(new LayerSimulation(linked, ModelProfile.ofName("deepseek-v3"), ranks, tokens, UNIFORM, kind, ports, CONTEXT_TOKENS, 1));
     }
 
-    /** {@link #highThroughput} with 24 SMs. */
+    /** {@link #highThroughput} with 24 SMs in 12 channels. */
     LayerSimulation.Result highThroughput(final ClusterProfile cluster, final int ranks, final int tokens, final PortPolicy ports) {
-        return highThroughput(cluster, ranks, tokens, SHIPPED_SMS, ports);
+        return highThroughput(cluster, ranks, tokens, SHIPPED_SMS, SHIPPED_SMS / 2, ports);
     }
 
     /** Low latency over zero: FP8 dispatch, one queue pair an expert, or two with {@code split}. */

@@ -31,8 +31,8 @@ record MeasuredConfiguration(
     private static final Pattern SMS = Pattern.compile("(\\d+) SMs");
     private static final Pattern CHUNK = Pattern.compile("chunk (\\d+)");
     private static final int SHIPPED_SMS = 24;
-    private static final int SHIPPED_CHUNK_TOKENS = 16;
-    private static final int TUNED_PROXY_CHUNK_TOKENS = 32;
+    static final int SHIPPED_CHUNK_TOKENS = 16;
+    static final int TUNED_PROXY_CHUNK_TOKENS = 32;
     private static final int SHIPPED_RING_TOKENS = 128;
     private static final int SMS_A_CHANNEL = 2;
     private static final int SEND_QUEUE_DEPTH = 128;
@@ -64,7 +64,6 @@ record MeasuredConfiguration(
     /** The simulation; {@code adjust} may change the cluster's parameters. */
     LayerSimulation simulation(final UnaryOperator<ClusterProfile> adjust) {
         ClusterProfile profile = adjust.apply(ClusterProfile.ofName(cluster));
-        profile = ProfileJson.with(profile, "nic.granularity", "MESSAGE");
         profile = ProfileJson.with(profile, "inNode.link", nvlink ? "NVLINK" : "NIC");
         profile = ProfileJson.with(profile, "host.issue", proxy ? "PROXY" : "DIRECT");
         profile = ProfileJson.with(profile, "host.communicationSms", Integer.toString(sms));

@@ -2,9 +2,11 @@ package io.expertlane.bench.reproduce;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.withinPercentage;
 
 import io.expertlane.bench.scenario.LayerSimulation;
 import io.expertlane.bench.scenario.ProfileJson;
+import io.expertlane.nic.profile.ClusterProfile;
 import io.expertlane.nic.profile.HostProfile;
 import io.expertlane.nic.profile.InNodeProfile;
 import java.io.IOException;
@@ -78,7 +80,7 @@ class MeasurementsTest {
             row.hidden(), row.topK(), row.experts(), row.dtype(), row.knob(), row.metric(),
             simulated.rows().stream().filter(each -> each.id().equals(row.id())).findFirst().orElseThrow().simulated(), row.unit(), row.note())).toList();
         final ParameterFit fit = ParameterFit.of(made, cluster -> ProfileJson.with(cluster, field, "4000"), List.of(field));
-        assertThat(fit.parameters().getFirst().fitted()).isBetween(4_500.0, 5_500.0);
+        assertThat(fit.parameters().getFirst().fitted()).isCloseTo(ClusterProfile.ofName("h100-cx7").host().kernels().startNanos(), withinPercentage(10));
         assertThat(fit.medianFitted()).isLessThan(0.02);
     }
 

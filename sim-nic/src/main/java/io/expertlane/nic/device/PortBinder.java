@@ -7,12 +7,13 @@ import io.expertlane.kernel.verbs.PortPolicy;
 import io.expertlane.kernel.verbs.PortSelection;
 import io.expertlane.kernel.verbs.QueuePair;
 import io.expertlane.nic.profile.ClusterProfile;
+import io.expertlane.nic.profile.FabricProfile;
 import org.agrona.collections.Long2LongHashMap;
 
 /**
  * Gives the queue pairs of a simulation addresses, QP numbers and, by them, ports.
  *
- * <p>Addresses: the NIC of rank r, the l-th of its node n, has 10.(n / 256).(n mod 256).(l + 1). QP numbers: {@value #FIRST_QP_NUMBER} plus
+ * <p>Addresses: as {@link FabricProfile.Addresses} says. QP numbers: {@value #FIRST_QP_NUMBER} plus
  * the queue pair's place in the order of its rank's connections. The counterpart of the k-th queue pair from a to b is the k-th from b to a;
  * where there is none, a queue pair is taken as its own counterpart.
  *
@@ -22,12 +23,14 @@ final class PortBinder {
     /** The first QP number a NIC gives; those below are reserved, as on a ConnectX. */
     static final int FIRST_QP_NUMBER = 0x100;
 
+    private static final int NETWORK = 10 << 24;
     private static final int PAIR_QUEUE_PAIRS = -1;
     private static final long NO_NUMBER = -1;
 
     private final PortPolicy policy;
     private final int ports;
     private final int ranksPerNode;
+    private final FabricProfile.Addresses addresses;
     private final PortAssigner assigner;
     /** By ranks and ordinal: number on its rank. By ranks and the negative key: how many queue pairs the two ranks have. */
     private final Long2LongHashMap pairs = new Long2LongHashMap(NO_NUMBER);
@@ -36,6 +39,7 @@ final class PortBinder {
         this.policy = policy;
         this.ports = profile.nic().ports();
         this.ranksPerNode = profile.ranksPerNode();
+        this.addresses = profile.fabric().addresses();
         this.assigner = new PortAssigner(policy, profile.nic().portHash(), PortSelection.modulo(ports));
     }
 
@@ -72,7 +76,13 @@ final class PortBinder {
 
     /** IPv4 address of a rank's NIC. */
     int address(final int rank) {
-        return 10 << 24 | rank / ranksPerNode << 8 | rank % ranksPerNode + 1;
+        final int node = rank / ranksPerNode;
+        final int rail = rank % ranksPerNode;
+        return NETWORK + switch (addresses) {
+            case NODE_SUBNETS -> (node << 8) + rail + 1;
+            case RAIL_SUBNETS -> (rail << 16) + node + 1;
+            case LINK_SUBNETS -> 2 * rank + 1;
+        };
     }
 
     private static long key(final int rank, final int peerRank, final int ordinal) {

@@ -35,8 +35,8 @@ final class Switches {
     private final SwitchProfile profile;
     private final RateControl rates;
     private final int portCount;
-    private final long hopPicos;
-    private final long linkPicos;
+    private final long switchPicos;
+    private final long[] linkPicos;
     private final long receivePicos;
     private final long noticePicos;
     private final double pauseBytes;
@@ -88,16 +88,17 @@ final class Switches {
         this.table = nics.table;
         this.network = new Network(cluster, nics.heap.ranks());
         this.portCount = nics.ports.count();
-        this.linkPicos = Nics.picos(cluster.fabric().linkNanos());
-        this.hopPicos = linkPicos + Nics.picos(cluster.fabric().switchNanos());
+        this.switchPicos = Nics.picos(cluster.fabric().switchNanos());
         this.receivePicos = Nics.picos(cluster.nic().receiveNanos());
         this.noticePicos = Nics.picos(profile.rateControl().noticeNanos());
         this.pauseBytes = profile.pause().enabled() ? profile.pause().xoffBytes() : Double.POSITIVE_INFINITY;
         this.headroomEnd = pauseBytes + profile.pause().headroomBytes();
         final int links = network.links();
         this.picosPerByte = new double[links];
+        this.linkPicos = new long[links];
         this.owners = new int[links];
         for (int link = 0; link < links; link++) {
+            linkPicos[link] = Nics.picos(network.isCoreLink(link) ? cluster.fabric().coreLinkNanos() : cluster.fabric().linkNanos());
             picosPerByte[link] = PICOS_PER_BYTE_AT_1_GBPS / network.rateGbps(link);
             owners[link] = network.switchOf(link);
         }
@@ -153,7 +154,7 @@ final class Switches {
 
     /** A packet's first byte leaves the NIC. */
     void send(final long packet, final long timePicos) {
-        simulation.schedule(timePicos + hopPicos, hopHandlers[0], packet);
+        simulation.schedule(timePicos + linkPicos[table.ints[Packet.queuePair(packet) * INTS + LOCAL_PORT]] + switchPicos, hopHandlers[0], packet);
     }
 
     private void onHop(final int hop, final long now, final long packet) {
@@ -172,7 +173,7 @@ final class Switches {
         if (heldBytes[from] > pauseBytes && !stopped[from]) {
             stopped[from] = true;
             pauses++;
-            simulation.schedule(now + linkPicos, pauseHandler, (long) from << 1 | 1);
+            simulation.schedule(now + linkPicos[from], pauseHandler, (long) from << 1 | 1);
         }
         final long place = (long) hop << HOP_SHIFT | from;
         if (busy[link] || paused[link]) {
@@ -194,9 +195,9 @@ final class Switches {
         final int qp = Packet.queuePair(packet);
         final int hop = (int) (place >>> HOP_SHIFT);
         if (hop + 1 == lengths[qp]) {
-            simulation.schedule(now + picos + linkPicos + receivePicos, arrivalHandler, packet);
+            simulation.schedule(now + picos + linkPicos[link] + receivePicos, arrivalHandler, packet);
         } else {
-            simulation.schedule(now + hopPicos, hopHandlers[hop + 1], packet);
+            simulation.schedule(now + linkPicos[link] + switchPicos, hopHandlers[hop + 1], packet);
         }
         simulation.schedule(now + picos, doneHandler, link);
         if (profile.marking().enabled() && isMarked(queuedBytes[link])) {
@@ -248,7 +249,7 @@ final class Switches {
         heldBytes[from] -= bytes;
         if (stopped[from] && heldBytes[from] < profile.pause().xonBytes()) {
             stopped[from] = false;
-            simulation.schedule(now + linkPicos, pauseHandler, (long) from << 1);
+            simulation.schedule(now + linkPicos[from], pauseHandler, (long) from << 1);
         }
         next(link, now);
     }

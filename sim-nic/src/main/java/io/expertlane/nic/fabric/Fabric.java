@@ -15,6 +15,7 @@ public final class Fabric {
     private static final int HOPS_ON_LEAF = 1;
     private static final int HOPS_OVER_SPINE = 3;
     private static final int HOPS_OVER_CORE = 5;
+    private static final int CORE_LINKS = 2;
     private static final double PICOS_PER_NANO = 1e3;
 
     private final FabricProfile profile;
@@ -39,7 +40,8 @@ public final class Fabric {
     /** Latency of one way between two ranks' NICs, serialisation not included. */
     public long latencyPicos(final int rank, final int peerRank) {
         final int hops = hops(rank, peerRank);
-        return Math.round((hops * profile.switchNanos() + (hops + 1) * profile.linkNanos()) * PICOS_PER_NANO);
+        final int coreLinks = hops == HOPS_OVER_CORE ? CORE_LINKS : 0;
+        return Math.round((hops * profile.switchNanos() + (hops + 1 - coreLinks) * profile.linkNanos() + coreLinks * profile.coreLinkNanos()) * PICOS_PER_NANO);
     }
 
     /** Which leaves share a spine: those of a pod, in a fat tree; of a rail, on several rails; else all. */

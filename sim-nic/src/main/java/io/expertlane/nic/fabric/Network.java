@@ -88,6 +88,11 @@ public final class Network {
         return link < 2 * nicPorts ? portGbps : switches.uplinkGbps() / switches.lanes();
     }
 
+    /** Whether a link joins the spine and the core. */
+    public boolean isCoreLink(final int link) {
+        return link >= firstCoreUplink();
+    }
+
     /** The switch that a link leads out of; -1 for those out of NICs. */
     public int switchOf(final int link) {
         final int leaves = ports * leavesPerPlane;

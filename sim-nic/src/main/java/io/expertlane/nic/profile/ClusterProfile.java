@@ -60,7 +60,7 @@ public record ClusterProfile(String name, int ranksPerNode, NicProfile nic, Host
     /** H20 servers of 8 ranks, a dual-port 2x200G ConnectX-7 a rank, MTU 4096, flat single-rail blocks of 256 ranks. */
     public static ClusterProfile h20Cx7Dual() {
         return new ClusterProfile(DEFAULT_NAME, 8, connectX7(2, 200, roce(), 256, 900), host(4000, HostProfile.Issue.DIRECT),
-            new FabricProfile(FabricProfile.Topology.SINGLE_RAIL, 256, 500, 50, SwitchProfile.withoutQueues()),
+            new FabricProfile(FabricProfile.Topology.SINGLE_RAIL, 256, 500, 50, 50, FabricProfile.Addresses.NODE_SUBNETS, SwitchProfile.withoutQueues()),
             new InNodeProfile(InNodeProfile.Link.NIC, 360, 1000),
             new GpuProfile(148, 296, 0.85, 3));
     }
@@ -71,14 +71,14 @@ public record ClusterProfile(String name, int ranksPerNode, NicProfile nic, Host
      */
     public static ClusterProfile h20Roce() {
         return new ClusterProfile("h20-roce", 8, connectX7(1, 120, roce(), 256, 1450), host(4000, HostProfile.Issue.PROXY),
-            new FabricProfile(FabricProfile.Topology.SINGLE_RAIL, 256, 500, 50, SwitchProfile.withoutQueues()),
+            new FabricProfile(FabricProfile.Topology.SINGLE_RAIL, 256, 500, 50, 50, FabricProfile.Addresses.NODE_SUBNETS, SwitchProfile.withoutQueues()),
             new InNodeProfile(InNodeProfile.Link.NVLINK, 360, 1000), new GpuProfile(148, 296, 0.85, 3));
     }
 
     /** H800 servers of 8 ranks, one 400G ConnectX-7 on InfiniBand a rank, PCI Express packets of 128 B [assumed: to GPU memory], multi-rail. */
     public static ClusterProfile h800Cx7() {
         return new ClusterProfile("h800-cx7", 8, connectX7(1, 400, infiniBand(), 128, 900), host(3350, HostProfile.Issue.DIRECT),
-            new FabricProfile(FabricProfile.Topology.MULTI_RAIL, 32, 240, 50, SwitchProfile.withoutQueues()),
+            new FabricProfile(FabricProfile.Topology.MULTI_RAIL, 32, 240, 50, 50, FabricProfile.Addresses.NODE_SUBNETS, SwitchProfile.withoutQueues()),
             new InNodeProfile(InNodeProfile.Link.NVLINK, 160, 1000),
             new GpuProfile(989, 1979, 0.85, 3));
     }
@@ -86,7 +86,7 @@ public record ClusterProfile(String name, int ranksPerNode, NicProfile nic, Host
     /** H100 servers of 8 ranks, one 400G ConnectX-7 on InfiniBand a rank, PCI Express packets of 128 B [assumed: to GPU memory], multi-rail. */
     public static ClusterProfile h100Cx7() {
         return new ClusterProfile("h100-cx7", 8, connectX7(1, 400, infiniBand(), 128, 900), host(3350, HostProfile.Issue.DIRECT),
-            new FabricProfile(FabricProfile.Topology.MULTI_RAIL, 32, 240, 50, SwitchProfile.withoutQueues()),
+            new FabricProfile(FabricProfile.Topology.MULTI_RAIL, 32, 240, 50, 50, FabricProfile.Addresses.NODE_SUBNETS, SwitchProfile.withoutQueues()),
             new InNodeProfile(InNodeProfile.Link.NVLINK, 360, 1000),
             new GpuProfile(989, 1979, 0.85, 3));
     }
@@ -125,7 +125,7 @@ public record ClusterProfile(String name, int ranksPerNode, NicProfile nic, Host
     }
 
     private static HostProfile host(final double memoryGBps, final HostProfile.Issue issue) {
-        return new HostProfile(memoryGBps, 0.8, 24, 80, issue, 16, 79, 30, 3070, 0.1, 1, 2000, 400, 0, 1, false, 500,
-            new KernelProfile(96, 22, 5000, 3000));
+        return new HostProfile(memoryGBps, 0.8, 24, 65, issue, 16, 79, 30, 3070, 0.1, 1, 2000, 400, 0, 1, false, 500,
+            new KernelProfile(96, 22.5, 5900, 3500));
     }
 }

@@ -6,8 +6,8 @@ package io.expertlane.nic.profile;
  * @param memoryGBps         memory bandwidth, 1 to 100000 GB/s; H20 HBM: 4000
  * @param memoryEfficiency   share of it that streaming kernels reach, 0.01 to 1; 0.8 [aiconfigurator's correction]
  * @param communicationSms   streaming multiprocessors that communication kernels may use, 1 to 1024; 24 [DeepEP's HT kernels]
- * @param smCopyGBps         bytes read plus written a second by one SM, 0.1 to 10000 GB/s; 80 [assumed: about twice an even share of an H20's
- *                           memory bandwidth over its 78 SMs]
+ * @param smCopyGBps         bytes read plus written a second by one SM, 0.1 to 10000 GB/s; 65 [fitted, see docs/cluster-model.md; an even share of
+ *                           an H20's memory bandwidth over its 78 SMs is 51]
  * @param issue              who posts
  * @param issuers            warps or CTAs that post work queue elements side by side, 1 to 65536; 16 [rate still grows with issuers up to 16 on
  *                           a CX-7]

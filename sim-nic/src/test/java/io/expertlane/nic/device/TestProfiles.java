@@ -54,6 +54,7 @@ public final class TestProfiles {
 
     public ClusterProfile cluster() {
         return new ClusterProfile("test", 8, nic(), BASE.host(),
-            new FabricProfile(topology, ranksPerLeaf, BASE.fabric().switchNanos(), BASE.fabric().linkNanos(), switches), inNode, BASE.gpu());
+            new FabricProfile(topology, ranksPerLeaf, BASE.fabric().switchNanos(), BASE.fabric().linkNanos(), BASE.fabric().coreLinkNanos(),
+                BASE.fabric().addresses(), switches), inNode, BASE.gpu());
     }
 }
