@@ -23,10 +23,10 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 mpicc -O3 -march=native -Wall -Wextra -o "$work/exchange" "$here/exchange.c"
 
-# Open MPI refuses root unless told that it is meant. Its rows lie in huge pages where the system offers them, as ours do.
+# Open MPI refuses root unless told that it is meant. With "huge", its rows lie in huge pages where the system offers them, as ours do.
 mpi() {
-    GLIBC_TUNABLES=glibc.malloc.hugetlb=1 OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 mpirun --bind-to core --mca btl self,vader -n "$ranks" \
-        "$work/exchange" "$tokens" "$hidden" "$topk" "$experts" 200
+    GLIBC_TUNABLES=glibc.malloc.hugetlb=$([ "$1" = huge ] && echo 1 || echo 0) OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 mpirun \
+        --bind-to core --mca btl self,vader -n "$ranks" "$work/exchange" "$tokens" "$hidden" "$topk" "$experts" 200
 }
 
 # Prints nanoseconds of dispatch and of combine.
@@ -39,15 +39,20 @@ ours() {
 }
 
 echo "$ranks ranks x $tokens tokens, hidden $hidden, top-$topk of $experts, BF16; times in us"
-printf '%-8s %14s %14s %14s %14s\n' round 'MPI dispatch' 'ours' 'MPI combine' 'ours'
+printf '%-6s %12s %12s %9s %12s %12s %9s\n' round 'MPI dispatch' 'huge pages' ours 'MPI combine' 'huge pages' ours
 for ((round = 1; round <= rounds; round++)); do
-    read -r mpi_dispatch mpi_combine < <(mpi)
+    read -r plain_dispatch plain_combine < <(mpi plain)
+    read -r huge_dispatch huge_combine < <(mpi huge)
     read -r our_dispatch our_combine < <(ours)
-    echo "$mpi_dispatch $our_dispatch $mpi_combine $our_combine" >> "$work/times"
-    awk -v round="$round" 'END {printf "%-8s %14.0f %14.0f %14.0f %14.0f\n", round, $1 / 1e3, $2 / 1e3, $3 / 1e3, $4 / 1e3}' "$work/times"
+    echo "$plain_dispatch $huge_dispatch $our_dispatch $plain_combine $huge_combine $our_combine" >> "$work/times"
+    awk -v round="$round" 'END {printf "%-6s %12.0f %12.0f %9.0f %12.0f %12.0f %9.0f\n", round, $1 / 1e3, $2 / 1e3, $3 / 1e3, $4 / 1e3, $5 / 1e3, $6 / 1e3}' "$work/times"
 done
 median() {
     awk -v column="$1" '{print $column}' "$work/times" | sort -n | awk '{value[NR] = $1} END {print value[int((NR + 1) / 2)]}'
 }
-awk -v md="$(median 1)" -v od="$(median 2)" -v mc="$(median 3)" -v oc="$(median 4)" \
-    'BEGIN {printf "times as fast as MPI, medians: dispatch %.2f, combine %.2f\n", md / od, mc / oc}'
+times() {
+    awk -v dispatch="$(median "$2")" -v our_dispatch="$(median 3)" -v combine="$(median "$3")" -v our_combine="$(median 6)" -v than="$1" \
+        'BEGIN {printf "times as fast as %s, medians: dispatch %.2f, combine %.2f\n", than, dispatch / our_dispatch, combine / our_combine}'
+}
+times 'MPI with its rows in huge pages' 2 5
+times MPI 1 4

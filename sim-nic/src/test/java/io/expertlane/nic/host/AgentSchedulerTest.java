@@ -83,6 +83,8 @@ class AgentSchedulerTest {
     @Test
     void workAdvancesTheAgentsClockAndItsAccount() {
         final double[] seen = new double[3];
+        final HostProfile host = profile.host();
+        final int sms = host.communicationSms();
         final int id = scheduler.add(0, new Agent() {
             private int calls;
 
@@ -90,9 +92,9 @@ class AgentSchedulerTest {
             public int doWork() {
                 seen[calls] = scheduler.nanoClock().getAsLong();
                 switch (calls++) {
-                    case 0 -> scheduler.meter().charge(Stage.PACK, 1_920_000);
+                    case 0 -> scheduler.meter().charge(Stage.PACK, Math.round(1000 * host.copyBytesPerNano(sms)));
                     case 1 -> {
-                        scheduler.meter().charge(Stage.REDUCE, 264_000);
+                        scheduler.meter().charge(Stage.REDUCE, Math.round(500 * host.reduceBytesPerNano(sms)));
                         scheduler.advance(250);
                     }
                     default -> {
@@ -108,9 +110,8 @@ class AgentSchedulerTest {
             }
         });
         scheduler.runUntilIdle();
-        final double perNano = profile.host().copyBytesPerNano(24);
-        assertThat(perNano).isEqualTo(24 * 80.0);
-        assertThat(profile.host().reduceBytesPerNano(24)).isEqualTo(24 * 22.0);
+        assertThat(host.copyBytesPerNano(sms)).isEqualTo(sms * host.smCopyGBps());
+        assertThat(host.reduceBytesPerNano(sms)).isEqualTo(sms * host.kernels().reduceGBps());
         assertThat(seen[1]).isEqualTo(1000, offset(1.0));
         assertThat(seen[2]).isEqualTo(1000 + 500 + 250, offset(1.0));
         assertThat(scheduler.stagePicos(id, Stage.PACK)).isEqualTo(1_000_000);
@@ -198,7 +199,7 @@ class AgentSchedulerTest {
                 @Override
                 public int doWork() {
                     if (calls++ == 0) {
-                        scheduler.meter().charge(Stage.PACK, 1_920_000);
+                        scheduler.meter().charge(Stage.PACK, Math.round(1000 * profile.host().copyBytesPerNano(profile.host().communicationSms())));
                         return 1;
                     }
                     return 0;
