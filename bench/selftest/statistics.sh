@@ -45,7 +45,7 @@ make_slower() {
 compare() {
     local status=0
     ${run[@]+"${run[@]}"} "$root/bench/bin/expertlane" compare --jars "$work/base.jar" "$work/other.jar" --include "$include" --forks "$forks" --json \
-        -- -p codec=scalar -wi 5 -w 300ms -i 4 -r 200ms -prof gc >"$work/comparison.json" 2>"$work/log" || status=$?
+        -- -p codec=scalar -wi 4 -w 250ms -i 4 -r 200ms -prof gc >"$work/comparison.json" 2>"$work/log" || status=$?
     if [ "$status" -ne 0 ] && [ "$status" -ne 3 ]; then
         cat "$work/log" >&2
         exit 1
