@@ -54,7 +54,9 @@ final class ErrorPolicy {
 
     private static int failed(final Exception failure, final CommandLine command) {
         if (failure instanceof IllegalArgumentException) {
-            command.getErr().println(PREFIX + oneLine(failure));
+            final String line = oneLine(failure);
+            command.getErr().println(PREFIX + (command.getCommandSpec().userObject() instanceof OptionNames names
+                ? names.named(line, command.getParseResult()) : line));
             return CommandLine.ExitCode.USAGE;
         }
         if (failure instanceof IOException || failure instanceof UncheckedIOException) {

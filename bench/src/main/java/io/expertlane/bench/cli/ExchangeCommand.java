@@ -57,7 +57,7 @@ import picocli.CommandLine.Spec;
         "  expertlane exchange --routing zipf:1 --ranks 8 --tokens-per-rank 128 --hidden 7168 --topk 8 \\",
         "                      --experts 256 --dispatch-type fp8 --out run2"
     })
-final class ExchangeCommand implements Callable<Integer> {
+final class ExchangeCommand implements Callable<Integer>, OptionNames {
     private static final double MICROS = 1e3;
     private static final int SEND_QUEUE_DEPTH = 64;
     private static final long ROW_FIELDS = 4;
@@ -164,6 +164,12 @@ final class ExchangeCommand implements Callable<Integer> {
             }
         }
         return 0;
+    }
+
+    @Override
+    public Map<String, String> optionNames() {
+        return OptionNames.ofKindAnd("ranks", "--ranks", "ranksPerNode", "--ranks-per-node", "experts", "--experts", "topK", "--topk", "hidden", "--hidden",
+            "maxTokensPerRank", "--tokens-per-rank", "tokensPerRank", "--tokens-per-rank");
     }
 
     private static void requireAtLeast(final String option, final Integer value, final int least) {

@@ -50,6 +50,9 @@ final class KindOptions {
         if (ringTokens != null && !isRing) {
             throw new UsageException("--ring", ringTokens, "only with --path ring");
         }
+        if (isLowLatency && isRing && combine.equals("pull")) {
+            throw new UsageException("--combine", combine, "push with --mode ll over --path ring");
+        }
         return new ExchangeKind(isLowLatency ? ExchangeKind.Mode.LL : ExchangeKind.Mode.HT, isRing ? TransferPath.RING : TransferPath.ZERO,
             DispatchType.valueOf(Choice.of("--dispatch-type", dispatchType, "bf16", "fp8").toUpperCase(Locale.ROOT)),
             CombineMethod.valueOf(Choice.of("--combine", combine, "push", "pull").toUpperCase(Locale.ROOT)),

@@ -78,7 +78,7 @@ import tools.jackson.databind.node.ObjectNode;
         "  expertlane simulate --cluster h800-cx7 --ep 64 --tokens 4096 --mode ht --workload training",
         "  expertlane simulate --ep 1024 --experts 1024 --tokens 32 --granularity message --queue-depth 8"
     })
-final class SimulateCommand implements Callable<Integer> {
+final class SimulateCommand implements Callable<Integer>, OptionNames {
     private static final String[] PORT_POLICIES = Arrays.stream(PortPolicy.values()).map(PortPolicy::toString).toArray(String[]::new);
 
     private static final Map<Workload.Kind, String> STEP_NAMES =
@@ -277,6 +277,12 @@ final class SimulateCommand implements Callable<Integer> {
         }
         out.flush();
         return 0;
+    }
+
+    @Override
+    public Map<String, String> optionNames() {
+        return OptionNames.ofKindAnd("ranks", "--ep", "experts", "--experts", "maxTokensPerRank", "--tokens", "tokensPerRank", "--tokens",
+            "sendQueueDepth", "--queue-depth");
     }
 
     private static JsonNode withBottleneck(final LayerSimulation.Result result, final Bottleneck.Attribution bottleneck) {

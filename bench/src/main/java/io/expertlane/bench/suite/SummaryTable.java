@@ -34,7 +34,7 @@ public final class SummaryTable {
         return lines;
     }
 
-    private static List<String> table(final List<String> headings, final List<List<String>> rows) {
+    static List<String> table(final List<String> headings, final List<List<String>> rows) {
         final List<List<String>> cells = new ArrayList<>(rows);
         cells.addFirst(headings);
         final int[] widths = new int[headings.size()];

@@ -162,8 +162,8 @@ class BadInputTest {
 
     @ParameterizedTest
     @CsvSource(delimiter = ';', value = {
-        "--experts 7; experts=7: a multiple of ranks=2", "--experts 0; experts=0: 1 to", "--experts -8; experts=-8: 1 to",
-        "--experts 2147483646; experts=2147483646: 1 to", "--experts 2147483648; --experts=2147483648", "--experts many; --experts=many",
+        "--experts 7; --experts=7: a multiple of ranks=2", "--experts 0; --experts=0: 1 to", "--experts -8; --experts=-8: 1 to",
+        "--experts 2147483646; --experts=2147483646: 1 to", "--experts 2147483648; --experts=2147483648", "--experts many; --experts=many",
     })
     void refusesNumbersOfExperts(final String option, final String message) {
         final List<Object> arguments = new ArrayList<>(List.of("exchange", "--tokens", folder.resolve("t.npy"), "--topk-idx", folder.resolve("i.npy"),
@@ -176,7 +176,7 @@ class BadInputTest {
     @CsvSource(delimiter = ';', value = {
         "--mode xx; --mode=xx: expected ", "--path xx; --path=xx: expected ", "--dispatch-type fp4; --dispatch-type=fp4: expected one of bf16, fp8",
         "--expert xx; --expert=xx: expected one of identity, scale", "--ranks-per-node 0; --ranks-per-node=0: at least 1",
-        "--ranks-per-node -1; --ranks-per-node=-1: at least 1", "--ranks-per-node 3; ranksPerNode=3: 1 to 2", "--threads 0; --threads=0: at least 1",
+        "--ranks-per-node -1; --ranks-per-node=-1: at least 1", "--ranks-per-node 3; --ranks-per-node=3: 1 to 2", "--threads 0; --threads=0: at least 1",
         "--threads x; --threads=x: ", "--warmup-seconds 1; --warmup-seconds", "--dispatch-type fp8; hidden=64: a multiple of 128",
         "--ranks 2; --ranks=2: only together with --routing", "--tokens-per-rank 2; --tokens-per-rank=2: only", "--hidden 8; --hidden=8: only",
         "--topk 2; --topk=2: only", "--seed 2; --seed=2: only", "--bogus 2; Unknown option", "--routing uniform; not together with --routing",
@@ -188,18 +188,21 @@ class BadInputTest {
 
     @ParameterizedTest
     @CsvSource(delimiter = ';', value = {
-        "--ranks 0; ranks=0: 1 to 65536", "--ranks -1; ranks=-1: 1 to", "--ranks 3; experts=8: a multiple of ranks=3", "--ranks 1.5; --ranks=1.5",
-        "--ranks 2147483647; ranks=2147483647: 1 to", "--ranks 99999999999; --ranks=99999999999", "--tokens-per-rank 0; TokensPerRank=0: 1 to",
-        "--tokens-per-rank -1; TokensPerRank=-1: 1 to", "--tokens-per-rank 16777217; TokensPerRank=16777217: 1 to 16777216",
-        "--hidden 0; hidden=0: 8 to 131072", "--hidden 12; hidden=12: a multiple of 8", "--hidden 131080; hidden=131080: 8 to", "--topk 0; topK=0: 1 to 32",
-        "--topk 33; topK=33: 1 to 32", "--topk 9; topK=9: at most experts=8", "--experts 0; experts=0: 1 to", "--experts 1048577; experts=1048577: 1 to 1048576",
-        "--seed x; --seed=x", "--warmup-seconds -1; --warmup-seconds=-1: at least 0", "--hidden 136 --dispatch-type fp8; hidden=136: a multiple of 128",
+        "--ranks 0; --ranks=0: 1 to 65536", "--ranks -1; --ranks=-1: 1 to", "--ranks 3; --experts=8: a multiple of --ranks=3", "--ranks 1.5; --ranks=1.5",
+        "--ranks 2147483647; --ranks=2147483647: 1 to", "--ranks 99999999999; --ranks=99999999999", "--tokens-per-rank 0; --tokens-per-rank=0: 1 to",
+        "--tokens-per-rank -1; --tokens-per-rank=-1: 1 to", "--tokens-per-rank 16777217; --tokens-per-rank=16777217: 1 to 16777216",
+        "--hidden 0; --hidden=0: 8 to 131072", "--hidden 12; --hidden=12: a multiple of 8", "--hidden 131080; --hidden=131080: 8 to", "--topk 0; --topk=0: 1 to 32",
+        "--topk 33; --topk=33: 1 to 32", "--topk 9; --topk=9: at most --experts=8", "--experts 0; --experts=0: 1 to", "--experts 1048577; --experts=1048577: 1 to 1048576",
+        "--seed x; --seed=x", "--warmup-seconds -1; --warmup-seconds=-1: at least 0", "--hidden 136 --dispatch-type fp8; --hidden=136: a multiple of 128",
         "--ranks 65536 --experts 65536; bytes of queue pairs=", "--routing xx; --routing=xx: expected uniform, zipf:S, max-mean:R or esft:DIR",
         "--routing zipf; --routing=zipf", "--routing zipf:; --routing=zipf:", "--routing zipf:x; --routing=zipf:x", "--routing zipf:-1; zipf exponent=-1.0: 0 to 10",
         "--routing zipf:NaN; zipf exponent=NaN", "--routing zipf:1e400; zipf exponent=Infinity", "--routing esft:; --routing=esft:",
+        "--segment 63; --segment=63: 64 to", "--channels 2; --channels=2: 1 with mode ll", "--path ring --combine pull; --combine=pull: push with",
+        "--mode ht --channels 65; --channels=65: 1 to 64", "--mode ht --chunk 0; --chunk=0: 1 to 1024",
+        "--mode ht --path ring --ring 31; --ring=31: at least two chunks of chunkTokens=16", "--mode ht --path ring --chunk 12 --ring 30; --ring=30: a multiple of --chunk=12",
         "--routing esft:nowhere; esft=nowhere: expected a folder", "--routing max-mean:x; --routing=max-mean:x: R of", "--routing max-mean:0.5; maxOverMean=0.5: at least 1",
         "--routing max-mean:4.5; maxOverMean=4.5: 1 to 4.0", "--routing max-mean:NaN; maxOverMean=NaN", "--topk-groups 4 --groups 3; topkGroups=4: 1 to groups=3",
-        "--topk-groups 0; topkGroups=0: 1 to groups=8", "--topk-groups 1 --groups 3; groups=3: a divisor of experts=8", "--topk-groups 1; topK=2: at most experts=1",
+        "--topk-groups 0; topkGroups=0: 1 to groups=8", "--topk-groups 1 --groups 3; groups=3: a divisor of --experts=8", "--topk-groups 1; --topk=2: at most --experts=1",
         "--groups 4; --groups=4: only together with --topk-groups", "--tokens t.npy; --tokens=t.npy: not together with --routing",
     })
     void refusesNumbersToGenerateFrom(final String options, final String message) {
@@ -259,12 +262,13 @@ class BadInputTest {
 
     @ParameterizedTest
     @CsvSource(delimiter = ';', value = {
-        "--ep 0; ranks=0: 1 to", "--ep -1; ranks=-1: 1 to", "--ep 3; experts=256: a multiple of ranks=3", "--ep 12; ranksPerNode=8: a divisor of ranks=12",
-        "--ep x; --ep=x", "--ep 2147483647; ranks=2147483647: 1 to", "--tokens 0; TokensPerRank=0: 1 to", "--tokens -1; TokensPerRank=-1: 1 to",
-        "--tokens 2147483647; TokensPerRank=2147483647: 1 to", "--context -1; context=-1: 0 to", "--seed x; --seed=x", "--mode xx; --mode=xx: expected",
+        "--ep 0; --ep=0: 1 to", "--ep -1; --ep=-1: 1 to", "--ep 3; experts=256: a multiple of --ep=3", "--ep 12; ranksPerNode=8: a divisor of --ep=12",
+        "--ep x; --ep=x", "--ep 2147483647; --ep=2147483647: 1 to", "--tokens 0; --tokens=0: 1 to", "--tokens -1; --tokens=-1: 1 to",
+        "--tokens 2147483647; --tokens=2147483647: 1 to", "--context -1; context=-1: 0 to", "--seed x; --seed=x", "--mode xx; --mode=xx: expected",
         "--path xx; --path=xx: expected", "--dispatch-type fp4; --dispatch-type=fp4: expected", "--ports xx; --ports=xx: expected one of fixed, hashed",
         "--model xx; --model=xx: expected one of deepseek-v3", "--cluster xx; --cluster=xx: expected one of h20-cx7-dual", "--routing xx; --routing=xx: expected",
         "--model nowhere.json; --model=nowhere.json: no such file", "--cluster nowhere.json; --cluster=nowhere.json: no such file", "--bogus 1; Unknown option",
+        "--queue-depth 3; --queue-depth=3: a power of two", "--segment 1; --segment=1: 64 to", "--path ring --combine pull; --combine=pull: push with",
         "stray; stray", "--ep; --ep", "--ep 2 --ep 4; --ep", "--routing zipf:11; zipf exponent=11.0: 0 to 10",
         "--routing max-mean:33; maxOverMean=33.0: 1 to 32.0", "--topk-groups 9; topkGroups=9: 1 to groups=8", "--topk-groups 2 --groups 0; groups=0: at least 1",
         "--topk-groups 2 --groups 12; groups=12: a divisor of experts=256", "--topk-groups x; --topk-groups=x", "--groups 8; only together with --topk-groups",
@@ -273,13 +277,13 @@ class BadInputTest {
         "--workload prefill; workload=prefill: mode ht", "--workload training; workload=training: mode ht", "--sequence 16; --sequence=16: only with",
         "--mode ht --sequence 0; sequence=0: 1 to", "--mode ht --sequence 3; sequence=3: a divisor of tokens=128", "--mode ht --context -1; context=-1: 0 to",
         "--mode ht --step fused; step=fused: mode ll", "--chunk 4; --chunk=4: only with --mode ht or --path ring", "--ring 64; --ring=64: only with --path ring",
-        "--mode ht --ring 64; --ring=64: only with --path ring", "--path ring --ring 0; ringTokens=0: 8 to", "--path ring --chunk 3; ringTokens=16: a multiple of chunkTokens=3",
+        "--mode ht --ring 64; --ring=64: only with --path ring", "--path ring --ring 0; --ring=0: 8 to", "--path ring --chunk 3; ringTokens=16: a multiple of --chunk=3",
         "--set nic.mtuBytes=1024 --set nic.mtuBytes=2048; --set nic.mtuBytes=2048: not together with --set nic.mtuBytes=1024", "--set nic; --set=nic: expected FIELD=VALUE",
         "--granularity message --set nic.granularity=PACKET; --granularity=message: not together with --set nic.granularity=PACKET",
         "--sms 4 --set host.kernels.lowLatencySms=8; --sms=4: not together", "--set =5; --set==5: expected FIELD=VALUE", "--set nic=5; nic=5: expected an object",
         "--set nic.ports=NaN; nic.ports", "--set fabric.switches.lanes=0; fabric.switches.lanes=0: 1 to 8", "--set fabric.switches.failedLanes=1; failedLanes=1: 0 to 0",
         "--set fabric.switches.queues=true --granularity message; nic.granularity=MESSAGE: fabric.switches.queues need PACKET",
-        "--ep 16 --set ranksPerNode=5; ranksPerNode=5: a divisor of ranks=16",
+        "--ep 16 --set ranksPerNode=5; ranksPerNode=5: a divisor of --ep=16",
         "--tokens 16 --set fabric.switches.queues=true --set fabric.switches.bufferBytes=10000; fabric.switches.bufferBytes=10000.0: too little",
     })
     void refusesOptionsOfSimulate(final String options, final String message) {

@@ -134,8 +134,8 @@ class SimulateCommandTest {
     void expertsMayBeMoreThanTheModels() {
         final JsonNode result = simulate("--ep", 8, "--tokens", 4, "--experts", 512, "--queue-depth", 8).json();
         assertThat(result.at("/shape/experts").intValue()).isEqualTo(512);
-        CommandRun.of("simulate", "--ep", 8, "--experts", 12).refused("experts=12", "ranks=8");
-        CommandRun.of("simulate", "--queue-depth", 5).refused("sendQueueDepth=5");
+        CommandRun.of("simulate", "--ep", 8, "--experts", 12).refused("--experts=12", "--ep=8");
+        CommandRun.of("simulate", "--queue-depth", 5).refused("--queue-depth=5");
         CommandRun.of("simulate", "--granularity", "flit").refused("--granularity", "flit", "packet, message");
     }
 
