@@ -10,8 +10,10 @@ import io.expertlane.bench.scenario.ModelProfile;
 import io.expertlane.bench.scenario.ProfileJson;
 import io.expertlane.bench.scenario.StageSplit;
 import io.expertlane.bench.scenario.StepAccount;
+import io.expertlane.bench.scenario.Traffic;
 import io.expertlane.bench.scenario.Workload;
 import io.expertlane.kernel.exchange.Payload;
+import io.expertlane.kernel.moe.BurstRouting;
 import io.expertlane.kernel.moe.RoutingSource;
 import io.expertlane.kernel.verbs.PortPolicy;
 import io.expertlane.nic.profile.ClusterProfile;
@@ -53,6 +55,10 @@ import tools.jackson.databind.node.ObjectNode;
         "               node of a token, local ones included",
         "  NIC          payload bytes a NIC sent over the median latency",
         "  port ratio   wire bytes of a NIC's busier port over its other port; the median and worst NIC",
+        "  rank         memory registered for the worst case, queue pairs that pass the NIC, and of each call: peers sent rows to,",
+        "               elements without rows (counts, flags, credits), the most elements under way in a NIC and on a queue pair,",
+        "               the depth its completion queue needs, and stalls for want of credits, of all ranks",
+        "  switches     packets marked, pauses; flows: bytes of rows from one rank to another over the time until the last is there",
         "  stages       what a rank's latency consists of: kernel start, routing map, pack, issue, NIC send (own rows under",
         "               way), peers (theirs), unpack, reduce; expert queue is what it is earlier than the slowest rank",
         "  load         selections of the busiest expert and of the busiest rank over the mean, as drawn",
@@ -85,6 +91,9 @@ final class SimulateCommand implements Callable<Integer>, OptionNames {
         Map.of(Workload.Kind.DECODE, "TPOT", Workload.Kind.PREFILL, "time to first token", Workload.Kind.TRAINING, "iteration");
     private static final int DECODE_CONTEXT_TOKENS = 4096;
 
+    private static final double BYTES_PER_KB = 1e3;
+    private static final double BYTES_PER_MB = 1e6;
+
     @Spec
     private CommandSpec spec;
 
@@ -116,8 +125,12 @@ final class SimulateCommand implements Callable<Integer>, OptionNames {
 
     @Option(names = "--routing", paramLabel = "SOURCE", defaultValue = "uniform",
         description = "uniform, zipf:S (exponent S), max-mean:R (Zipf with the exponent at which the likeliest expert gets R times the mean load, "
-            + "1 to experts over top-k), or esft:DIR: recorded choices of DeepSeek-V2-Lite, with its 64 experts and top-6. Default: ${DEFAULT-VALUE}.")
+            + "1 to experts over top-k), incast:N (every token selects N experts of rank 0, 3.5 being 3 and 4 in turn, the others elsewhere), or "
+            + "esft:DIR: recorded choices of DeepSeek-V2-Lite, with its 64 experts and top-6. Default: ${DEFAULT-VALUE}.")
     private String routing;
+
+    @Option(names = "--burst", paramLabel = "F", defaultValue = "1", description = "Rank 0 has F times the tokens of the others. Default: ${DEFAULT-VALUE}.")
+    private int burst;
 
     @Mixin
     private GroupOptions groupOptions;
@@ -229,7 +242,7 @@ final class SimulateCommand implements Callable<Integer>, OptionNames {
         if (experts != null && source.experts() != RoutingSource.ANY && source.experts() != experts) {
             throw new UsageException("--experts", experts, source.experts() + " with --routing " + routing);
         }
-        return new LayerSimulation(cluster(kind.mode()), model(), ranks, tokens, source, kind,
+        return new LayerSimulation(cluster(kind.mode()), model(), ranks, tokens, burst == 1 ? source : new BurstRouting(source, burst), kind,
             PortPolicy.ofName(Choice.of("--ports", ports, PORT_POLICIES)), workload(kind.mode()), seed);
     }
 
@@ -377,12 +390,47 @@ final class SimulateCommand implements Callable<Integer>, OptionNames {
         final LayerSimulation.LayerMicros layer = result.layerMicros();
         out.printf("MoE layer [us]: attention %.1f, shared expert %.1f, dispatch %.1f, routed experts %.1f, combine %.1f%n", layer.attention(),
             layer.sharedExpert(), layer.dispatch(), layer.routedExperts(), layer.combine());
+        printFootprint(result.footprint(), out);
+        printTraffic("dispatch", result.dispatch().traffic(), out);
+        printTraffic("combine", result.combine().traffic(), out);
         printStages(result, out);
         printSteps(result, out);
         out.printf("%s: %.2f ms for %d layers, %d of them MoE, communication %.1f %% (simulated)%n", STEP_NAMES.get(result.workload().kind()),
             result.stepMicros() / 1e3, result.layers(), result.moeLayers(), 100 * result.steps().getFirst().communicationShare());
         out.printf("%d WQEs, %d events in %.0f ms, %.0f of them dispatch, %.0f combine%n", result.wqes(), result.events(), result.wallMillis(),
             result.dispatch().wallMillis(), result.combine().wallMillis());
+    }
+
+    private static void printFootprint(final LayerSimulation.Footprint footprint, final PrintWriter out) {
+        out.printf("rank: %.1f MB registered, %d queue pairs, %.2f MB of send queues%n", footprint.registeredBytes() / BYTES_PER_MB, footprint.queuePairs(),
+            footprint.sendQueueBytes() / BYTES_PER_MB);
+    }
+
+    private static void printTraffic(final String name, final Traffic traffic, final PrintWriter out) {
+        out.printf("  %-8s to %.0f peers, %.0f elements without rows (%.0f B), most under way %d (%d a queue pair), completion queue %d, %d credit stalls%n", name,
+            traffic.fanOut().p50(), traffic.metadataElements(), traffic.metadataBytes(), traffic.mostElements(), traffic.mostElementsPerQueuePair(),
+            traffic.mostCompletions(), traffic.creditStalls());
+        if (traffic.network() != null) {
+            printCongestion(traffic, out);
+        }
+    }
+
+    private static void printCongestion(final Traffic traffic, final PrintWriter out) {
+        final Traffic.Congestion network = traffic.network();
+        out.printf("           switches: %.2f %% of packets marked, %d pauses, %d dropped, longest queue %.0f KB, most held of a link %.0f KB%n",
+            100 * network.markedShare(), network.pauses(), network.dropped(), network.mostQueuedBytes() / BYTES_PER_KB, network.mostHeldBytes() / BYTES_PER_KB);
+        for (final Traffic.PausedLinks links : network.paused()) {
+            out.printf("             %-14s %d links paused, %d at once, %.1f us altogether%n", lower(links.tier()), links.pausedLinks(), links.mostAtOnce(),
+                links.pausedMicros());
+        }
+        printFlows("to rank " + traffic.busiestRank(), traffic.toBusiest(), out);
+        printFlows("to others", traffic.toOthers(), out);
+    }
+
+    private static void printFlows(final String name, final Traffic.FlowRates rates, final PrintWriter out) {
+        if (rates != null) {
+            out.printf("             flows %-10s %.3f / %.3f / %.3f GB/s (least, median, most)%n", name, rates.least(), rates.median(), rates.most());
+        }
     }
 
     private static void printStages(final LayerSimulation.Result result, final PrintWriter out) {

@@ -76,6 +76,11 @@ public record ExchangeKind(
         return new ExchangeKind(mode, path, dispatchType, combine, split, segmentBytes, channels, chunkTokens, tokens, sendQueueDepth, payload);
     }
 
+    /** The same with rows, or without. */
+    public ExchangeKind withPayload(final Payload other) {
+        return new ExchangeKind(mode, path, dispatchType, combine, split, segmentBytes, channels, chunkTokens, ringTokens, sendQueueDepth, other);
+    }
+
     private LowLatencyConfig lowLatencyConfig(final MoeShape shape) {
         final LowLatencyConfig config = LowLatencyConfig.of(shape).withPath(path).withDispatchType(dispatchType).withCombine(combine)
             .withQueuePairsPerExpert(queuePairs()).withSegmentBytes(segmentBytes).withSendQueueDepth(sendQueueDepth).withPayload(payload);

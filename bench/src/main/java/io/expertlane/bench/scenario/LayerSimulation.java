@@ -1,6 +1,7 @@
 package io.expertlane.bench.scenario;
 
 import io.expertlane.kernel.exchange.LowLatencyConfig;
+import io.expertlane.kernel.exchange.Payload;
 import io.expertlane.kernel.exchange.TransferPath;
 import io.expertlane.kernel.moe.DispatchLayout;
 import io.expertlane.kernel.moe.MoeShape;
@@ -8,6 +9,7 @@ import io.expertlane.kernel.moe.PermutedRouting;
 import io.expertlane.kernel.moe.Routing;
 import io.expertlane.kernel.moe.RoutingSource;
 import io.expertlane.kernel.verbs.PortPolicy;
+import io.expertlane.kernel.verbs.QueuePair;
 import io.expertlane.kernel.zero.LowLatencyBuffers;
 import io.expertlane.nic.device.NicCounter;
 import io.expertlane.nic.profile.ClusterProfile;
@@ -24,6 +26,7 @@ import java.util.Locale;
 import java.util.Set;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
+import java.util.stream.IntStream;
 import org.apache.commons.statistics.descriptive.Median;
 
 /**
@@ -65,7 +68,7 @@ public record LayerSimulation(
         String combineMethod, boolean split, Integer segmentBytes, int channels, String portPolicy, String routing, Workload workload, long seed,
         MoeShape shape, int tokensPerRank, Load load, Phase dispatch, Phase combine, Phase gradientDispatch, Phase gradientCombine,
         List<NicPorts> ports, PortRatio portRatio, Double tpotMicros, Double ttftMicros, Double iterationMicros, int layers,
-        int moeLayers, LayerMicros layerMicros, List<ModelStep.Layer> layerParts, List<ModelStep.Layer> backwardParts, List<ModelStep.Step> steps,
+        int moeLayers, Footprint footprint, LayerMicros layerMicros, List<ModelStep.Layer> layerParts, List<ModelStep.Layer> backwardParts, List<ModelStep.Step> steps,
         long countedMessages, long wqes, long events, String eventStreamHash, double wallMillis) {
 
         /** When the unfused step is over. */
@@ -88,8 +91,8 @@ public record LayerSimulation(
 
     /** What the simulation of one layer gave. */
     private record Simulated(
-        MoeShape shape, Load load, Phase dispatch, Phase combine, Phase gradientDispatch, Phase gradientCombine, List<NicPorts> ports,
-        ModelStep.Layer forward, List<ModelStep.Layer> backward, long countedMessages, long wqes, long events, String eventStreamHash) {
+        MoeShape shape, Load load, Footprint footprint, Phase dispatch, Phase combine, Phase gradientDispatch, Phase gradientCombine,
+        List<NicPorts> ports, ModelStep.Layer forward, List<ModelStep.Layer> backward, long countedMessages, long wqes, long events, String eventStreamHash) {
     }
 
     /**
@@ -100,8 +103,19 @@ public record LayerSimulation(
      * @param nicGBps        payload bytes that a NIC sent, on average, over the median latency
      * @param wallMillis     how long the simulation of the call took on this machine
      * @param stageSplit     what the latency consists of
+     * @param traffic        what it put on links and queues
      */
-    public record Phase(Distribution latencyMicros, double algorithmicGBps, double nicGBps, double wallMillis, StageSplit stageSplit) {
+    public record Phase(Distribution latencyMicros, double algorithmicGBps, double nicGBps, double wallMillis, StageSplit stageSplit, Traffic traffic) {
+    }
+
+    /**
+     * What an exchange takes up, whatever it sends; payload counts here as if it were there.
+     *
+     * @param registeredBytes heap bytes of a rank that NICs may read and write, reserved for the worst case
+     * @param queuePairs      queue pairs that a rank posts to and that pass its NIC; its peers' as many lead to it
+     * @param sendQueueBytes  of their send queues
+     */
+    public record Footprint(long registeredBytes, int queuePairs, long sendQueueBytes) {
     }
 
     /** Wire bytes that the ports of one NIC sent. */
@@ -178,7 +192,7 @@ public record LayerSimulation(
             kind.channels(), ports.toString(), routing.toString(), workload, seed, first.shape(), tokensPerRank, first.load(), first.dispatch(),
             first.combine(), first.gradientDispatch(), first.gradientCombine(), first.ports(), PortRatio.of(first.ports()),
             workload.kind() == Workload.Kind.DECODE ? micros : null, workload.kind() == Workload.Kind.PREFILL ? micros : null,
-            isTraining() ? micros : null, model.layers(), model.moeLayers(), layer, forward, backward, steps, first.countedMessages(), first.wqes(),
+            isTraining() ? micros : null, model.layers(), model.moeLayers(), first.footprint(), layer, forward, backward, steps, first.countedMessages(), first.wqes(),
             first.events(), first.eventStreamHash(), (System.nanoTime() - start) / NANOS_PER_MILLI);
     }
 
@@ -189,7 +203,7 @@ public record LayerSimulation(
     private Simulated simulate(final int layer, final Consumer<SimulatedRound> watcher, final Path traceFile) throws IOException {
         try (Arena arena = Arena.ofConfined()) {
             final MoeShape shape = shape();
-            final long selections = (long) ranks * tokensPerRank * shape.topK();
+            final long selections = (long) ranks * shape.maxTokensPerRank() * shape.topK();
             MachineMemory.require("queue pairs and routing", kind.queuePairBytes(shape) + selections * SELECTION_BYTES);
             final Routing[] routings = new PermutedRouting(routing, layer).routings(shape, tokensPerRank, seed, arena);
             final MemorySegment[] nothing = new MemorySegment[ranks];
@@ -213,7 +227,7 @@ public record LayerSimulation(
                     trace.commit();
                 }
                 final int[] rows = rows(shape, routings);
-                return new Simulated(shape, Load.of(shape, rows), dispatch.phase(), combine.phase(), gradientDispatch.phase(),
+                return new Simulated(shape, Load.of(shape, rows), footprint(shape, round.mostQueuePairs()), dispatch.phase(), combine.phase(), gradientDispatch.phase(),
                     gradientCombine.phase(), ports(round), forward(shape, rows, dispatch, combine),
                     isTraining() ? List.of(backward(shape, rows, gradientDispatch, gradientCombine)) : List.of(),
                     messages, round.total(NicCounter.SENT_ELEMENTS), round.events(), Long.toHexString(round.eventStreamHash()));
@@ -232,7 +246,7 @@ public record LayerSimulation(
         final Distribution latency = Distribution.of(call.get());
         final double scale = 1 / (ranks * latency.p50() * BYTES_PER_MICRO_PER_GBPS);
         final Phase phase = new Phase(latency, algorithmicBytes * scale, (round.total(NicCounter.SENT_BYTES) - before) * scale,
-            (System.nanoTime() - start) / NANOS_PER_MILLI, round.stageSplit());
+            (System.nanoTime() - start) / NANOS_PER_MILLI, round.stageSplit(), round.traffic());
         return new Called(phase, round.slowestCall());
     }
 
@@ -312,7 +326,12 @@ public record LayerSimulation(
     private MoeShape shape() {
         final int experts = routing.experts() == RoutingSource.ANY ? model.experts() : routing.experts();
         final int topK = routing.topK() == RoutingSource.ANY ? model.topK() : routing.topK();
-        return new MoeShape(ranks, Math.min(ranks, cluster.ranksPerNode()), experts, topK, model.hidden(), tokensPerRank);
+        final int mostTokens = IntStream.range(0, ranks).map(rank -> routing.tokens(rank, tokensPerRank)).max().orElse(tokensPerRank);
+        return new MoeShape(ranks, Math.min(ranks, cluster.ranksPerNode()), experts, topK, model.hidden(), mostTokens);
+    }
+
+    private Footprint footprint(final MoeShape shape, final int queuePairs) {
+        return new Footprint(kind.withPayload(Payload.MOVED).heapBytes(shape), queuePairs, queuePairs * QueuePair.memoryBytes(kind.sendQueueDepth()));
     }
 
     private List<NicPorts> ports(final SimulatedRound round) {
@@ -345,15 +364,17 @@ public record LayerSimulation(
 
     private ModelStep.Layer forward(final MoeShape shape, final int[] rows, final Called dispatch, final Called combine) {
         final ComputeCost cost = new ComputeCost(model, cluster, workload);
-        return new ModelStep.Layer(cost.attention(tokensPerRank), cost.sharedExpert(tokensPerRank),
-            model.layers() > model.moeLayers() ? cost.dense(tokensPerRank) : ComputeCost.Cost.NONE, slowestRank(shape, rows, cost::routedExperts),
+        final int tokens = shape.maxTokensPerRank();
+        return new ModelStep.Layer(cost.attention(tokens), cost.sharedExpert(tokens),
+            model.layers() > model.moeLayers() ? cost.dense(tokens) : ComputeCost.Cost.NONE, slowestRank(shape, rows, cost::routedExperts),
             dispatch.slowest(), combine.slowest());
     }
 
     private ModelStep.Layer backward(final MoeShape shape, final int[] rows, final Called dispatch, final Called combine) {
         final ComputeCost cost = new ComputeCost(model, cluster, workload);
-        return new ModelStep.Layer(cost.attentionBackward(tokensPerRank), cost.sharedExpertBackward(tokensPerRank),
-            model.layers() > model.moeLayers() ? cost.denseBackward(tokensPerRank) : ComputeCost.Cost.NONE,
+        final int tokens = shape.maxTokensPerRank();
+        return new ModelStep.Layer(cost.attentionBackward(tokens), cost.sharedExpertBackward(tokens),
+            model.layers() > model.moeLayers() ? cost.denseBackward(tokens) : ComputeCost.Cost.NONE,
             slowestRank(shape, rows, cost::routedExpertsBackward), dispatch.slowest(), combine.slowest());
     }
 

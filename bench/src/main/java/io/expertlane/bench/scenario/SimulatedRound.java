@@ -10,6 +10,8 @@ import io.expertlane.nic.device.SimulatedTransport;
 import io.expertlane.nic.host.AgentScheduler;
 import io.expertlane.nic.host.DeadlockException;
 import io.expertlane.nic.profile.ClusterProfile;
+import io.expertlane.nic.profile.FaultProfile;
+import io.expertlane.nic.profile.SwitchProfile;
 import io.expertlane.nic.trace.TraceFile;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
@@ -46,6 +48,8 @@ public final class SimulatedRound implements AutoCloseable {
     /** By rank: when the last element it sent was delivered, and whose element it got last. */
     private final long[] sentPicos;
     private final int[] lastSources;
+    private final TrafficMeter meter;
+    private Traffic traffic;
     private StageSplit stageSplit;
     private ModelStep.Call slowestCall;
 
@@ -58,7 +62,7 @@ public final class SimulatedRound implements AutoCloseable {
     public SimulatedRound(final int ranks, final long heapBytes, final ClusterProfile cluster, final PortPolicy ports, final int sms,
                           final boolean storesCharged, final Round.Factory factory) {
         heap = new SymmetricHeap(ranks, heapBytes);
-        transport = new SimulatedTransport(heap, cluster, ports, COMPLETION_QUEUE_DEPTH);
+        transport = new SimulatedTransport(heap, cluster, ports, COMPLETION_QUEUE_DEPTH, isLossy(cluster.fabric().switches()) ? FaultProfile.NONE : null);
         scheduler = new AgentScheduler(transport, sms, storesCharged);
         startNanos = cluster.host().kernels().startNanos();
         bufferBytes = cluster.fabric().switches().bufferBytes();
@@ -71,6 +75,13 @@ public final class SimulatedRound implements AutoCloseable {
             agents[rank] = new RankAgent(rank, factory.create(transport, rank, scheduler.meter(), scheduler.nanoClock()));
             scheduler.add(rank, agents[rank]);
         }
+        meter = new TrafficMeter(transport);
+        transport.addListener(meter);
+    }
+
+    /** Whether packets may be lost, so that NICs must keep what they send. */
+    private static boolean isLossy(final SwitchProfile switches) {
+        return switches.queues() && !switches.pause().enabled();
     }
 
     /** The quantiles of the exponential distribution with the given mean, in an order that depends on nothing but the number of ranks. */
@@ -188,6 +199,8 @@ public final class SimulatedRound implements AutoCloseable {
         final long startPicos = transport.simulation().nowPicos();
         finished = 0;
         final double[][] before = spentMicros();
+        final long stalls = creditStalls();
+        meter.begin(delayNanos);
         Arrays.fill(sentPicos, startPicos);
         Arrays.setAll(lastSources, rank -> rank);
         for (int rank = 0; rank < agents.length; rank++) {
@@ -202,6 +215,7 @@ public final class SimulatedRound implements AutoCloseable {
         splitStages(micros, before, startPicos);
         // What is still under way, such as acknowledgements, belongs to this phase and not to the next.
         scheduler.runUntilIdle();
+        traffic = meter.traffic(creditStalls() - stalls);
         return micros;
     }
 
@@ -217,6 +231,10 @@ public final class SimulatedRound implements AutoCloseable {
             throw new IllegalArgumentException("fabric.switches.bufferBytes=" + bufferBytes + ": too little, " + dropped + " packets found no room in "
                 + phase + "; or fabric.switches.pause.headroomBytes is, beyond fabric.switches.pause.xoffBytes", e);
         }
+    }
+
+    private long creditStalls() {
+        return Arrays.stream(agents).mapToLong(agent -> agent.round.creditStalls()).sum();
     }
 
     /** By stage and rank. */
@@ -247,6 +265,20 @@ public final class SimulatedRound implements AutoCloseable {
     /** The stages of the phase that ran last. */
     public StageSplit stageSplit() {
         return stageSplit;
+    }
+
+    /** What the phase that ran last put on links and queues. */
+    public Traffic traffic() {
+        return traffic;
+    }
+
+    /** The most queue pairs that a rank posts to and that pass its NIC, over the ranks. */
+    public int mostQueuePairs() {
+        final int[] count = new int[agents.length];
+        for (int id = 0; id < transport.queuePairCount(); id++) {
+            count[transport.queuePair(id).rank()] += transport.isInNode(id) ? 0 : 1;
+        }
+        return Arrays.stream(count).max().orElseThrow();
     }
 
     /** The phase that ran last, on its slowest rank. */

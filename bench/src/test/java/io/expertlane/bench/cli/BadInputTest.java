@@ -194,7 +194,7 @@ class BadInputTest {
         "--hidden 0; --hidden=0: 8 to 131072", "--hidden 12; --hidden=12: a multiple of 8", "--hidden 131080; --hidden=131080: 8 to", "--topk 0; --topk=0: 1 to 32",
         "--topk 33; --topk=33: 1 to 32", "--topk 9; --topk=9: at most --experts=8", "--experts 0; --experts=0: 1 to", "--experts 1048577; --experts=1048577: 1 to 1048576",
         "--seed x; --seed=x", "--warmup-seconds -1; --warmup-seconds=-1: at least 0", "--hidden 136 --dispatch-type fp8; --hidden=136: a multiple of 128",
-        "--ranks 65536 --experts 65536; bytes of queue pairs=", "--routing xx; --routing=xx: expected uniform, zipf:S, max-mean:R or esft:DIR",
+        "--ranks 65536 --experts 65536; bytes of queue pairs=", "--routing xx; --routing=xx: expected uniform, zipf:S, max-mean:R, incast:N or esft:DIR",
         "--routing zipf; --routing=zipf", "--routing zipf:; --routing=zipf:", "--routing zipf:x; --routing=zipf:x", "--routing zipf:-1; zipf exponent=-1.0: 0 to 10",
         "--routing zipf:NaN; zipf exponent=NaN", "--routing zipf:1e400; zipf exponent=Infinity", "--routing esft:; --routing=esft:",
         "--segment 63; --segment=63: 64 to", "--channels 2; --channels=2: 1 with mode ll", "--path ring --combine pull; --combine=pull: push with",

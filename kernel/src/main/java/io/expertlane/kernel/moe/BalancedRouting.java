@@ -37,20 +37,28 @@ public record BalancedRouting(RoutingSource source) implements RoutingSource {
     }
 
     @Override
+    public int tokens(final int rank, final int tokensPerRank) {
+        return source.tokens(rank, tokensPerRank);
+    }
+
+    @Override
     public Routing[] routings(final MoeShape shape, final int tokensPerRank, final long seed, final Arena arena) {
         final int size = limit().size(shape);
         final long[] dealt = new long[limit().groups()];
         final Routing[] routings = new Routing[shape.ranks()];
-        final long entries = (long) tokensPerRank * shape.topK();
+        long first = 0;
         for (int rank = 0; rank < routings.length; rank++) {
+            final int tokens = tokens(rank, tokensPerRank);
+            final long entries = (long) tokens * shape.topK();
             final MemorySegment idx = arena.allocate(entries * Integer.BYTES, Integer.BYTES);
             final MemorySegment weights = arena.allocate(entries * Float.BYTES, Float.BYTES);
             for (long entry = 0; entry < entries; entry++) {
-                final int group = group((long) rank * tokensPerRank + entry / shape.topK(), (int) (entry % shape.topK()));
+                final int group = group(first + entry / shape.topK(), (int) (entry % shape.topK()));
                 idx.setAtIndex(JAVA_INT, entry, (int) (group * size + dealt[group]++ * stride(size) % size));
                 weights.setAtIndex(JAVA_FLOAT, entry, 1f / shape.topK());
             }
-            routings[rank] = new Routing(tokensPerRank, shape.topK(), shape.experts(), idx, weights);
+            first += tokens;
+            routings[rank] = new Routing(tokens, shape.topK(), shape.experts(), idx, weights);
         }
         return routings;
     }

@@ -46,6 +46,11 @@ public record PermutedRouting(RoutingSource source, int layer) implements Routin
     }
 
     @Override
+    public int tokens(final int rank, final int tokensPerRank) {
+        return source.tokens(rank, tokensPerRank);
+    }
+
+    @Override
     public Routing[] routings(final MoeShape shape, final int tokensPerRank, final long seed, final Arena arena) {
         final Routing[] routings = source.routings(shape, tokensPerRank, seed, arena);
         if (layer > 0) {

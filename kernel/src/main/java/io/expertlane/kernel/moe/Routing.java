@@ -95,6 +95,11 @@ public final class Routing {
         MemorySegment.copy(topkWeights, first, target, weightsOffset, (long) topK * Float.BYTES);
     }
 
+    /** The choice for the first {@code count} tokens. */
+    Routing first(final int count) {
+        return new Routing(count, topK, experts, topkIdx, topkWeights);
+    }
+
     MemorySegment topkWeights() {
         return topkWeights;
     }

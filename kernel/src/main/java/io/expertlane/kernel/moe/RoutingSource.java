@@ -25,8 +25,13 @@ public interface RoutingSource {
      */
     void check(MoeShape shape, int tokensPerRank);
 
+    /** Tokens of a rank's routing: {@code tokensPerRank}, unless the source gives ranks different numbers. */
+    default int tokens(final int rank, final int tokensPerRank) {
+        return tokensPerRank;
+    }
+
     /**
-     * Makes one routing a rank, each of {@code tokensPerRank} tokens, in {@code arena}.
+     * Makes one routing a rank, of {@link #tokens} tokens, in {@code arena}.
      *
      * @param seed what the choice depends on, where it is drawn; equal seeds give equal routings
      * @throws IllegalArgumentException if the shape does not fit the source, or it has too few tokens

@@ -205,6 +205,11 @@ public final class CompletionQueue {
         return entries;
     }
 
+    /** Completions to come: elements posted that will be signaled, or may be, and whose entries have not been polled. */
+    public int outstanding() {
+        return (int) (reserved - released);
+    }
+
     /** Entries polled so far whose status was not {@link #SUCCESS}. */
     public long failures() {
         return failures;

@@ -14,6 +14,8 @@ import java.util.HashSet;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class RoutingSourceTest {
     private static final long SEED = 11;
@@ -64,6 +66,54 @@ class RoutingSourceTest {
             }
             return shares;
         }
+    }
+
+    /** Rank 0 gets N R / K times the mean, whatever N; selections of a token differ. */
+    @ParameterizedTest
+    @ValueSource(doubles = {0, 0.25, 1, 2.5, 4})
+    void incastLoadsTheFirstRankAsAsked(final double selections) {
+        final MoeShape shape = new MoeShape(8, 8, 64, 6, 8, 200);
+        try (Arena arena = Arena.ofConfined()) {
+            int hot = 0;
+            for (final Routing routing : new IncastRouting(selections).routings(shape, 200, SEED, arena)) {
+                for (int token = 0; token < routing.tokens(); token++) {
+                    final Set<Integer> chosen = new HashSet<>();
+                    for (int k = 0; k < 6; k++) {
+                        chosen.add(routing.expert(token, k));
+                        hot += routing.expert(token, k) < shape.localExperts() ? 1 : 0;
+                    }
+                    assertThat(chosen).as("seed " + SEED).hasSize(6);
+                }
+            }
+            assertThat(hot).isEqualTo((int) (selections * 8 * 200));
+        }
+    }
+
+    @Test
+    void incastRefusesWhatOneRankCannotTake() {
+        assertThatThrownBy(() -> new IncastRouting(-1)).hasMessageContaining("incast selections=-1.0");
+        assertThatThrownBy(() -> new IncastRouting(Double.NaN)).hasMessageContaining("incast selections=NaN");
+        try (Arena arena = Arena.ofConfined()) {
+            assertThatThrownBy(() -> new IncastRouting(3).routings(new MoeShape(8, 8, 16, 6, 8, 4), 4, SEED, arena))
+                .isInstanceOf(IllegalArgumentException.class).hasMessageContaining("incast selections=3.0: at most 2");
+            assertThatThrownBy(() -> new IncastRouting(1).routings(new MoeShape(1, 1, 8, 6, 8, 4), 4, SEED, arena))
+                .isInstanceOf(IllegalArgumentException.class).hasMessageContaining("other ranks' 0 experts");
+        }
+    }
+
+    @Test
+    void aBurstIsOnTheFirstRankAlone() {
+        final MoeShape shape = new MoeShape(4, 4, 16, 2, 8, 24);
+        try (Arena arena = Arena.ofConfined()) {
+            final RoutingSource burst = new BurstRouting(DrawnRouting.uniform(), 3);
+            for (final RoutingSource source : new RoutingSource[] {burst, new BalancedRouting(burst)}) {
+                final Routing[] routings = source.routings(shape, 8, SEED, arena);
+                assertThat(Arrays.stream(routings).mapToInt(Routing::tokens)).containsExactly(24, 8, 8, 8);
+                assertThat(source.tokens(0, 8)).isEqualTo(24);
+                assertThat(source.tokens(1, 8)).isEqualTo(8);
+            }
+        }
+        assertThatThrownBy(() -> new BurstRouting(DrawnRouting.uniform(), 0)).hasMessage("burst=0: 1 to 1024");
     }
 
     @Test

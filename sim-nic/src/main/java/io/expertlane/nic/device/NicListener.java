@@ -7,6 +7,10 @@ package io.expertlane.nic.device;
  * run the simulation.
  */
 public interface NicListener {
+    /** The NIC of {@code rank} has been told that the elements from {@code first} (inclusive) to {@code end} (exclusive) may be fetched. */
+    default void rung(final long timePicos, final int queuePair, final int first, final int end, final int rank) {
+    }
+
     /**
      * An element has taken effect in the peer's memory.
      *

@@ -164,6 +164,9 @@ final class Sender {
             moveToLeastLoaded(qp);
         }
         ints[qp * INTS + PUBLISHED] = end;
+        for (final NicListener listener : nics.listeners) {
+            listener.rung(now, qp, published, end, table.rank(qp));
+        }
         if (leastLoaded) {
             addBacklog(qp, published, end);
         }

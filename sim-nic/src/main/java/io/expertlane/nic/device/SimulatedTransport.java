@@ -435,6 +435,13 @@ public final class SimulatedTransport implements Transport, AutoCloseable {
         return nics.switches == null ? NetworkCounters.NONE : nics.switches.counters();
     }
 
+    /** Lets the switches count from 0 again, so that a later {@link #networkCounters()} is of what happens from now on. */
+    public void clearNetworkCounters() {
+        if (nics.switches != null) {
+            nics.switches.clearCounters();
+        }
+    }
+
     /** The rate in Gb/s that congestion control grants a queue pair at present: its port's, unless it was cut. */
     public double rateGbps(final QueuePair queuePair) {
         final RateControl rates = nics.switches == null ? null : nics.switches.rates();

@@ -10,7 +10,9 @@ import io.expertlane.nic.profile.ClusterProfile;
 import io.expertlane.nic.profile.NicProfile;
 import io.expertlane.nic.profile.SwitchProfile;
 import io.expertlane.nic.time.Simulation;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 
 /**
  * The switches between NICs: every link out of a switch has a queue, all queues of a switch share its buffer. Present only where the profile
@@ -62,12 +64,19 @@ final class Switches {
     private int[] hashes = {};
     private long[] lastNotice = {};
     private long randomState = 1;
+    private long packets;
     private long pauses;
     private long marked;
     private long dropped;
     private long notices;
     private long mostHeld;
     private long mostQueued;
+    /** By link: when its pause began, and how long it was paused before that, of which 0 is never. */
+    private final long[] pausedSince;
+    private final long[] pausedPicos;
+    /** By tier. */
+    private final int[] pausedNow = new int[Network.Tier.values().length];
+    private final int[] mostPaused = new int[Network.Tier.values().length];
 
     private final int[] hopHandlers = new int[Network.MAX_LINKS];
     private final int doneHandler;
@@ -111,6 +120,8 @@ final class Switches {
         this.currentPlace = new long[links];
         this.heldBytes = new long[links];
         this.stopped = new boolean[links];
+        this.pausedSince = new long[links];
+        this.pausedPicos = new long[links];
         this.bufferedBytes = new long[network.switchCount()];
         for (int hop = 0; hop < hopHandlers.length; hop++) {
             final int index = hop;
@@ -200,6 +211,7 @@ final class Switches {
             simulation.schedule(now + linkPicos[link] + switchPicos, hopHandlers[hop + 1], packet);
         }
         simulation.schedule(now + picos, doneHandler, link);
+        packets++;
         if (profile.marking().enabled() && isMarked(queuedBytes[link])) {
             marked++;
             notice(qp, now);
@@ -265,7 +277,7 @@ final class Switches {
 
     private void onPause(final long now, final long payload) {
         final int link = (int) (payload >>> 1);
-        paused[link] = (payload & 1) != 0;
+        pause(link, (payload & 1) != 0, now);
         if (link < portCount) {
             nics.ports.paused[link] = paused[link];
             if (!paused[link]) {
@@ -276,8 +288,49 @@ final class Switches {
         }
     }
 
+    private void pause(final int link, final boolean on, final long now) {
+        final int tier = network.tier(link).ordinal();
+        paused[link] = on;
+        if (on) {
+            pausedSince[link] = now;
+            pausedNow[tier]++;
+            mostPaused[tier] = Math.max(mostPaused[tier], pausedNow[tier]);
+        } else {
+            pausedPicos[link] += now - pausedSince[link];
+            pausedNow[tier]--;
+        }
+    }
+
     NetworkCounters counters() {
-        return new NetworkCounters(pauses, marked, dropped, notices, mostHeld, mostQueued);
+        final Network.Tier[] tiers = Network.Tier.values();
+        final int[] pausedLinks = new int[tiers.length];
+        final long[] picos = new long[tiers.length];
+        for (int link = 0; link < pausedPicos.length; link++) {
+            final int tier = network.tier(link).ordinal();
+            pausedLinks[tier] += pausedPicos[link] > 0 || paused[link] ? 1 : 0;
+            picos[tier] += pausedPicos[link] + (paused[link] ? simulation.nowPicos() - pausedSince[link] : 0);
+        }
+        final List<NetworkCounters.PausedLinks> byTier = new ArrayList<>();
+        for (int tier = 0; tier < tiers.length; tier++) {
+            if (pausedLinks[tier] > 0) {
+                byTier.add(new NetworkCounters.PausedLinks(tiers[tier], pausedLinks[tier], mostPaused[tier], picos[tier]));
+            }
+        }
+        return new NetworkCounters(packets, marked, pauses, dropped, notices, mostHeld, mostQueued, byTier);
+    }
+
+    /** Counts from 0 again. */
+    void clearCounters() {
+        packets = 0;
+        marked = 0;
+        pauses = 0;
+        dropped = 0;
+        notices = 0;
+        mostHeld = 0;
+        mostQueued = 0;
+        Arrays.fill(pausedPicos, 0);
+        Arrays.fill(pausedSince, simulation.nowPicos());
+        System.arraycopy(pausedNow, 0, mostPaused, 0, mostPaused.length);
     }
 
     void copyFrom(final Switches other) {
@@ -297,6 +350,11 @@ final class Switches {
         hashes = other.hashes.clone();
         lastNotice = other.lastNotice.clone();
         randomState = other.randomState;
+        System.arraycopy(other.pausedSince, 0, pausedSince, 0, pausedSince.length);
+        System.arraycopy(other.pausedPicos, 0, pausedPicos, 0, pausedPicos.length);
+        System.arraycopy(other.pausedNow, 0, pausedNow, 0, pausedNow.length);
+        System.arraycopy(other.mostPaused, 0, mostPaused, 0, mostPaused.length);
+        packets = other.packets;
         pauses = other.pauses;
         marked = other.marked;
         dropped = other.dropped;

@@ -21,6 +21,10 @@ import io.expertlane.nic.profile.SwitchProfile;
 public final class Network {
     /** Links of the longest way, the one out of the sender's NIC not counted. */
     public static final int MAX_LINKS = 5;
+
+    /** What a link leads from and to. */
+    public enum Tier { NIC_TO_LEAF, LEAF_TO_NIC, LEAF_TO_SPINE, SPINE_TO_LEAF, SPINE_TO_CORE, CORE_TO_SPINE }
+
     private static final int LEVELS_SHIFT = 0x9E3779B9;
     private static final int MIX_SHIFT = 16;
 
@@ -81,6 +85,23 @@ public final class Network {
     /** Number of switches. */
     public int switchCount() {
         return ports * leavesPerPlane + ports * podsPerPlane * uplinks + (coreUplinks() > 0 ? ports * uplinks * switches.coreLinks() : 0);
+    }
+
+    /** What a link leads from and to. */
+    public Tier tier(final int link) {
+        if (link < nicPorts) {
+            return Tier.NIC_TO_LEAF;
+        }
+        if (link < firstUplink()) {
+            return Tier.LEAF_TO_NIC;
+        }
+        if (link < firstDownlink()) {
+            return Tier.LEAF_TO_SPINE;
+        }
+        if (link < firstCoreUplink()) {
+            return Tier.SPINE_TO_LEAF;
+        }
+        return link < firstCoreUplink() + coreUplinks() ? Tier.SPINE_TO_CORE : Tier.CORE_TO_SPINE;
     }
 
     /** Rate of a link in Gb/s. */

@@ -10,6 +10,9 @@ package io.expertlane.nic.profile;
  * @param seed           of the random numbers
  */
 public record FaultProfile(double lossRate, double corruptionRate, double reorderRate, double reorderNanos, long seed) {
+    /** Nothing goes wrong, unless a switch has to drop packets; NICs keep what they send. */
+    public static final FaultProfile NONE = new FaultProfile(0, 0, 0, 0, 1);
+
     /** Checks every field. */
     public FaultProfile {
         Range.check("faults.lossRate", lossRate, 0, 0.5);

@@ -3,10 +3,12 @@ package io.expertlane.nic.device;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
+import static org.assertj.core.api.Assertions.withinPercentage;
 
 import io.expertlane.kernel.memory.SymmetricHeap;
 import io.expertlane.kernel.verbs.PortPolicy;
 import io.expertlane.kernel.verbs.QueuePair;
+import io.expertlane.nic.fabric.Network;
 import io.expertlane.nic.profile.FabricProfile.Topology;
 import io.expertlane.nic.profile.FaultProfile;
 import io.expertlane.nic.profile.NicProfile;
@@ -127,11 +129,16 @@ class SwitchesTest {
     }
 
     private static double victimMicros(final int aggressors, final SwitchProfile switches) {
-        try (Rig rig = new Rig(profiles(Topology.SINGLE_RAIL, 16, switches), 16, null)) {
+        return victimMicros(aggressors, 8, 2, switches, null);
+    }
+
+    private static double victimMicros(final int aggressors, final int messages, final int victimMessages, final SwitchProfile switches,
+                                       final FaultProfile faults) {
+        try (Rig rig = new Rig(profiles(Topology.SINGLE_RAIL, 16, switches), 16, faults)) {
             for (int rank = 1; rank <= aggressors; rank++) {
-                rig.send(rank, 0, 8);
+                rig.send(rank, 0, messages);
             }
-            final QueuePair victim = rig.send(1, 15, 2);
+            final QueuePair victim = rig.send(1, 15, victimMessages);
             final double[] done = {0};
             rig.transport.addListener(new NicListener() {
                 @Override
@@ -149,6 +156,61 @@ class SwitchesTest {
             assertThat(rig.transport.networkCounters().dropped()).isZero();
             return done[0];
         }
+    }
+
+    /** Two ports into one: each sends half of the time and stands paused for the other half. */
+    @Test
+    void twoSendersAreEachPausedHalfOfTheTime() {
+        try (Rig rig = new Rig(profiles(Topology.SINGLE_RAIL, 16, queues()), 16, null)) {
+            rig.send(1, 0, 16);
+            rig.send(2, 0, 16);
+            final double micros = rig.runMicros();
+            final NetworkCounters counters = rig.transport.networkCounters();
+            assertThat(counters.paused()).hasSize(1);
+            final NetworkCounters.PausedLinks paused = counters.paused().getFirst();
+            assertThat(paused.tier()).isEqualTo(Network.Tier.NIC_TO_LEAF);
+            assertThat(paused.pausedLinks()).isEqualTo(2);
+            assertThat(paused.pausedPicos() / 1e6).as("of %s us", micros).isCloseTo(micros, withinPercentage(3));
+            assertThat(counters.packets()).isEqualTo(2L * 16 * MESSAGE / 4096);
+            assertThat(counters.marked()).isZero();
+            rig.transport.clearNetworkCounters();
+            assertThat(rig.transport.networkCounters()).isEqualTo(NetworkCounters.NONE);
+        }
+    }
+
+    /** Without pause the queue of two senders to one port grows to what one of them sends, M, and shrinks again: a share 1 - K / M of the time it is longer than K. */
+    @Test
+    void marksAreTheTimeThatTheQueueIsLong() {
+        final int messages = 16;
+        for (final double share : new double[] {0.25, 0.5, 0.75}) {
+            final double threshold = (1 - share) * messages * MESSAGE * PACKET_BYTES / 4096;
+            final SwitchProfile switches = new SwitchProfile(true, 8, 400, 1, 0, 2, 4, 1e9, NO_PAUSE,
+                new SwitchProfile.Marking(true, threshold, threshold, 1), BASE.rateControl());
+            try (Rig rig = new Rig(profiles(Topology.SINGLE_RAIL, 16, switches), 16, FaultProfile.NONE)) {
+                // Two queue pairs each, since one of them does not fill a port.
+                for (int queuePair = 0; queuePair < 2; queuePair++) {
+                    rig.send(1, 0, messages / 2);
+                    rig.send(2, 0, messages / 2);
+                }
+                rig.runMicros();
+                final NetworkCounters counters = rig.transport.networkCounters();
+                assertThat((double) counters.marked() / counters.packets()).isCloseTo(share, within(0.01));
+                assertThat(counters.pauses()).isZero();
+                assertThat(counters.paused()).isEmpty();
+                assertThat(counters.dropped()).isZero();
+            }
+        }
+    }
+
+    /** Four ports into one, and a fifth flow that shares a port with one of them: half of that port's rate, but with pause a quarter. */
+    @Test
+    void pauseHalvesTheVictimsRate() {
+        final SwitchProfile deep = new SwitchProfile(true, 8, 400, 1, 0, 2, 4, 1e9, NO_PAUSE, BASE.marking(), BASE.rateControl());
+        final double free = victimMicros(4, 8, 4, deep, FaultProfile.NONE);
+        final double paused = victimMicros(4, 8, 4, queues(), null);
+        final double alone = 4 * (MESSAGE / 4096 * PACKET_BYTES) * 8 / 400e3;
+        assertThat(free).isCloseTo(2 * alone, withinPercentage(5));
+        assertThat(paused).isCloseTo(4 * alone, withinPercentage(10));
     }
 
     @Test

@@ -1,0 +1,63 @@
+package io.expertlane.kernel.moe;
+
+import java.lang.foreign.Arena;
+
+/**
+ * A burst: rank 0 has {@code factor} times the tokens of the others, whose choices are those of another source.
+ *
+ * @param source of the choices
+ * @param factor 1 to 1024
+ */
+public record BurstRouting(RoutingSource source, int factor) implements RoutingSource {
+    private static final int MAX_FACTOR = 1024;
+
+    /**
+     * Checks the factor.
+     *
+     * @throws IllegalArgumentException if it is out of range
+     */
+    public BurstRouting {
+        if (factor < 1 || factor > MAX_FACTOR) {
+            throw new IllegalArgumentException("burst=" + factor + ": 1 to " + MAX_FACTOR);
+        }
+    }
+
+    @Override
+    public int experts() {
+        return source.experts();
+    }
+
+    @Override
+    public int topK() {
+        return source.topK();
+    }
+
+    @Override
+    public GroupLimit limit() {
+        return source.limit();
+    }
+
+    @Override
+    public void check(final MoeShape shape, final int tokensPerRank) {
+        source.check(shape, Math.multiplyExact(tokensPerRank, factor));
+    }
+
+    @Override
+    public int tokens(final int rank, final int tokensPerRank) {
+        return Math.multiplyExact(source.tokens(rank, tokensPerRank), rank == 0 ? factor : 1);
+    }
+
+    @Override
+    public Routing[] routings(final MoeShape shape, final int tokensPerRank, final long seed, final Arena arena) {
+        final Routing[] routings = source.routings(shape, Math.multiplyExact(tokensPerRank, factor), seed, arena);
+        for (int rank = 1; rank < routings.length; rank++) {
+            routings[rank] = routings[rank].first(tokens(rank, tokensPerRank));
+        }
+        return routings;
+    }
+
+    @Override
+    public String toString() {
+        return source + ", burst " + factor;
+    }
+}
