@@ -29,6 +29,8 @@ public final class LineChart {
     private final String yTitle;
     private final Map<String, SortedMap<Double, Double>> series = new TreeMap<>();
     private final Map<String, Double> levels = new TreeMap<>();
+    private boolean doubling;
+    private boolean logarithmic;
 
     /** An empty chart. */
     public LineChart(final String title, final String xTitle, final String yTitle) {
@@ -49,25 +51,51 @@ public final class LineChart {
         return this;
     }
 
+    /** Lets x, which is at least 1, go in powers of two: every doubling is as wide as the one before. */
+    public LineChart doublingX() {
+        doubling = true;
+        return this;
+    }
+
+    /** Lets y, which is above 0, go in powers of ten. */
+    public LineChart logarithmicY() {
+        logarithmic = true;
+        return this;
+    }
+
+    private double place(final double x) {
+        return doubling ? Math.log(x) / Math.log(2) : x;
+    }
+
+    private static String powerOfTwo(final double exponent) {
+        return exponent == Math.rint(exponent) ? Long.toString(1L << (int) exponent) : " ";
+    }
+
     private XYChart chart() {
         final XYChart chart = new XYChartBuilder().width(WIDTH).height(HEIGHT).title(title).xAxisTitle(xTitle).yAxisTitle(yTitle).build();
         chart.getStyler().setChartBackgroundColor(Color.WHITE).setLegendBorderColor(Color.WHITE).setPlotBorderVisible(false);
         final DoubleSummaryStatistics all = Stream.concat(series.values().stream().flatMap(points -> points.values().stream()), levels.values().stream())
             .mapToDouble(Double::doubleValue).summaryStatistics();
-        if (all.getMin() >= 0) {
+        if (doubling) {
+            chart.setCustomXAxisTickLabelsFormatter(LineChart::powerOfTwo);
+        }
+        if (logarithmic) {
+            chart.getStyler().setYAxisLogarithmic(true);
+        } else if (all.getMin() >= 0) {
             chart.getStyler().setYAxisMin(0.0);
         } else if (all.getMax() <= 0) {
             chart.getStyler().setYAxisMax(0.0);
         }
         series.forEach((name, points) -> {
             final List<Double> x = new ArrayList<>(points.keySet());
+            x.replaceAll(this::place);
             final List<Double> y = new ArrayList<>(points.values());
             chart.addSeries(name, x, y);
         });
         final DoubleSummaryStatistics width = series.values().stream().flatMap(points -> points.keySet().stream()).mapToDouble(Double::doubleValue)
             .summaryStatistics();
         levels.forEach((name, y) -> {
-            final XYSeries level = chart.addSeries(name, new double[] {width.getMin(), width.getMax()}, new double[] {y, y});
+            final XYSeries level = chart.addSeries(name, new double[] {place(width.getMin()), place(width.getMax())}, new double[] {y, y});
             level.setMarker(SeriesMarkers.NONE).setLineStyle(SeriesLines.DASH_DASH).setLineColor(Color.DARK_GRAY);
         });
         return chart;
