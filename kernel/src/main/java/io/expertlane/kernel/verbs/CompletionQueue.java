@@ -73,7 +73,8 @@ public final class CompletionQueue {
     private final MemorySegment memory;
     private final int depth;
     private final boolean reserving;
-    private QueuePair[] queuePairs = new QueuePair[16];
+    /** By QP number: elements done. Kept side by side here, because completions come in any order of queue pairs. */
+    private long[] retired = new long[16];
 
     private long reserved;
     private long released;
@@ -108,12 +109,20 @@ public final class CompletionQueue {
         this.reserving = reserving;
     }
 
-    void register(final QueuePair queuePair) {
-        final int number = queuePair.number();
-        if (number >= queuePairs.length) {
-            queuePairs = Arrays.copyOf(queuePairs, Math.max(number + 1, queuePairs.length * 2));
+    void register(final int number) {
+        if (number >= retired.length) {
+            retired = Arrays.copyOf(retired, Math.max(number + 1, retired.length * 2));
         }
-        queuePairs[number] = queuePair;
+        retired[number] = 0;
+    }
+
+    /** Elements of a queue pair that entries polled so far say are done. */
+    long retired(final int qpNumber) {
+        return retired[qpNumber];
+    }
+
+    void retired(final int qpNumber, final long elements) {
+        retired[qpNumber] = elements;
     }
 
     boolean tryReserve() {
@@ -193,7 +202,7 @@ public final class CompletionQueue {
             if (status != SUCCESS) {
                 failures++;
             }
-            queuePairs[qpNumber].retireThrough(index);
+            retired[qpNumber] += (index + 1) - (int) retired[qpNumber];
             released += memory.get(JAVA_INT, at + COUNT_OFFSET);
             for (int i = 0; i < compressed - 1; i++) {
                 handler.completed(qpNumber, memory.get(JAVA_INT, at + INDICES_OFFSET + (long) i * Integer.BYTES), status);

@@ -43,16 +43,17 @@ public final class QueuePair {
     private final CompletionQueue completionQueue;
     private final SymmetricHeap heap;
     private final MemorySegment memory;
+    private final long memoryOffset;
     private final int number;
     private final int rank;
     private final int peerRank;
     private final int lane;
     private final int depth;
     private final int remoteKey;
-    private final long regionBytes;
 
     private long posted;
     private long rung;
+    /** What the completion queue had told when it was last asked: it is asked only when this leaves no room. */
     private long retired;
     private ReceiveQueue receiveQueue;
 
@@ -65,24 +66,36 @@ public final class QueuePair {
      */
     public QueuePair(final Transport transport, final int number, final int rank, final int peerRank, final int depth, final int lane,
                      final MemorySegment memory) {
+        this(transport, number, rank, peerRank, depth, lane, memory, 0);
+    }
+
+    /**
+     * As {@link #QueuePair(Transport, int, int, int, int, int, MemorySegment)}, in memory that holds the queues of several queue pairs: of tens of
+     * thousands, a segment each would be one more thing to be fetched at every post.
+     *
+     * @param memoryOffset where in {@code memory} its {@link #memoryBytes(int)} bytes begin
+     */
+    public QueuePair(final Transport transport, final int number, final int rank, final int peerRank, final int depth, final int lane,
+                     final MemorySegment memory, final long memoryOffset) {
         if (depth < 2 || Integer.bitCount(depth) != 1 || depth > 1 << 15) {
             throw new IllegalArgumentException("sendQueueDepth=" + depth + ": a power of two, 2 to 32768");
         }
-        if (memory.byteSize() < memoryBytes(depth)) {
-            throw new IllegalArgumentException("memory bytes=" + memory.byteSize() + ": at least " + memoryBytes(depth));
+        if (memoryOffset < 0 || memory.byteSize() - memoryOffset < memoryBytes(depth)) {
+            throw new IllegalArgumentException("memory bytes=" + memory.byteSize() + " from memoryOffset=" + memoryOffset + " on: at least "
+                + memoryBytes(depth));
         }
         this.transport = transport;
         this.completionQueue = transport.completionQueue(rank);
         this.heap = transport.heap();
         this.memory = memory;
+        this.memoryOffset = memoryOffset;
         this.number = number;
         this.rank = rank;
         this.peerRank = peerRank;
         this.lane = lane;
         this.depth = depth;
         this.remoteKey = heap.key(peerRank);
-        this.regionBytes = heap.bytesPerRank();
-        completionQueue.register(this);
+        completionQueue.register(number);
     }
 
     /** Bytes of memory a queue pair of {@code depth} elements needs. */
@@ -159,6 +172,7 @@ public final class QueuePair {
     }
 
     private void requireInside(final String name, final long offset, final int lengthBytes) {
+        final long regionBytes = heap.bytesPerRank();
         // Nothing is touched where no byte is resident, as in the later parts of a message whose payload is left out.
         if (offset < 0 || lengthBytes > 0 && offset > regionBytes - lengthBytes) {
             throw new IndexOutOfBoundsException(name + "=" + offset + " length=" + lengthBytes + ": region has " + regionBytes + " bytes");
@@ -170,7 +184,10 @@ public final class QueuePair {
             return PEER_REVOKED;
         }
         if (posted - retired >= depth) {
-            return SEND_QUEUE_FULL;
+            retired = completionQueue.retired(number);
+            if (posted - retired >= depth) {
+                return SEND_QUEUE_FULL;
+            }
         }
         if (posted == rung && !completionQueue.tryReserve()) {
             return COMPLETION_QUEUE_FULL;
@@ -187,7 +204,7 @@ public final class QueuePair {
             WorkQueueElement.setFlags(memory, elementOffset((int) posted - 1), WorkQueueElement.SIGNALED);
             final long first = rung;
             rung = posted;
-            LONG.setRelease(memory, (long) depth * WorkQueueElement.SIZE_BYTES, posted);
+            LONG.setRelease(memory, recordOffset(), posted);
             transport.doorbell(this, first, posted);
         }
     }
@@ -199,22 +216,26 @@ public final class QueuePair {
 
     /** Count of elements published since the connection, as the doorbell record says. */
     public long published() {
-        return (long) LONG.getAcquire(memory, (long) depth * WorkQueueElement.SIZE_BYTES);
+        return (long) LONG.getAcquire(memory, recordOffset());
+    }
+
+    private long recordOffset() {
+        return memoryOffset + (long) depth * WorkQueueElement.SIZE_BYTES;
     }
 
     /** Elements posted and not yet completed. */
     public int outstanding() {
-        return (int) (posted - retired);
+        return (int) (posted - completionQueue.retired(number));
     }
 
-    /** The send queue's memory: element {@code index} is at {@link #elementOffset(int)}. */
+    /** The memory that holds the send queue: element {@code index} is at {@link #elementOffset(int)}. */
     public MemorySegment memory() {
         return memory;
     }
 
     /** Where the element with sequence number {@code index} lies in {@link #memory()}. */
     public long elementOffset(final int index) {
-        return (long) (index & (depth - 1)) * WorkQueueElement.SIZE_BYTES;
+        return memoryOffset + (long) (index & (depth - 1)) * WorkQueueElement.SIZE_BYTES;
     }
 
     /** The QP number: its place in the order of its rank's connections, from 0. */
@@ -265,13 +286,10 @@ public final class QueuePair {
         if (other.depth != depth) {
             throw new IllegalArgumentException("depth=" + other.depth + ": " + depth);
         }
-        memory.asSlice(0, memoryBytes(depth)).copyFrom(other.memory.asSlice(0, memoryBytes(depth)));
+        MemorySegment.copy(other.memory, other.memoryOffset, memory, memoryOffset, memoryBytes(depth));
         posted = other.posted;
         rung = other.rung;
         retired = other.retired;
-    }
-
-    void retireThrough(final int index) {
-        retired += (index + 1) - (int) retired;
+        completionQueue.retired(number, other.completionQueue.retired(other.number));
     }
 }

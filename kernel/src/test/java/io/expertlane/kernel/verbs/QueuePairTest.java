@@ -1,10 +1,13 @@
 package io.expertlane.kernel.verbs;
 
+import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.expertlane.kernel.memory.SymmetricHeap;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
@@ -118,6 +121,34 @@ class QueuePairTest {
         assertThatThrownBy(() -> queuePair.postWrite(0, address, 8)).isInstanceOf(IllegalArgumentException.class).hasMessageContaining("stale");
         try (SymmetricHeap foreign = new SymmetricHeap(3, REGION_BYTES)) {
             assertThatThrownBy(() -> queuePair.postWrite(0, foreign.address(1, 0), 8)).isInstanceOf(IllegalArgumentException.class);
+        }
+    }
+
+    @Test
+    void queuePairsShareMemoryWithoutTouchingEachOther() {
+        final int bytes = (int) QueuePair.memoryBytes(2);
+        try (Arena arena = Arena.ofConfined()) {
+            final MemorySegment memory = arena.allocate(3L * bytes, 64);
+            final QueuePair first = new QueuePair(transport, 1, 0, 1, 2, 0, memory, 0);
+            final QueuePair third = new QueuePair(transport, 2, 0, 1, 2, 0, memory, 2L * bytes);
+            memory.asSlice(bytes, bytes).fill((byte) 0x5A);
+            for (int i = 0; i < 6; i++) {
+                assertThat(first.postInline(0, i)).isEqualTo(QueuePair.POSTED);
+                assertThat(third.postInline(8, -i)).isEqualTo(QueuePair.POSTED);
+                assertThat(WorkQueueElement.operand(memory, first.elementOffset(i))).isEqualTo(i);
+                assertThat(WorkQueueElement.operand(memory, third.elementOffset(i))).isEqualTo(-i);
+                first.ringDoorbell();
+                third.ringDoorbell();
+                assertThat(first.published()).isEqualTo(third.published()).isEqualTo(i + 1);
+                assertThat(transport.completionQueue(0).poll()).isEqualTo(2);
+            }
+            assertThat(heap.region(1).get(JAVA_LONG, 0)).isEqualTo(5);
+            assertThat(heap.region(1).get(JAVA_LONG, 8)).isEqualTo(-5);
+            assertThat(memory.asSlice(bytes, bytes).toArray(JAVA_BYTE)).containsOnly(0x5A);
+            for (final long offset : new long[] {-64, 2L * bytes + 64}) {
+                assertThatThrownBy(() -> new QueuePair(transport, 3, 0, 1, 2, 0, memory, offset)).isInstanceOf(IllegalArgumentException.class)
+                    .hasMessage("memory bytes=%d from memoryOffset=%d on: at least %d", 3 * bytes, offset, bytes);
+            }
         }
     }
 

@@ -1,7 +1,7 @@
 package io.expertlane.nic.device;
 
+import static io.expertlane.nic.device.QueuePairTable.ACK_PORT;
 import static io.expertlane.nic.device.QueuePairTable.INTS;
-import static io.expertlane.nic.device.QueuePairTable.LOCAL_PORT;
 
 import io.expertlane.kernel.verbs.CompletionQueue;
 import io.expertlane.nic.profile.CompletionProfile;
@@ -168,7 +168,7 @@ final class Completer {
 
     /** Counts at the queue pair's port; false if it has none, because it does not pass the NIC. */
     private boolean add(final int qp, final NicCounter counter, final int amount) {
-        final int port = table.ints[qp * INTS + LOCAL_PORT];
+        final int port = table.ints[qp * INTS + ACK_PORT];
         if (port == QueuePairTable.NONE) {
             return false;
         }

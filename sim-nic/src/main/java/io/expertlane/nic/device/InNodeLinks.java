@@ -4,7 +4,6 @@ import static io.expertlane.nic.device.QueuePairTable.DELIVERED;
 import static io.expertlane.nic.device.QueuePairTable.INTS;
 import static io.expertlane.nic.device.QueuePairTable.ISSUED;
 import static io.expertlane.nic.device.QueuePairTable.LAST_DELIVERY;
-import static io.expertlane.nic.device.QueuePairTable.LONGS;
 import static io.expertlane.nic.device.QueuePairTable.PUBLISHED;
 
 import io.expertlane.kernel.verbs.CompletionQueue;
@@ -71,8 +70,8 @@ final class InNodeLinks {
             final long in = Math.max(Math.max(ingressFree[peerRank], now) + picos, out);
             ingressFree[peerRank] = in;
             sentBytes[rank] += bytes;
-            final long delivery = Math.max(in + latencyPicos, table.longs[qp * LONGS + LAST_DELIVERY]);
-            table.longs[qp * LONGS + LAST_DELIVERY] = delivery;
+            final long delivery = Math.max(in + latencyPicos, table.getLong(qp * INTS + LAST_DELIVERY));
+            table.setLong(qp * INTS + LAST_DELIVERY, delivery);
             simulation.schedule(delivery, deliveryHandler, QueuePairEvent.of(table, qp, 0));
         }
     }

@@ -3,9 +3,8 @@ package io.expertlane.nic.device;
 import static io.expertlane.nic.device.QueuePairTable.DELIVERED;
 import static io.expertlane.nic.device.QueuePairTable.HEAD;
 import static io.expertlane.nic.device.QueuePairTable.INTS;
-import static io.expertlane.nic.device.QueuePairTable.LONGS;
+import static io.expertlane.nic.device.QueuePairTable.ISSUED;
 import static io.expertlane.nic.device.QueuePairTable.NEXT_IN_RING;
-import static io.expertlane.nic.device.QueuePairTable.NEXT_ISSUE;
 import static io.expertlane.nic.device.QueuePairTable.NONE;
 import static io.expertlane.nic.device.QueuePairTable.PUBLISHED;
 
@@ -19,15 +18,19 @@ import io.expertlane.nic.time.EventPreview;
  * some hundred nanoseconds, do not wait for each other. Changes nothing that a simulation depends on.
  */
 final class Prefetcher implements EventPreview {
+    private static final byte NOTHING = 0;
+    private static final byte RECEIVING = 1;
+    private static final byte SENDING = 2;
+    private static final byte ARRIVAL = 3;
+    private static final byte DELIVERY = 4;
+    private static final byte DOORBELL = 5;
+    private static final byte TURN = 6;
+
     private final QueuePairTable table;
     private final RingArbiter arbiter;
     private final boolean wholeMessages;
-    private final int turnHandler;
-    private final int arrivalHandler;
-    private final int deliveryHandler;
-    private final int completionHandler;
-    /** By handler: whether payloads are {@link QueuePairEvent}s. */
-    private final boolean[] isOfQueuePair;
+    /** By handler: what its events use. */
+    private final byte[] uses;
     /** Takes what is loaded, so that the compiler keeps the loads. */
     private long loaded;
 
@@ -35,62 +38,65 @@ final class Prefetcher implements EventPreview {
         this.table = nics.table;
         this.arbiter = arbiter;
         this.wholeMessages = nics.profile.granularity() == Granularity.MESSAGE;
-        this.turnHandler = nics.sender.turnHandler;
-        this.arrivalHandler = nics.sender.arrivalHandler;
-        this.deliveryHandler = nics.receiver.deliveryHandler;
-        this.completionHandler = nics.completer.completionHandler;
-        this.isOfQueuePair = new boolean[nics.simulation.handlerCount()];
-        isOfQueuePair[nics.sender.doorbellHandler] = true;
-        isOfQueuePair[nics.sender.readyHandler] = true;
-        isOfQueuePair[nics.sender.releaseHandler] = true;
-        isOfQueuePair[deliveryHandler] = true;
-        isOfQueuePair[completionHandler] = true;
+        this.uses = new byte[nics.simulation.handlerCount()];
+        uses[nics.sender.doorbellHandler] = DOORBELL;
+        uses[nics.sender.readyHandler] = SENDING;
+        uses[nics.sender.releaseHandler] = SENDING;
+        uses[nics.sender.turnHandler] = TURN;
+        uses[nics.sender.arrivalHandler] = ARRIVAL;
+        uses[nics.receiver.deliveryHandler] = DELIVERY;
+        uses[nics.completer.completionHandler] = RECEIVING;
+    }
+
+    private byte use(final int handler) {
+        return handler < uses.length ? uses[handler] : NOTHING;
     }
 
     @Override
     public void first(final int handler, final long payload) {
-        final int qp = queuePair(handler, payload);
-        if (qp != NONE) {
-            loaded += table.ints[qp * INTS + PUBLISHED] + table.longs[qp * LONGS + NEXT_ISSUE];
+        final byte use = use(handler);
+        if (use == ARRIVAL) {
+            loaded += table.ints[Packet.queuePair(payload) * INTS + DELIVERED];
+        } else if (use == TURN) {
+            final int qp = arbiter.first((int) payload);
+            if (qp != NONE) {
+                loaded += table.ints[qp * INTS + PUBLISHED];
+            }
+        } else if (use != NOTHING) {
+            loaded += table.ints[QueuePairEvent.queuePair(payload) * INTS + (use >= DOORBELL || use == SENDING ? PUBLISHED : DELIVERED)];
         }
     }
 
     @Override
     public void second(final int handler, final long payload) {
-        final int qp = queuePair(handler, payload);
-        if (qp == NONE) {
-            return;
-        }
-        if (handler == turnHandler) {
-            loadHead(qp);
-            // For the port's next turn, which may be too near to be shown.
-            final int next = table.ints[qp * INTS + NEXT_IN_RING];
-            if (next != NONE) {
-                loadHead(next);
+        final byte use = use(handler);
+        if (use == TURN) {
+            final int qp = arbiter.first((int) payload);
+            if (qp != NONE) {
+                loadHead(qp);
+                // For the port's next turn, which may be too near to be shown.
+                final int next = table.ints[qp * INTS + NEXT_IN_RING];
+                if (next != NONE) {
+                    loadHead(next);
+                }
             }
-        } else if (handler == arrivalHandler ? wholeMessages || Packet.isLast(payload) : handler == deliveryHandler) {
-            loadDelivery(qp);
-        } else if (handler == completionHandler) {
-            loaded += table.queuePairs[qp].depth();
+        } else if (use == ARRIVAL && (wholeMessages || Packet.isLast(payload))) {
+            loadDelivery(Packet.queuePair(payload));
+        } else if (use == DELIVERY) {
+            loadDelivery(QueuePairEvent.queuePair(payload));
+        } else if (use == DOORBELL) {
+            final int qp = QueuePairEvent.queuePair(payload);
+            loaded += table.summary(qp, table.ints[qp * INTS + ISSUED]);
         }
-    }
-
-    private int queuePair(final int handler, final long payload) {
-        if (handler == arrivalHandler) {
-            return Packet.queuePair(payload);
-        }
-        if (handler == turnHandler) {
-            return arbiter.first((int) payload);
-        }
-        return handler < isOfQueuePair.length && isOfQueuePair[handler] ? QueuePairEvent.queuePair(payload) : NONE;
     }
 
     private void loadHead(final int qp) {
-        loaded += table.summary(qp, table.ints[qp * INTS + HEAD]);
+        if (!table.has(qp, QueuePairTable.STARTED)) {
+            loaded += table.summary(qp, table.ints[qp * INTS + HEAD]);
+        }
     }
 
     private void loadDelivery(final int qp) {
-        final int index = table.ints[qp * INTS + DELIVERED];
-        loaded += table.summary(qp, index) + WorkQueueElement.remoteKey(table.queueMemory(qp), table.elementOffset(qp, index));
+        loaded += WorkQueueElement.remoteKey(table.queueMemory(qp), table.elementOffset(qp, table.ints[qp * INTS + DELIVERED]));
     }
 }

@@ -1,11 +1,9 @@
 package io.expertlane.nic.device;
 
+import static io.expertlane.nic.device.QueuePairTable.ACK_PORT;
 import static io.expertlane.nic.device.QueuePairTable.DELIVERED;
 import static io.expertlane.nic.device.QueuePairTable.INTS;
 import static io.expertlane.nic.device.QueuePairTable.LAST_DELIVERY;
-import static io.expertlane.nic.device.QueuePairTable.LATENCY;
-import static io.expertlane.nic.device.QueuePairTable.LOCAL_PORT;
-import static io.expertlane.nic.device.QueuePairTable.LONGS;
 import static io.expertlane.nic.device.QueuePairTable.PEER_PORT;
 
 import io.expertlane.kernel.verbs.CompletionQueue;
@@ -92,19 +90,18 @@ final class Receiver {
 
     /** All packets of an element are in at {@code time}: it takes effect then, or after what delays it. */
     void finish(final int qp, final boolean atomic, final long time, final long now) {
-        final long[] longs = table.longs;
-        final int row = qp * LONGS;
+        final int row = qp * INTS;
         final int rank = table.peerRank(qp);
         long done = time + nics.contexts.usePicos(rank, NicCache.receiveContext(qp), table.ints[qp * INTS + PEER_PORT], now);
         if (translating) {
             done += translatePicos(qp, rank, now);
         }
-        done = Math.max(done, longs[row + LAST_DELIVERY]);
+        done = Math.max(done, table.getLong(row + LAST_DELIVERY));
         if (atomic) {
             atomicFree[rank] = Math.max(atomicFree[rank], now) + atomicPicos;
             done = Math.max(done + atomicPicos, atomicFree[rank]);
         }
-        longs[row + LAST_DELIVERY] = done;
+        table.setLong(row + LAST_DELIVERY, done);
         if (done == now && recovery == null) {
             deliver(qp, now);
         } else {
@@ -145,32 +142,34 @@ final class Receiver {
     private void deliver(final int qp, final long now) {
         final int row = qp * INTS;
         final int index = table.ints[row + DELIVERED]++;
-        final int summary = table.summary(qp, index);
         final int port = table.ints[row + PEER_PORT];
         final int rank = table.rank(qp);
         final int peerRank = table.peerRank(qp);
-        final int status = RemoteMemory.apply(nics.heap, rank, peerRank, table.queueMemory(qp), table.elementOffset(qp, index));
+        final MemorySegment queue = table.queueMemory(qp);
+        final long at = table.elementOffset(qp, index);
+        final byte opcode = WorkQueueElement.opcode(queue, at);
+        final int status = RemoteMemory.apply(nics.heap, rank, peerRank, queue, at);
         if (status != CompletionQueue.SUCCESS) {
             table.refuse(qp, index);
         }
-        if (QueuePairTable.isImmediate(summary)) {
+        if (opcode == WorkQueueElement.WRITE_IMMEDIATE) {
             consumeReceive(qp, index, status, now);
         }
         ports.count(port, NicCounter.RECEIVED_ELEMENTS, 1);
-        ports.count(port, NicCounter.RECEIVED_BYTES, QueuePairTable.lengthBytes(summary));
+        ports.count(port, NicCounter.RECEIVED_BYTES, WorkQueueElement.lengthBytes(queue, at));
         final long acknowledged = acknowledge(qp, now);
         if (recovery != null) {
             recovery.acknowledge(qp, index, acknowledged + completionPicos);
-        } else if (QueuePairTable.isSignaled(summary)) {
+        } else if (WorkQueueElement.isSignaled(queue, at)) {
             nics.completer.schedule(qp, index, acknowledged + completionPicos);
         }
         if (nics.tracer != null) {
-            final long ackSent = acknowledged - table.longs[qp * LONGS + LATENCY];
+            final long ackSent = acknowledged - table.ackLatencyPicos(qp);
             nics.tracer.delivered(now, qp, index);
             nics.tracer.acknowledged(ackSent - ackPicos, ackSent, qp, index);
         }
         for (final NicListener listener : nics.listeners) {
-            listener.delivered(now, qp, index, QueuePairTable.opcode(summary), rank, peerRank);
+            listener.delivered(now, qp, index, opcode, rank, peerRank);
         }
     }
 
@@ -199,13 +198,13 @@ final class Receiver {
     long acknowledge(final int qp, final long now) {
         final int row = qp * INTS;
         final int port = table.ints[row + PEER_PORT];
-        final int targetPort = table.ints[row + LOCAL_PORT];
+        final int targetPort = table.ints[row + ACK_PORT];
         final long sent = Math.max(ports.egressFree[port], now) + ackPicos;
         ports.egressFree[port] = sent;
         ports.ingressFree[targetPort] = Math.max(ports.ingressFree[targetPort], now) + ackPicos;
         ports.count(port, NicCounter.SENT_ACKS, 1);
         ports.count(port, NicCounter.SENT_WIRE_BYTES, ackBytes);
-        return sent + table.longs[qp * LONGS + LATENCY];
+        return sent + table.ackLatencyPicos(qp);
     }
 
     void copyFrom(final Receiver other) {

@@ -8,13 +8,10 @@ import static io.expertlane.nic.device.QueuePairTable.INTS;
 import static io.expertlane.nic.device.QueuePairTable.IN_RING;
 import static io.expertlane.nic.device.QueuePairTable.ISSUED;
 import static io.expertlane.nic.device.QueuePairTable.LAST_READY;
-import static io.expertlane.nic.device.QueuePairTable.LATENCY;
 import static io.expertlane.nic.device.QueuePairTable.LOCAL_PORT;
-import static io.expertlane.nic.device.QueuePairTable.LONGS;
 import static io.expertlane.nic.device.QueuePairTable.NEXT_ISSUE;
 import static io.expertlane.nic.device.QueuePairTable.NEXT_PSN;
 import static io.expertlane.nic.device.QueuePairTable.NONE;
-import static io.expertlane.nic.device.QueuePairTable.PEER_PORT;
 import static io.expertlane.nic.device.QueuePairTable.PUBLISHED;
 import static io.expertlane.nic.device.QueuePairTable.READY;
 import static io.expertlane.nic.device.QueuePairTable.RELEASED;
@@ -157,7 +154,7 @@ final class Sender {
             nics.tracer.doorbell(now, qp, end);
         }
         final int published = ints[qp * INTS + PUBLISHED];
-        if (end - published <= 0 || nics.completer.isOverrun(table.rank(qp))) {
+        if (end - published <= 0 || nics.completer.isOverrun(rank(qp))) {
             return;
         }
         if (leastLoaded && ints[qp * INTS + DELIVERED] == published) {
@@ -195,8 +192,7 @@ final class Sender {
                 best = port;
             }
         }
-        table.ints[qp * INTS + LOCAL_PORT] = best;
-        table.ints[qp * INTS + PEER_PORT] += best - from;
+        table.movePort(qp, best - from);
         if (switches != null) {
             switches.rebind(qp);
         }
@@ -212,18 +208,17 @@ final class Sender {
         if (index == published || index - limit >= 0) {
             return;
         }
-        final long[] longs = table.longs;
-        final int longRow = qp * LONGS;
-        final int rank = table.rank(qp);
+        final int rank = rank(qp);
         final long known = now + nics.contexts.usePicos(rank, NicCache.sendContext(qp), ints[row + LOCAL_PORT], now);
         long nicFree = Math.max(pipelineFree[rank], now);
-        long next = Math.max(longs[longRow + NEXT_ISSUE], known);
-        long ready = longs[longRow + LAST_READY];
+        long next = Math.max(table.getLong(row + NEXT_ISSUE), known);
+        long ready = table.getLong(row + LAST_READY);
         while (index != published && index - limit < 0) {
             final long start = Math.max(nicFree, next);
             nicFree += nicIntervalPicos;
-            next = start + Math.max(queuePairIntervalPicos, QueuePairTable.lengthBytes(table.summary(qp, index)) * queuePairPicosPerByte >> FRACTION_BITS);
-            long latency = pipelinePicos(rank, table.summary(qp, index), now);
+            final int summary = table.summary(qp, index);
+            next = start + Math.max(queuePairIntervalPicos, QueuePairTable.lengthBytes(summary) * queuePairPicosPerByte >> FRACTION_BITS);
+            long latency = pipelinePicos(rank, summary, now);
             if (translating) {
                 latency += translatePicos(qp, rank, index, now);
             }
@@ -235,9 +230,14 @@ final class Sender {
             index++;
         }
         pipelineFree[rank] = nicFree;
-        longs[longRow + NEXT_ISSUE] = next;
-        longs[longRow + LAST_READY] = ready;
+        table.setLong(row + NEXT_ISSUE, next);
+        table.setLong(row + LAST_READY, ready);
         ints[row + ISSUED] = index;
+    }
+
+    /** As the table says, without its other cache line. */
+    private int rank(final int qp) {
+        return table.ints[qp * INTS + LOCAL_PORT] / portsPerNic;
     }
 
     private long pipelinePicos(final int rank, final int summary, final long now) {
@@ -426,7 +426,7 @@ final class Sender {
                     final int wire, final boolean last, final long time) {
         final boolean atomic = QueuePairTable.isAtomic(summary);
         final long end = wireEnd(qp, summary, payload, wire, time);
-        final long arrival = end + table.longs[qp * LONGS + LATENCY] + receivePicos;
+        final long arrival = end + table.latencyPicos(qp) + receivePicos;
         final long packet = Packet.of(qp, wire, psn, last, atomic);
         if (switches != null) {
             if (recovery == null || !recovery.isDropped(packet)) {
@@ -452,7 +452,7 @@ final class Sender {
         if (!QueuePairTable.readsPayload(summary)) {
             return end;
         }
-        return Math.max(end, pcie.read(table.rank(qp), payload, simulation.nowPicos()));
+        return Math.max(end, pcie.read(rank(qp), payload, simulation.nowPicos()));
     }
 
     private void countSent(final int port, final int packets, final long payload, final long wire, final boolean ended) {
@@ -477,7 +477,7 @@ final class Sender {
         final long wire = payload + (long) packets * packetOverheadBytes + headerBytes(summary);
         final long end = wireEnd(qp, summary, payload, wire, now);
         final boolean atomic = QueuePairTable.isAtomic(summary);
-        simulation.schedule(end + table.longs[qp * LONGS + LATENCY] + receivePicos, arrivalHandler, Packet.ofMessage(qp, wire, atomic));
+        simulation.schedule(end + table.latencyPicos(qp) + receivePicos, arrivalHandler, Packet.ofMessage(qp, wire, atomic));
         countSent(port, packets, payload, wire, true);
         servedEnds[port] = true;
         if (nics.tracer != null) {

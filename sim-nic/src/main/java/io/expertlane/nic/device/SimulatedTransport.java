@@ -110,13 +110,13 @@ public final class SimulatedTransport implements Transport, AutoCloseable {
     @Override
     public QueuePair connect(final int rank, final int peerRank, final int depth, final int lane) {
         final int number = connected[rank];
-        final MemorySegment memory = allocate(QueuePair.memoryBytes(depth));
-        final QueuePair queuePair = new QueuePair(this, number, rank, peerRank, depth, lane, memory);
+        final long offset = reserve(QueuePair.memoryBytes(depth));
+        final QueuePair queuePair = new QueuePair(this, number, rank, peerRank, depth, lane, slab, offset);
         if (slab != tableSlab) {
             tableSlab = slab;
             tableSlabId = nics.table.addSlab(slab);
         }
-        final int id = nics.table.add(queuePair, tableSlabId, memory.address() - slab.address());
+        final int id = nics.table.add(queuePair, tableSlabId, offset);
         if (nics.recovery != null) {
             nics.recovery.add(id);
         }
@@ -170,10 +170,8 @@ public final class SimulatedTransport implements Transport, AutoCloseable {
     private void bind(final QueuePair queuePair, final int id) {
         final PortBinding binding = binder.bind(queuePair, ordinals[id]);
         final int portsPerNic = profile.nic().ports();
-        final int[] ints = nics.table.ints;
-        ints[id * QueuePairTable.INTS + QueuePairTable.LOCAL_PORT] = queuePair.rank() * portsPerNic + binding.port();
-        ints[id * QueuePairTable.INTS + QueuePairTable.PEER_PORT] = queuePair.peerRank() * portsPerNic + binding.port();
-        nics.table.longs[id * QueuePairTable.LONGS + QueuePairTable.LATENCY] = fabric.latencyPicos(queuePair.rank(), queuePair.peerRank());
+        nics.table.bind(id, queuePair.rank() * portsPerNic + binding.port(), queuePair.peerRank() * portsPerNic + binding.port());
+        nics.table.latency(id, fabric.latencyPicos(queuePair.rank(), queuePair.peerRank()));
         sourcePorts[id] = binding.sourcePort();
         if (nics.switches != null) {
             final FlowTuple flow = FlowTuple.roce(address(queuePair.rank()), address(queuePair.peerRank()));
@@ -213,7 +211,8 @@ public final class SimulatedTransport implements Transport, AutoCloseable {
 
     /** Whether a queue pair stands for stores over the links inside a node and passes no NIC. */
     public boolean isInNode(final int id) {
-        return nics.inNode != null && nics.inNode.connects(nics.table.rank(id), nics.table.peerRank(id));
+        return nics.inNode != null && nics.table.ints[id * QueuePairTable.INTS + QueuePairTable.LOCAL_PORT] == QueuePairTable.NONE
+            && nics.inNode.connects(nics.table.rank(id), nics.table.peerRank(id));
     }
 
     /** Length of an element that has been rung and not completed. */
@@ -329,8 +328,7 @@ public final class SimulatedTransport implements Transport, AutoCloseable {
         for (int id = 0; id < nics.table.count(); id++) {
             final int row = id * QueuePairTable.INTS;
             if (ints[row + QueuePairTable.LOCAL_PORT] == from || ints[row + QueuePairTable.PEER_PORT] == from) {
-                ints[row + QueuePairTable.LOCAL_PORT] += toPort - fromPort;
-                ints[row + QueuePairTable.PEER_PORT] += toPort - fromPort;
+                nics.table.movePort(id, toPort - fromPort);
                 if (nics.switches != null) {
                     nics.switches.rebind(id);
                 }
@@ -474,14 +472,20 @@ public final class SimulatedTransport implements Transport, AutoCloseable {
     }
 
     private MemorySegment allocate(final long bytes) {
+        final long offset = reserve(bytes);
+        return slab.asSlice(offset, bytes);
+    }
+
+    /** Takes memory from the slab, a new one if there is not enough left; gives its offset there. */
+    private long reserve(final long bytes) {
         final long aligned = (bytes + SymmetricHeap.ALIGNMENT_BYTES - 1) / SymmetricHeap.ALIGNMENT_BYTES * SymmetricHeap.ALIGNMENT_BYTES;
         if (slab.byteSize() - slabUsed < aligned) {
             slab = arena.allocate(Math.max(aligned, SLAB_BYTES), SymmetricHeap.ALIGNMENT_BYTES);
             slabUsed = 0;
         }
-        final MemorySegment memory = slab.asSlice(slabUsed, bytes);
+        final long offset = slabUsed;
         slabUsed += aligned;
-        return memory;
+        return offset;
     }
 
     /** Frees the queues; the heap is its owner's. */

@@ -1,9 +1,7 @@
 package io.expertlane.nic.device;
 
 import static io.expertlane.nic.device.QueuePairTable.INTS;
-import static io.expertlane.nic.device.QueuePairTable.LATENCY;
 import static io.expertlane.nic.device.QueuePairTable.LOCAL_PORT;
-import static io.expertlane.nic.device.QueuePairTable.LONGS;
 
 import io.expertlane.nic.fabric.Network;
 import io.expertlane.nic.profile.ClusterProfile;
@@ -241,7 +239,7 @@ final class Switches {
         if (rates != null && now - lastNotice[qp] >= noticePicos) {
             lastNotice[qp] = now;
             notices++;
-            simulation.schedule(now + 2 * table.longs[qp * LONGS + LATENCY], noticeHandler, QueuePairEvent.of(table, qp, 0));
+            simulation.schedule(now + 2 * table.latencyPicos(qp), noticeHandler, QueuePairEvent.of(table, qp, 0));
         }
     }
 
