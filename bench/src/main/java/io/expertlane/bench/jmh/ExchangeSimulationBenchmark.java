@@ -36,8 +36,8 @@ import org.openjdk.jmh.annotations.Warmup;
  * with its payload left out. One operation is one dispatch and one combine of one group of ranks that is connected once and used again and again.
  *
  * <p>Besides operations a second it gives events and work queue elements a second: {@code elements} are those posted to queue pairs, counts and flags
- * included; what a rank sends to itself does not go through a NIC and does not count. With {@code -prof nic} the simulated latency is a secondary
- * result.
+ * included; what a rank sends to itself does not go through a NIC and does not count. With {@code -prof nic} the simulated latency of the first
+ * dispatch is a secondary result. With {@code -prof gc} bytes an operation are the simulator's and the kernel's: results are not made.
  *
  * <p>Baseline: {@link EventQueueBenchmark}, the queue alone; and {@link AllToAllSimulationBenchmark}, the NICs without a kernel. The routing stays,
  * so every call must post as many elements as the first, and at least one for each token.
@@ -97,6 +97,8 @@ public class ExchangeSimulationBenchmark {
         routings = DrawnRouting.uniform().routings(shape, tokens, SEED, arena);
         nothing = new MemorySegment[ranks];
         Arrays.fill(nothing, MemorySegment.NULL);
+        latencyMicros = Distribution.of(round.dispatch(nothing, routings)).p50();
+        round.combine(nothing);
         elementsOfCall = call();
         if (elementsOfCall < (long) ranks * tokens) {
             throw new IllegalStateException("elements=" + elementsOfCall + ": at least " + (long) ranks * tokens);
@@ -106,8 +108,8 @@ public class ExchangeSimulationBenchmark {
 
     private long call() {
         final long before = round.total(NicCounter.SENT_ELEMENTS);
-        latencyMicros = Distribution.of(round.dispatch(nothing, routings)).p50();
-        round.combine(nothing);
+        round.simulateDispatch(nothing, routings);
+        round.simulateCombine(nothing);
         return round.total(NicCounter.SENT_ELEMENTS) - before;
     }
 

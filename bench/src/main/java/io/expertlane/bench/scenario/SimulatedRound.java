@@ -18,6 +18,7 @@ import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.SplittableRandom;
+import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 import org.agrona.concurrent.Agent;
 
@@ -32,6 +33,7 @@ public final class SimulatedRound implements AutoCloseable {
     private static final double PICOS_PER_MICRO = 1e6;
     private static final double NANOS_PER_MICRO = 1e3;
     private static final long DELAY_SEED = 0x5DEECE66DL;
+    private static final Stage[] STAGES = Stage.values();
 
     private final SymmetricHeap heap;
     private final SimulatedTransport transport;
@@ -50,6 +52,14 @@ public final class SimulatedRound implements AutoCloseable {
     private final int[] lastSources;
     private final TrafficMeter meter;
     private Traffic traffic;
+    private long stallsBefore;
+    private final BooleanSupplier finishedAll = this::isFinished;
+    private long startPicos;
+    /** By stage and rank, before the phase that ran last, and in it. */
+    private final double[][] beforeMicros;
+    private final double[][] spentMicros;
+    /** By rank: from the start of the phase to {@link #sentPicos}. */
+    private final double[] sentMicros;
     private StageSplit stageSplit;
     private ModelStep.Call slowestCall;
 
@@ -70,6 +80,9 @@ public final class SimulatedRound implements AutoCloseable {
         agents = new RankAgent[ranks];
         sentPicos = new long[ranks];
         lastSources = new int[ranks];
+        beforeMicros = new double[STAGES.length][ranks];
+        spentMicros = new double[STAGES.length][ranks];
+        sentMicros = new double[ranks];
         transport.addListener(new Arrivals());
         for (int rank = 0; rank < agents.length; rank++) {
             agents[rank] = new RankAgent(rank, factory.create(transport, rank, scheduler.meter(), scheduler.nanoClock()));
@@ -155,13 +168,14 @@ public final class SimulatedRound implements AutoCloseable {
      * @throws IllegalArgumentException if switches had to drop packets, which nobody sends again
      */
     public double[] dispatch(final MemorySegment[] tokens, final Routing[] routings) {
-        for (int rank = 0; rank < agents.length; rank++) {
-            agents[rank].tokens = tokens[rank];
-            agents[rank].routing = routings[rank];
-            agents[rank].begin = true;
-            agents[rank].again = false;
-        }
-        return run("dispatch");
+        simulateDispatch(tokens, routings);
+        return results();
+    }
+
+    /** Combines on all ranks; gives each rank's time from its start to its last sum, in microseconds. */
+    public double[] combine(final MemorySegment[] targets) {
+        simulateCombine(targets);
+        return results();
     }
 
     /** Dispatches on all ranks with the routings of the last dispatch, see {@link Round#beginAgain}. */
@@ -171,16 +185,28 @@ public final class SimulatedRound implements AutoCloseable {
             agents[rank].begin = true;
             agents[rank].again = true;
         }
-        return run("dispatch again");
+        run("dispatch again");
+        return results();
     }
 
-    /** Combines on all ranks; gives each rank's time from its start to its last sum, in microseconds. */
-    public double[] combine(final MemorySegment[] targets) {
+    /** Dispatches on all ranks without results, which are all that {@link #dispatch} allocates once it is warm. */
+    public void simulateDispatch(final MemorySegment[] tokens, final Routing[] routings) {
+        for (int rank = 0; rank < agents.length; rank++) {
+            agents[rank].tokens = tokens[rank];
+            agents[rank].routing = routings[rank];
+            agents[rank].begin = true;
+            agents[rank].again = false;
+        }
+        run("dispatch");
+    }
+
+    /** Combines on all ranks without results; see {@link #simulateDispatch}. */
+    public void simulateCombine(final MemorySegment[] targets) {
         for (int rank = 0; rank < agents.length; rank++) {
             agents[rank].combined = targets[rank];
             agents[rank].combine = true;
         }
-        return run("combine");
+        run("combine");
     }
 
     /** Sees what a rank sent, and what it was sent last before it was through. */
@@ -194,35 +220,35 @@ public final class SimulatedRound implements AutoCloseable {
         }
     }
 
-    private double[] run(final String name) {
+    private void run(final String name) {
         phase = name;
-        final long startPicos = transport.simulation().nowPicos();
+        startPicos = transport.simulation().nowPicos();
         finished = 0;
-        final double[][] before = spentMicros();
-        final long stalls = creditStalls();
+        stagesInto(beforeMicros);
+        stallsBefore = creditStalls();
         meter.begin(delayNanos);
         Arrays.fill(sentPicos, startPicos);
-        Arrays.setAll(lastSources, rank -> rank);
         for (int rank = 0; rank < agents.length; rank++) {
+            lastSources[rank] = rank;
             agents[rank].running = true;
             scheduler.wake(rank);
         }
         runUntilFinished();
-        final double[] micros = new double[agents.length];
+        stagesInto(spentMicros);
         for (int rank = 0; rank < agents.length; rank++) {
-            micros[rank] = (agents[rank].endPicos - startPicos) / PICOS_PER_MICRO - delayNanos[rank] / NANOS_PER_MICRO;
+            sentMicros[rank] = (sentPicos[rank] - startPicos) / PICOS_PER_MICRO - delayNanos[rank] / NANOS_PER_MICRO;
+            for (int stage = 0; stage < STAGES.length; stage++) {
+                spentMicros[stage][rank] -= beforeMicros[stage][rank];
+            }
         }
-        splitStages(micros, before, startPicos);
         // What is still under way, such as acknowledgements, belongs to this phase and not to the next.
         scheduler.runUntilIdle();
-        traffic = meter.traffic(creditStalls() - stalls);
-        return micros;
     }
 
     /** NICs without faults do not send again, so that a packet that a switch drops is waited for in vain. */
     private void runUntilFinished() {
         try {
-            scheduler.runUntil(this::isFinished);
+            scheduler.runUntil(finishedAll);
         } catch (final DeadlockException e) {
             final long dropped = transport.networkCounters().dropped();
             if (dropped == 0) {
@@ -234,40 +260,40 @@ public final class SimulatedRound implements AutoCloseable {
     }
 
     private long creditStalls() {
-        return Arrays.stream(agents).mapToLong(agent -> agent.round.creditStalls()).sum();
+        long stalls = 0;
+        for (final RankAgent agent : agents) {
+            stalls += agent.round.creditStalls();
+        }
+        return stalls;
     }
 
-    /** By stage and rank. */
-    private double[][] spentMicros() {
-        final double[][] micros = new double[Stage.values().length][agents.length];
-        for (final Stage stage : Stage.values()) {
+    private void stagesInto(final double[][] micros) {
+        for (final Stage stage : STAGES) {
             for (int rank = 0; rank < agents.length; rank++) {
                 micros[stage.ordinal()][rank] = scheduler.stagePicos(rank, stage) / PICOS_PER_MICRO;
             }
         }
+    }
+
+    /** Each rank's latency of the phase that ran last, and with it the split into stages. */
+    private double[] results() {
+        final double[] micros = new double[agents.length];
+        for (int rank = 0; rank < agents.length; rank++) {
+            micros[rank] = (agents[rank].endPicos - startPicos) / PICOS_PER_MICRO - delayNanos[rank] / NANOS_PER_MICRO;
+        }
+        final double[][] byStage = StageSplit.byStage(micros, startNanos / NANOS_PER_MICRO, spentMicros, sentMicros);
+        stageSplit = StageSplit.of(micros, byStage, lastSources);
+        slowestCall = stageSplit.slowest(byStage);
+        traffic = meter.traffic(creditStalls() - stallsBefore);
         return micros;
     }
 
-    private void splitStages(final double[] latencyMicros, final double[][] before, final long startPicos) {
-        final double[][] spent = spentMicros();
-        final double[] sent = new double[agents.length];
-        for (int rank = 0; rank < agents.length; rank++) {
-            for (int stage = 0; stage < spent.length; stage++) {
-                spent[stage][rank] -= before[stage][rank];
-            }
-            sent[rank] = (sentPicos[rank] - startPicos) / PICOS_PER_MICRO - delayNanos[rank] / NANOS_PER_MICRO;
-        }
-        final double[][] byStage = StageSplit.byStage(latencyMicros, startNanos / NANOS_PER_MICRO, spent, sent);
-        stageSplit = StageSplit.of(latencyMicros, byStage, lastSources);
-        slowestCall = stageSplit.slowest(byStage);
-    }
-
-    /** The stages of the phase that ran last. */
+    /** The stages of the last phase that gave results. */
     public StageSplit stageSplit() {
         return stageSplit;
     }
 
-    /** What the phase that ran last put on links and queues. */
+    /** What that phase put on links and queues. */
     public Traffic traffic() {
         return traffic;
     }
@@ -281,7 +307,7 @@ public final class SimulatedRound implements AutoCloseable {
         return Arrays.stream(count).max().orElseThrow();
     }
 
-    /** The phase that ran last, on its slowest rank. */
+    /** That phase, on its slowest rank. */
     ModelStep.Call slowestCall() {
         return slowestCall;
     }

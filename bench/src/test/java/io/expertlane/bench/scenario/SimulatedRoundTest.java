@@ -1,0 +1,85 @@
+package io.expertlane.bench.scenario;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.sun.management.ThreadMXBean;
+import io.expertlane.kernel.exchange.CombineMethod;
+import io.expertlane.kernel.exchange.DispatchType;
+import io.expertlane.kernel.exchange.Payload;
+import io.expertlane.kernel.exchange.TransferPath;
+import io.expertlane.kernel.moe.DrawnRouting;
+import io.expertlane.kernel.moe.MoeShape;
+import io.expertlane.kernel.moe.Routing;
+import io.expertlane.kernel.verbs.PortPolicy;
+import io.expertlane.nic.profile.ClusterProfile;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.management.ManagementFactory;
+import java.util.Arrays;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/** What a round is but its times, which other tests look at. */
+class SimulatedRoundTest {
+    private static final int RANKS = 16;
+    private static final int TOKENS = 32;
+    private static final long SEED = 17;
+    private static final int CALLS = 20;
+    private static final int MOST_BLOCKS = 60;
+
+    private final MemorySegment[] nothing = new MemorySegment[RANKS];
+
+    private static SimulatedRound round(final TransferPath path, final MoeShape shape, final Arena arena) {
+        final ExchangeKind kind = new ExchangeKind(ExchangeKind.Mode.LL, path, DispatchType.FP8, CombineMethod.PUSH, false,
+            ExchangeKind.lowLatency(DispatchType.FP8, Payload.OMITTED).segmentBytes(), 1, ExchangeKind.DEFAULT_CHUNK_TOKENS,
+            ExchangeKind.DEFAULT_RING_TOKENS, 32, Payload.OMITTED);
+        final ClusterProfile cluster = ClusterProfile.ofName(ClusterProfile.DEFAULT_NAME);
+        return new SimulatedRound(RANKS, kind.heapBytes(shape), cluster, PortPolicy.PREALLOCATED, cluster.host().kernels().lowLatencySms(),
+            path == TransferPath.RING, kind.rounds(shape, ExpertStep.IDENTITY, arena));
+    }
+
+    /** Kernel, hosts, NICs, fabric and event queue together: once arrays have grown and the compiler is through, not a byte, whatever the path. */
+    @ParameterizedTest
+    @EnumSource(TransferPath.class)
+    void simulatesWithoutAllocation(final TransferPath path) {
+        final ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
+        final MoeShape shape = new MoeShape(RANKS, 8, 64, 4, 1024, TOKENS);
+        Arrays.fill(nothing, MemorySegment.NULL);
+        try (Arena arena = Arena.ofShared(); SimulatedRound round = round(path, shape, arena)) {
+            final Routing[] routings = DrawnRouting.uniform().routings(shape, TOKENS, SEED, arena);
+            long allocatedBytes = Long.MAX_VALUE;
+            long events = 0;
+            for (int block = 0; block < MOST_BLOCKS && allocatedBytes > 0; block++) {
+                final long eventsBefore = round.events();
+                final long before = threads.getCurrentThreadAllocatedBytes();
+                for (int call = 0; call < CALLS; call++) {
+                    round.simulateDispatch(nothing, routings);
+                    round.simulateCombine(nothing);
+                }
+                allocatedBytes = threads.getCurrentThreadAllocatedBytes() - before;
+                events = round.events() - eventsBefore;
+            }
+            assertThat(events).as("events of %d calls", CALLS).isGreaterThan((long) CALLS * RANKS * TOKENS);
+            assertThat(allocatedBytes).as("bytes in %d calls", CALLS).isZero();
+        }
+    }
+
+    /** Leaving results out changes nothing that is simulated. */
+    @Test
+    void simulatesTheSameWithAndWithoutResults() {
+        final MoeShape shape = new MoeShape(RANKS, 8, 64, 4, 1024, TOKENS);
+        Arrays.fill(nothing, MemorySegment.NULL);
+        try (Arena arena = Arena.ofShared(); SimulatedRound with = round(TransferPath.ZERO, shape, arena);
+             SimulatedRound without = round(TransferPath.ZERO, shape, arena)) {
+            final Routing[] routings = DrawnRouting.uniform().routings(shape, TOKENS, SEED, arena);
+            for (int call = 0; call < 3; call++) {
+                assertThat(Arrays.stream(with.dispatch(nothing, routings))).hasSize(RANKS).allMatch(micros -> micros > 0);
+                assertThat(Arrays.stream(with.combine(nothing))).hasSize(RANKS).allMatch(micros -> micros > 0);
+                without.simulateDispatch(nothing, routings);
+                without.simulateCombine(nothing);
+                assertThat(without.eventStreamHash()).as("call %d", call).isEqualTo(with.eventStreamHash());
+            }
+        }
+    }
+}
