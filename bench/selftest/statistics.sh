@@ -2,14 +2,13 @@
 # Shows that `expertlane compare --jars` tells a change from noise on this machine.
 #   statistics.sh same N     compares benchmarks.jar with a copy of itself, N times: at most 1 series in 50 may be called changed
 #   statistics.sh slower N   compares it with a jar in which one kernel does 5 % of its work twice, N times: 9 in 10 must find it
-# FORKS (default 10) JVMs for each jar and comparison. RUN, such as RUN='nice -n -10', is put before each comparison.
+# FORKS (default 20) JVMs for each jar and comparison. RUN, such as RUN='nice -n -10', is put before each comparison.
 # Exit codes: 0 shown, 1 not shown, 2 bad input.
 set -euo pipefail
 
 readonly kernel=reduce8
-readonly include="CodecBenchmark\\.($kernel|copy)\$"
 root=$(cd -P "$(dirname "$0")/../.." && pwd)
-forks=${FORKS:-10}
+forks=${FORKS:-20}
 read -r -a run <<<"${RUN:-}"
 
 usage() {
@@ -44,8 +43,8 @@ make_slower() {
 # Prints one line: series, changed series, and what became of the kernel's time.
 compare() {
     local status=0
-    ${run[@]+"${run[@]}"} "$root/bench/bin/expertlane" compare --jars "$work/base.jar" "$work/other.jar" --include "$include" --forks "$forks" --json \
-        -- -p codec=scalar -wi 4 -w 250ms -i 4 -r 200ms -prof gc >"$work/comparison.json" 2>"$work/log" || status=$?
+    ${run[@]+"${run[@]}"} "$root/bench/bin/expertlane" compare --jars "$work/base.jar" "$work/other.jar" --include "CodecBenchmark\\.($benchmarks)\$" --forks "$forks" --json \
+        -- -p codec=scalar -wi 3 -w 200ms -i 3 -r 150ms >"$work/comparison.json" 2>"$work/log" || status=$?
     if [ "$status" -ne 0 ] && [ "$status" -ne 3 ]; then
         cat "$work/log" >&2
         exit 1
@@ -67,8 +66,8 @@ trap 'rm -rf "$work"' EXIT
 "$root/bench/bin/expertlane" --version >/dev/null
 cp "$root/bench/target/benchmarks.jar" "$work/base.jar"
 case $1 in
-    same) cp "$work/base.jar" "$work/other.jar" ;;
-    slower) make_slower ;;
+    same) benchmarks="$kernel|copy|scale" && cp "$work/base.jar" "$work/other.jar" ;;
+    slower) benchmarks=$kernel && make_slower ;;
     *) usage ;;
 esac
 series=0 changed=0 found=0

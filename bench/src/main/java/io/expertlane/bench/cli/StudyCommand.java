@@ -5,6 +5,7 @@ import io.expertlane.bench.study.StudyPage;
 import io.expertlane.bench.study.StudyRuns;
 import java.io.IOException;
 import java.io.PrintWriter;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -41,6 +42,9 @@ final class StudyCommand implements Callable<Integer> {
     @Override
     public Integer call() throws IOException {
         final Study study = Study.ofName(Choice.of("NAME", name, Study.names().toArray(String[]::new)));
+        if (out != null) {
+            Files.createDirectories(out);
+        }
         final StudyPage page;
         try (ProgressLine progress = new ProgressLine(spec.commandLine().getErr(), ExpertlaneCommand.errorStreamIsTerminal(), System::nanoTime)) {
             page = study.page(new StudyRuns(arguments -> SimulateCommand.parse(arguments).run(), text -> progress.tick(() -> text)));

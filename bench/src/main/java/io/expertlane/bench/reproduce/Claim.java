@@ -43,7 +43,9 @@ record Claim(
         final List<Point> points = simulation.apply(runs);
         final double low = points.stream().filter(Point::counted).mapToDouble(Point::value).min().orElseThrow();
         final double high = points.stream().filter(Point::counted).mapToDouble(Point::value).max().orElseThrow();
-        return new Outcome(this, points, low, high, high >= paperLow - rounding && low <= paperHigh + rounding && also.test(points));
+        final long counted = points.stream().filter(Point::counted).count();
+        final long inRange = points.stream().filter(Point::counted).filter(point -> point.value() >= paperLow - rounding && point.value() <= paperHigh + rounding).count();
+        return new Outcome(this, points, low, high, inRange + " of " + counted, high >= paperLow - rounding && low <= paperHigh + rounding && also.test(points));
     }
 
     /**
@@ -51,8 +53,9 @@ record Claim(
      *
      * @param low    smallest simulated figure
      * @param high   largest simulated figure
+     * @param within how many of the counted points lie in the published range
      * @param inside whether the ranges overlap, and what must hold beside does
      */
-    record Outcome(Claim claim, List<Point> points, double low, double high, boolean inside) {
+    record Outcome(Claim claim, List<Point> points, double low, double high, String within, boolean inside) {
     }
 }

@@ -40,7 +40,7 @@ public final class SimulatedRound implements AutoCloseable {
     private final AgentScheduler scheduler;
     private final RankAgent[] agents;
     private final double startNanos;
-    private final double bufferBytes;
+    private final ClusterProfile cluster;
     /** By rank: how much later than the phase it begins. */
     private final double[] delayNanos;
     private Consumer<SimulatedRound> watcher = _ -> { };
@@ -75,7 +75,7 @@ public final class SimulatedRound implements AutoCloseable {
         transport = new SimulatedTransport(heap, cluster, ports, COMPLETION_QUEUE_DEPTH, isLossy(cluster.fabric().switches()) ? FaultProfile.NONE : null);
         scheduler = new AgentScheduler(transport, sms, storesCharged);
         startNanos = cluster.host().kernels().startNanos();
-        bufferBytes = cluster.fabric().switches().bufferBytes();
+        this.cluster = cluster;
         delayNanos = delays(ranks, cluster.host().kernels().jitterNanos());
         agents = new RankAgent[ranks];
         sentPicos = new long[ranks];
@@ -254,7 +254,11 @@ public final class SimulatedRound implements AutoCloseable {
             if (dropped == 0) {
                 throw e;
             }
-            throw new IllegalArgumentException("fabric.switches.bufferBytes=" + bufferBytes + ": too little, " + dropped + " packets found no room in "
+            if (isLossy(cluster.fabric().switches())) {
+                throw new IllegalArgumentException("nic.recovery.timeoutNanos=" + cluster.nic().recovery().timeoutNanos() + " with nic.recovery.retryLimit="
+                    + cluster.nic().recovery().retryLimit() + ": " + phase + " stopped after " + dropped + " lost packets", e);
+            }
+            throw new IllegalArgumentException("fabric.switches.bufferBytes=" + cluster.fabric().switches().bufferBytes() + ": too little, " + dropped + " packets found no room in "
                 + phase + "; or fabric.switches.pause.headroomBytes is, beyond fabric.switches.pause.xoffBytes", e);
         }
     }

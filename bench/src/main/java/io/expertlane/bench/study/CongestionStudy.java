@@ -109,7 +109,7 @@ final class CongestionStudy {
             From `dispatch.traffic.network.paused`: links that were paused at all, the most at the same time, and the time they stood, summed over them. *Without PFC* are runs
             with `%s`.
 
-            Pauses climb against the traffic: the hot rank's leaf fills and pauses the spine's links to it; the spine fills and pauses the other leaves; these pause the NICs. All 32 ranks
+            Pauses climb against the traffic: the hot rank's leaf fills and pauses the spine's links to it; the spine fills and pauses the other leaves; these pause the NICs. All other ranks
             send to the hot one, so the storm ends with nearly every port of every NIC standing, although only one port pair of 32 is overloaded.""".formatted(NO_PAUSE.strip()));
     }
 
@@ -165,7 +165,7 @@ final class CongestionStudy {
             * **PFC** makes the victims' slowest flow %.1f times slower at 8 times the load (%.2f to %.2f GB/s), and a cold rank's dispatch %.0f %% longer: it needs the last row of the slowest flow.
             * That it is not worse is, as we read it, due to the queue pair for each expert: a NIC serves its queue pairs in turn, so rows to cold ranks are mostly sent before the storm. **The worse head of
               line is in software**: send queues of 32 elements make a rank that posts its tokens in order wait for the hot expert's queue. Then a cold rank takes %.0f instead of %.0f us without
-              a single pause. Send queues as deep as a rank has tokens cure it.
+              a single pause. Send queues of 256, deeper than a rank has tokens, cure it. At 4 times the mean load nothing of this is seen.
             * **Without PFC and with shallow buffers** packets are lost and sent again. Cold ranks then take %.0f us, and %.0f us if the timeout is 2 ms instead of 1 (by default it is 67): what is lost
               at the end of a flow is only noticed by the timeout.""",
             traffic(free).toOthers().least() / traffic(paused).toOthers().least(), traffic(free).toOthers().least(), traffic(paused).toOthers().least(),
@@ -190,9 +190,9 @@ final class CongestionStudy {
         page.table(List.of("routing", "load of busiest rank", "marked, Kmin 800 KB [%]", "marked, Kmin 100 KB [%]", "pauses", "longest queue [KB]"), rows);
         page.chart("marks", chart, "Share of packets marked over the load of the busiest rank");
         page.text("""
-            At an even load nothing queues for long and nothing is marked. With one hot rank the share of marked packets grows in proportion to its load, because it is the share of packets that pass
+            At an even load nothing queues for long and nothing is marked. With one hot rank the share of marked packets grows with its load (with the early Kmin nearly in proportion, with the late one from twice the mean load on), because it is the share of packets that pass
             its leaf's queues. A gate's skew (`max-mean`) spreads over more ranks: many queues of some 100 KB, so many marks with an early Kmin, and few with Kmin at 800 KB. Its longest queue is
-            shorter, since pause bounds a queue to XOFF times the links that its packets come over: with `incast` 32 links from the spine and 7 from NICs, 39 x 141 KB = 5.5 MB, as measured; the rows
+            shorter, since pause bounds a queue to XOFF times the links that its packets come over: with `incast` 32 links from the spine and 7 from NICs, 39 x 153 KB (the most held of one in the next section) = 6.0 MB, above the 5.5 MB seen; the rows
             of one expert come over one queue pair a sender, so over fewer links.""");
     }
 
@@ -222,7 +222,7 @@ final class CongestionStudy {
         page.table(List.of("senders S", "pauses", "marked", "marked [%]", "most held of a link [KB]", "longest queue [KB]"), rows);
         page.text("""
             One sender cannot overload a port of its own rate. With three, pauses and not one mark; from seven on, both; the longest queue is about 144 KB a sender. So token skew on a large expert-parallel group triggers marks
-            and pauses; on a small one only pauses, and DCQCN is blind to it unless Kmin is set below XOFF times the number of senders.""");
+            and pauses; on one of four only pauses, and DCQCN is blind to it unless Kmin is set below XOFF times the number of senders.""");
     }
 
     private void experiments() {
@@ -257,7 +257,7 @@ final class CongestionStudy {
         final LayerSimulation.Result without = of(HOT, DEEP + QUEUES + MARKING);
         final LayerSimulation.Result with = of(HOT, DEEP + QUEUES + CONTROL);
         return format("""
-            **A dispatch is over before DCQCN has settled.** Notifications come 50 us apart, rates recover in steps of 55 us, and the whole call takes %.0f us without it. Rate control saves the
+            **A dispatch is over before DCQCN has settled**, as we read it: notifications come 50 us apart, rates recover in steps of 55 us, and the whole call takes %.0f us without it. Rate control saves the
             cold ranks %.0f us, but the hot rank takes %.0f %% longer: rates that were cut while all flows met do not come back in time. Marking earlier or more makes both effects larger. A higher XOFF
             frees the cold ranks, since queues hold more before anything is paused, but costs buffer. Why longer ways halve the pauses was not examined. What a lossless low-latency exchange needs is not
             slower senders but fewer rows for one rank: replicas of hot experts (`LoadPlanner`).""",

@@ -5,8 +5,9 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.Optional;
+import java.util.Objects;
 import java.util.TreeMap;
+import java.util.stream.Stream;
 
 /**
  * The figures that the kernel's speed is held to: ratios of two rows of one run, with their aims. Rings against direct writes have none where
@@ -17,6 +18,7 @@ public final class Figures {
     private static final String LL = "LowLatencyBenchmark.";
     private static final String HT = "HighThroughputBenchmark.";
     private static final String NONE = "-";
+    private static final List<String> SHAPE = List.of("ranks", "hidden", "topK", "experts");
     private static final int TOKENS = 128;
     private static final int MANY_TOKENS = 4096;
     private static final List<Figure> ALL = all();
@@ -26,8 +28,9 @@ public final class Figures {
 
     /** Rows of a benchmark that have these parameters, among others. */
     private record Side(String benchmark, Map<String, String> params) {
-        Optional<RunSummary.Row> find(final RunSummary summary) {
-            return summary.rows().stream().filter(row -> row.benchmark().equals(benchmark) && row.params().entrySet().containsAll(params.entrySet())).findFirst();
+        Stream<RunSummary.Row> rows(final RunSummary summary) {
+            return summary.rows().stream().filter(row -> row.benchmark().equals(benchmark) && row.params().entrySet().containsAll(params.entrySet())
+                && row.gigabytesPerSecond() != null);
         }
     }
 
@@ -102,13 +105,15 @@ public final class Figures {
     public static List<String> lines(final RunSummary summary) {
         final List<List<String>> cells = new ArrayList<>();
         for (final Figure figure : ALL) {
-            final Optional<RunSummary.Row> of = figure.of().find(summary);
-            final Optional<RunSummary.Row> by = figure.by().find(summary);
-            if (of.isPresent() && by.isPresent()) {
-                cells.add(cells(figure, of.get(), by.get()));
-            }
+            figure.of().rows(summary).flatMap(of -> figure.by().rows(summary).filter(by -> isOfOneShape(of, by)).map(by -> cells(figure, of, by)))
+                .findFirst().ifPresent(cells::add);
         }
         return cells.isEmpty() ? List.of() : SummaryTable.table(HEADINGS, cells);
+    }
+
+    /** Whether two rows are of the same ranks, rows and experts, as far as both say. */
+    private static boolean isOfOneShape(final RunSummary.Row a, final RunSummary.Row b) {
+        return SHAPE.stream().allMatch(name -> Objects.equals(a.params().getOrDefault(name, b.params().get(name)), b.params().getOrDefault(name, a.params().get(name))));
     }
 
     private static List<String> cells(final Figure figure, final RunSummary.Row of, final RunSummary.Row by) {

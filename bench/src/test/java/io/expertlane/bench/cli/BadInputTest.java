@@ -279,6 +279,7 @@ class BadInputTest {
         "--mode ht --step fused; step=fused: mode ll", "--chunk 4; --chunk=4: only with --mode ht or --path ring", "--ring 64; --ring=64: only with --path ring",
         "--mode ht --ring 64; --ring=64: only with --path ring", "--path ring --ring 0; --ring=0: 8 to", "--path ring --chunk 3; ringTokens=16: a multiple of --chunk=3",
         "--set nic.mtuBytes=1024 --set nic.mtuBytes=2048; --set nic.mtuBytes=2048: not together with --set nic.mtuBytes=1024", "--set nic; --set=nic: expected FIELD=VALUE",
+        "--tokens 4194304 --burst 1024; burst=1024: at most 511 with 4194304 tokens", "--routing incast:2 --distinct-layers 2; layer=1: 0 with incast",
         "--granularity message --set nic.granularity=PACKET; --granularity=message: not together with --set nic.granularity=PACKET",
         "--sms 4 --set host.kernels.lowLatencySms=8; --sms=4: not together", "--set =5; --set==5: expected FIELD=VALUE", "--set nic=5; nic=5: expected an object",
         "--set nic.ports=NaN; nic.ports", "--set fabric.switches.lanes=0; fabric.switches.lanes=0: 1 to 8", "--set fabric.switches.failedLanes=1; failedLanes=1: 0 to 0",

@@ -21,7 +21,7 @@ class ReproducePaperTest {
         final double high = row.get("simulatedHigh").doubleValue();
         assertThat(low).isLessThanOrEqualTo(high);
         assertThat(high).as("fewer switches take less time").isNegative();
-        assertThat(row.get("inside").booleanValue()).isEqualTo(high >= -20 * 1.1 && low <= -14.3 * 0.9);
+        assertThat(row.get("inside").booleanValue()).isEqualTo(high >= -20.05 && low <= -14.25);
         assertThat(Files.readString(folder.resolve("reproduction.md"))).contains("## single-rail", "| dispatch, nodes by links | 16 |", "images/reproduction-single-rail.png");
         assertThat(folder.resolve("images/reproduction-single-rail.svg")).isNotEmptyFile();
         assertThat(folder.resolve("images/reproduction-single-rail.png")).isNotEmptyFile();

@@ -39,21 +39,28 @@ public record BurstRouting(RoutingSource source, int factor) implements RoutingS
 
     @Override
     public void check(final MoeShape shape, final int tokensPerRank) {
-        source.check(shape, Math.multiplyExact(tokensPerRank, factor));
+        source.check(shape, most(tokensPerRank));
     }
 
     @Override
     public int tokens(final int rank, final int tokensPerRank) {
-        return Math.multiplyExact(source.tokens(rank, tokensPerRank), rank == 0 ? factor : 1);
+        return rank == 0 ? most(source.tokens(rank, tokensPerRank)) : source.tokens(rank, tokensPerRank);
     }
 
     @Override
     public Routing[] routings(final MoeShape shape, final int tokensPerRank, final long seed, final Arena arena) {
-        final Routing[] routings = source.routings(shape, Math.multiplyExact(tokensPerRank, factor), seed, arena);
+        final Routing[] routings = source.routings(shape, most(tokensPerRank), seed, arena);
         for (int rank = 1; rank < routings.length; rank++) {
             routings[rank] = routings[rank].first(tokens(rank, tokensPerRank));
         }
         return routings;
+    }
+
+    private int most(final int tokens) {
+        if ((long) tokens * factor > Integer.MAX_VALUE) {
+            throw new IllegalArgumentException("burst=" + factor + ": at most " + Integer.MAX_VALUE / tokens + " with " + tokens + " tokens");
+        }
+        return tokens * factor;
     }
 
     @Override

@@ -15,13 +15,16 @@ import java.util.SplittableRandom;
  * @param layer  number of the layer, 0 or more
  */
 public record PermutedRouting(RoutingSource source, int layer) implements RoutingSource {
-    /** Spreads the layers' seeds over all 64-bit numbers (2^64 over the golden ratio). */
-    private static final long LAYER_SEED = 0x9E3779B97F4A7C15L;
+    /** Spreads the layers' seeds; not the step of {@link SplittableRandom}, or a layer's numbers would be those of the one before, one on. */
+    private static final long LAYER_SEED = 0xD1342543DE82EF95L;
 
     /** Checks the layer. */
     public PermutedRouting {
         if (layer < 0) {
             throw new IllegalArgumentException("layer=" + layer + ": at least 0");
+        }
+        if (layer > 0 && source instanceof IncastRouting) {
+            throw new IllegalArgumentException("layer=" + layer + ": 0 with " + source + ", whose hot experts are those of one rank");
         }
     }
 

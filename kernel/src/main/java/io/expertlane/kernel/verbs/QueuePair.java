@@ -77,12 +77,12 @@ public final class QueuePair {
      */
     public QueuePair(final Transport transport, final int number, final int rank, final int peerRank, final int depth, final int lane,
                      final MemorySegment memory, final long memoryOffset) {
-        if (depth < 2 || Integer.bitCount(depth) != 1 || depth > 1 << 15) {
-            throw new IllegalArgumentException("sendQueueDepth=" + depth + ": a power of two, 2 to 32768");
-        }
         if (memoryOffset < 0 || memory.byteSize() - memoryOffset < memoryBytes(depth)) {
             throw new IllegalArgumentException("memory bytes=" + memory.byteSize() + " from memoryOffset=" + memoryOffset + " on: at least "
                 + memoryBytes(depth));
+        }
+        if (memoryOffset % SymmetricHeap.ALIGNMENT_BYTES != 0) {
+            throw new IllegalArgumentException("memoryOffset=" + memoryOffset + ": a multiple of " + SymmetricHeap.ALIGNMENT_BYTES);
         }
         this.transport = transport;
         this.completionQueue = transport.completionQueue(rank);
@@ -100,6 +100,9 @@ public final class QueuePair {
 
     /** Bytes of memory a queue pair of {@code depth} elements needs. */
     public static long memoryBytes(final int depth) {
+        if (depth < 2 || Integer.bitCount(depth) != 1 || depth > 1 << 15) {
+            throw new IllegalArgumentException("sendQueueDepth=" + depth + ": a power of two, 2 to 32768");
+        }
         return (long) depth * WorkQueueElement.SIZE_BYTES + SymmetricHeap.ALIGNMENT_BYTES;
     }
 

@@ -149,6 +149,8 @@ class QueuePairTest {
                 assertThatThrownBy(() -> new QueuePair(transport, 3, 0, 1, 2, 0, memory, offset)).isInstanceOf(IllegalArgumentException.class)
                     .hasMessage("memory bytes=%d from memoryOffset=%d on: at least %d", 3 * bytes, offset, bytes);
             }
+            assertThatThrownBy(() -> new QueuePair(transport, 3, 0, 1, 2, 0, memory, 8)).isInstanceOf(IllegalArgumentException.class)
+                .hasMessage("memoryOffset=8: a multiple of 64");
         }
     }
 

@@ -46,14 +46,14 @@ public record SwitchProfile(
      *
      * @param enabled       whether there is any
      * @param xoffBytes     1000 to 1e10; 131,072 [assumed]
-     * @param xonBytes      0 to {@code xoffBytes}; 3 KB less [HPCC]
+     * @param xonBytes      1 to {@code xoffBytes}; 3 KB less [HPCC]
      * @param headroomBytes 0 to 1e9; 91,136 for 400G over 40 m [SONiC pg_profile_lookup]
      */
     public record Pause(boolean enabled, double xoffBytes, double xonBytes, double headroomBytes) {
         /** Checks every field. */
         public Pause {
             Range.check("fabric.switches.pause.xoffBytes", xoffBytes, 1000, 1e10);
-            Range.check("fabric.switches.pause.xonBytes", xonBytes, 0, xoffBytes);
+            Range.check("fabric.switches.pause.xonBytes", xonBytes, 1, xoffBytes);
             Range.check("fabric.switches.pause.headroomBytes", headroomBytes, 0, 1e9);
         }
     }
