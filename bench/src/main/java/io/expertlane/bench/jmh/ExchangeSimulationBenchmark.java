@@ -92,7 +92,7 @@ public class ExchangeSimulationBenchmark {
         final ClusterProfile cluster = ClusterProfile.ofName(ClusterProfile.DEFAULT_NAME);
         final MoeShape shape = new MoeShape(ranks, Math.min(ranks, cluster.ranksPerNode()), EXPERTS, TOP_K, HIDDEN, tokens);
         final ExchangeKind kind = ExchangeKind.lowLatency(DispatchType.FP8, Payload.OMITTED);
-        round = new SimulatedRound(ranks, kind.heapBytes(shape), cluster, PortPolicy.PREALLOCATED, cluster.host().kernels().lowLatencySms(), false,
+        round = new SimulatedRound(ranks, kind.heapBytes(shape), kind.pages(), cluster, PortPolicy.PREALLOCATED, cluster.host().kernels().lowLatencySms(), false,
             kind.rounds(shape, ExpertStep.IDENTITY, arena));
         routings = DrawnRouting.uniform().routings(shape, tokens, SEED, arena);
         nothing = new MemorySegment[ranks];

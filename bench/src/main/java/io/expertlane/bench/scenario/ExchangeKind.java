@@ -8,6 +8,7 @@ import io.expertlane.kernel.exchange.LowLatencyConfig;
 import io.expertlane.kernel.exchange.LowLatencyExchange;
 import io.expertlane.kernel.exchange.Payload;
 import io.expertlane.kernel.exchange.TransferPath;
+import io.expertlane.kernel.memory.Pages;
 import io.expertlane.kernel.moe.DispatchLayout;
 import io.expertlane.kernel.moe.MoeShape;
 import io.expertlane.kernel.moe.Routing;
@@ -100,6 +101,11 @@ public record ExchangeKind(
     /** Heap bytes that every rank needs. */
     public long heapBytes(final MoeShape shape) {
         return mode == Mode.LL ? LowLatencyExchange.heapBytes(lowLatencyConfig(shape)) : HighThroughputExchange.heapBytes(highThroughputConfig(shape));
+    }
+
+    /** Pages for that heap: without rows low-latency buffers are dense, so that huge pages cost no more memory; other layouts are for the worst case. */
+    public Pages pages() {
+        return mode == Mode.LL && payload == Payload.OMITTED ? Pages.HUGE : Pages.BASE;
     }
 
     /** Bytes of one dispatch message on the wire. */

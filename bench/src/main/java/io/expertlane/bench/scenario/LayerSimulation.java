@@ -209,7 +209,7 @@ public record LayerSimulation(
             final MemorySegment[] nothing = new MemorySegment[ranks];
             Arrays.fill(nothing, MemorySegment.NULL);
             try (SimulatedRound round = new SimulatedRound(
-                ranks, kind.heapBytes(shape), cluster, ports, sms(), kind.path() == TransferPath.RING,
+                ranks, kind.heapBytes(shape), kind.pages(), cluster, ports, sms(), kind.path() == TransferPath.RING,
                 kind.rounds(shape, ExpertStep.IDENTITY, arena));
                  TraceFile trace = traceFile == null ? null : round.trace(traceFile)) {
                 round.watch(watcher);

@@ -1,6 +1,7 @@
 package io.expertlane.bench.scenario;
 
 import io.expertlane.kernel.exchange.Stage;
+import io.expertlane.kernel.memory.Pages;
 import io.expertlane.kernel.memory.SymmetricHeap;
 import io.expertlane.kernel.moe.Routing;
 import io.expertlane.kernel.verbs.PortPolicy;
@@ -67,11 +68,12 @@ public final class SimulatedRound implements AutoCloseable {
      * Builds the cluster and connects all ranks.
      *
      * @param heapBytes     bytes of heap that a rank needs
+     * @param pages         the pages they lie in
      * @param storesCharged see {@link AgentScheduler#AgentScheduler(SimulatedTransport, int, boolean)}
      */
-    public SimulatedRound(final int ranks, final long heapBytes, final ClusterProfile cluster, final PortPolicy ports, final int sms,
+    public SimulatedRound(final int ranks, final long heapBytes, final Pages pages, final ClusterProfile cluster, final PortPolicy ports, final int sms,
                           final boolean storesCharged, final Round.Factory factory) {
-        heap = new SymmetricHeap(ranks, heapBytes);
+        heap = new SymmetricHeap(ranks, heapBytes, pages);
         transport = new SimulatedTransport(heap, cluster, ports, COMPLETION_QUEUE_DEPTH, isLossy(cluster.fabric().switches()) ? FaultProfile.NONE : null);
         scheduler = new AgentScheduler(transport, sms, storesCharged);
         startNanos = cluster.host().kernels().startNanos();

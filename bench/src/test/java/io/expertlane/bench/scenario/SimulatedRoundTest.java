@@ -36,7 +36,7 @@ class SimulatedRoundTest {
             ExchangeKind.lowLatency(DispatchType.FP8, Payload.OMITTED).segmentBytes(), 1, ExchangeKind.DEFAULT_CHUNK_TOKENS,
             ExchangeKind.DEFAULT_RING_TOKENS, 32, Payload.OMITTED);
         final ClusterProfile cluster = ClusterProfile.ofName(ClusterProfile.DEFAULT_NAME);
-        return new SimulatedRound(RANKS, kind.heapBytes(shape), cluster, PortPolicy.PREALLOCATED, cluster.host().kernels().lowLatencySms(),
+        return new SimulatedRound(RANKS, kind.heapBytes(shape), kind.pages(), cluster, PortPolicy.PREALLOCATED, cluster.host().kernels().lowLatencySms(),
             path == TransferPath.RING, kind.rounds(shape, ExpertStep.IDENTITY, arena));
     }
 

@@ -13,7 +13,7 @@ import java.util.Locale;
  * Zeroed memory whose pages are committed on first touch: an anonymous private mapping without swap reservation on Linux, so that
  * worst-case layouts larger than the machine's memory can be laid out. Elsewhere the arena's own allocation, committed at once.
  */
-final class PageMemory {
+public final class PageMemory {
     private static final int PAGE_BYTES = 4096;
     private static final int HUGE_PAGE_BYTES = 2 << 20;
     private static final int PROT_READ_WRITE = 0x1 | 0x2;
@@ -24,6 +24,16 @@ final class PageMemory {
     private static final boolean LINUX = System.getProperty("os.name").toLowerCase(Locale.ROOT).startsWith("linux");
 
     private PageMemory() {
+    }
+
+    /**
+     * Memory that lives as long as {@code arena}.
+     *
+     * @param bytes 1 or more
+     * @throws IllegalArgumentException if the machine cannot reserve so much
+     */
+    public static MemorySegment allocate(final long bytes, final Pages pages, final Arena arena) {
+        return reserve(bytes, pages, arena, () -> { });
     }
 
     static long roundUp(final long bytes) {
@@ -60,7 +70,7 @@ final class PageMemory {
     }
 
     private static String refusal(final long bytes) {
-        return "heap bytes=" + bytes + ": more than the machine can reserve";
+        return "memory bytes=" + bytes + ": more than the machine can reserve";
     }
 
     /** The calls of the C library that are needed, looked up once. */

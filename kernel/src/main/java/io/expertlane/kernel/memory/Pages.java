@@ -1,6 +1,6 @@
 package io.expertlane.kernel.memory;
 
-/** The pages a {@link SymmetricHeap} asks the operating system for. */
+/** The pages that memory is asked for of the operating system. */
 public enum Pages {
     /** The system's base pages (4 KB on x86). Memory is committed page by page: right for layouts of which little is touched. */
     BASE,

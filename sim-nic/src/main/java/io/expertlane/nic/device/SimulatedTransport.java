@@ -1,5 +1,7 @@
 package io.expertlane.nic.device;
 
+import io.expertlane.kernel.memory.PageMemory;
+import io.expertlane.kernel.memory.Pages;
 import io.expertlane.kernel.memory.SymmetricHeap;
 import io.expertlane.kernel.verbs.CompletionQueue;
 import io.expertlane.kernel.verbs.FlowTuple;
@@ -480,7 +482,7 @@ public final class SimulatedTransport implements Transport, AutoCloseable {
     private long reserve(final long bytes) {
         final long aligned = (bytes + SymmetricHeap.ALIGNMENT_BYTES - 1) / SymmetricHeap.ALIGNMENT_BYTES * SymmetricHeap.ALIGNMENT_BYTES;
         if (slab.byteSize() - slabUsed < aligned) {
-            slab = arena.allocate(Math.max(aligned, SLAB_BYTES), SymmetricHeap.ALIGNMENT_BYTES);
+            slab = PageMemory.allocate(Math.max(aligned, SLAB_BYTES), Pages.HUGE, arena);
             slabUsed = 0;
         }
         final long offset = slabUsed;
