@@ -20,7 +20,9 @@ public final class CaseProgram implements FailureRun.Program {
     private final Arena arena;
     private final MemorySegment[] combined = new MemorySegment[2];
     private final LowLatencyCall[] live = new LowLatencyCall[2];
+    private final boolean[] checked = new boolean[2];
     private final boolean[] answered = new boolean[2];
+    private final int[][] masked;
     private final IntPredicate mayFail;
     private int begun;
     private int ended;
@@ -36,6 +38,7 @@ public final class CaseProgram implements FailureRun.Program {
         this.exchange = exchange;
         this.calls = calls;
         this.arena = arena;
+        this.masked = new int[2][input.shape.ranks()];
     }
 
     public boolean isDone() {
@@ -45,6 +48,13 @@ public final class CaseProgram implements FailureRun.Program {
     /** Calls that are over. */
     public int ended() {
         return ended;
+    }
+
+    @Override
+    public FailureRun.Moment moment() {
+        final int at = ended & 1;
+        return begun == ended ? FailureRun.Moment.BETWEEN_CALLS : answered[at] ? FailureRun.Moment.COMBINE
+            : live[at].isReceived() ? FailureRun.Moment.EXPERTS : FailureRun.Moment.DISPATCH;
     }
 
     public int doWork() {
@@ -65,7 +75,9 @@ public final class CaseProgram implements FailureRun.Program {
         final int at = begun & 1;
         live[at] = exchange.dispatch(input.tokens[rank], input.routings[rank]);
         live[at].receive();
+        checked[at] = false;
         answered[at] = false;
+        exchange.queryMask(masked[at]);
         combined[at] = arena.allocate(Math.max(1, (long) input.routings[rank].tokens() * input.shape.rowBytes()), 64).fill((byte) 0x7f);
         begun++;
     }
@@ -73,8 +85,12 @@ public final class CaseProgram implements FailureRun.Program {
     private int advance(final int index) {
         final int at = index & 1;
         final LowLatencyCall call = live[at];
-        if (!answered[at] && call.isReceived()) {
+        if (!checked[at] && call.isReceived()) {
             checkRowsAndRunExperts(call);
+            checked[at] = true;
+            return 1;
+        }
+        if (checked[at] && !answered[at]) {
             answered[at] = true;
             if (isReleased(index)) {
                 call.release();
@@ -87,6 +103,7 @@ public final class CaseProgram implements FailureRun.Program {
         if (answered[at] && index == ended && call.isOver()) {
             for (int rank = 0; rank < input.shape.ranks(); rank++) {
                 assertThat(call.isLeftOut(rank) && !mayFail.test(rank)).as("rank %s left out, %s", rank, input).isFalse();
+                assertThat(masked[at][rank] == 1 && !call.isLeftOut(rank)).as("masked rank %s taken in, %s", rank, input).isFalse();
             }
             if (!isReleased(index)) {
                 checkCombined(call, combined[at]);

@@ -12,6 +12,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.SplittableRandom;
 import java.util.function.IntPredicate;
+import java.util.function.Predicate;
 
 /** A seeded exchange: configuration, token rows, routings, and what must come out, computed plainly. */
 public final class ExchangeCase {
@@ -20,6 +21,7 @@ public final class ExchangeCase {
     public final MoeShape shape;
     public final MemorySegment[] tokens;
     public final Routing[] routings;
+    private final MemorySegment[][] seen;
     private final Arena arena;
 
     private ExchangeCase(final long seed, final LowLatencyConfig config, final Arena arena) {
@@ -29,11 +31,25 @@ public final class ExchangeCase {
         this.arena = arena;
         this.tokens = new MemorySegment[shape.ranks()];
         this.routings = new Routing[shape.ranks()];
+        this.seen = new MemorySegment[shape.ranks()][shape.maxTokensPerRank()];
     }
 
     /** A random configuration and input; {@code mapped}: pull is possible. */
     public static ExchangeCase random(final long seed, final Arena arena, final boolean mapped) {
+        return random(seed, arena, mapped, config -> true);
+    }
+
+    /** The same, of the first configuration drawn that is suitable. */
+    static ExchangeCase random(final long seed, final Arena arena, final boolean mapped, final Predicate<LowLatencyConfig> suitable) {
         final SplittableRandom random = new SplittableRandom(seed);
+        LowLatencyConfig config = draw(random, mapped);
+        while (!suitable.test(config)) {
+            config = draw(random, mapped);
+        }
+        return new ExchangeCase(seed, config, arena).fill(random);
+    }
+
+    private static LowLatencyConfig draw(final SplittableRandom random, final boolean mapped) {
         final int[] rankChoices = {1, 2, 3, 4, 8, 16, 32};
         final int ranks = rankChoices[random.nextInt(rankChoices.length)];
         final int ranksPerNode = ranks % 4 == 0 && random.nextBoolean() ? 4 : ranks;
@@ -59,8 +75,8 @@ public final class ExchangeCase {
         final int fits = 64 + chunk * (2 * hidden + 192) / config.sendQueueDepth();
         final boolean cut = ring && config.segmentBytes() != LowLatencyConfig.NO_SEGMENTATION;
         final boolean encoded = hidden % 128 == 0 && config.combine() == CombineMethod.PUSH && random.nextBoolean();
-        return new ExchangeCase(seed, config.withSegmentBytes(cut ? Math.max(fits, config.segmentBytes()) : config.segmentBytes()).withCombineType(encoded ? CombineType.LOGFMT10 : CombineType.BF16)
-            .withRing(chunk, chunk * (2 + random.nextInt(4))).withPath(ring ? TransferPath.RING : TransferPath.ZERO), arena).fill(random);
+        return config.withSegmentBytes(cut ? Math.max(fits, config.segmentBytes()) : config.segmentBytes()).withCombineType(encoded ? CombineType.LOGFMT10 : CombineType.BF16)
+            .withRing(chunk, chunk * (2 + random.nextInt(4))).withPath(ring ? TransferPath.RING : TransferPath.ZERO);
     }
 
     /** Other tokens and routings of the same configuration. */
@@ -105,6 +121,13 @@ public final class ExchangeCase {
 
     /** What an expert sees of a token: the row itself, or what FP8 leaves of it, by the scalar codec. */
     public MemorySegment seen(final int rank, final int token) {
+        if (seen[rank][token] == null) {
+            seen[rank][token] = see(rank, token);
+        }
+        return seen[rank][token];
+    }
+
+    private MemorySegment see(final int rank, final int token) {
         final MemorySegment row = arena.allocate(shape.rowBytes(), 64);
         final int hidden = shape.hidden();
         final long offset = (long) token * shape.rowBytes();

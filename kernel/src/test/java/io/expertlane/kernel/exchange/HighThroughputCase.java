@@ -15,6 +15,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.SplittableRandom;
 import java.util.function.IntPredicate;
+import java.util.function.Predicate;
 
 /** A seeded high-throughput exchange: configuration, token rows, routings, biases, and what must come out, computed plainly. */
 public final class HighThroughputCase {
@@ -67,7 +68,24 @@ public final class HighThroughputCase {
 
     /** A random configuration and input; only where the mapping allows it, combine is by pull. */
     public static HighThroughputCase random(final long seed, final Arena arena) {
+        return random(seed, arena, config -> true);
+    }
+
+    /** The same, of the first configuration drawn that is suitable. */
+    static HighThroughputCase random(final long seed, final Arena arena, final Predicate<HighThroughputConfig> suitable) {
         final SplittableRandom random = new SplittableRandom(seed);
+        HighThroughputCase made = draw(seed, random, arena);
+        while (!suitable.test(made.config)) {
+            made = draw(seed, random, arena);
+        }
+        for (int rank = 0; rank < made.shape.ranks(); rank++) {
+            final int most = made.shape.maxTokensPerRank();
+            made.fill(rank, random, random.nextInt(4) == 0 ? 0 : random.nextInt(most + 1));
+        }
+        return made;
+    }
+
+    private static HighThroughputCase draw(final long seed, final SplittableRandom random, final Arena arena) {
         final int[] rankChoices = {1, 2, 3, 4, 6, 8, 8, 12, 16, 32, 64};
         final int ranks = rankChoices[random.nextInt(rankChoices.length)];
         final int ranksPerNode = divisor(ranks, random);
@@ -97,11 +115,7 @@ public final class HighThroughputCase {
             .withLiveCalls(1 + random.nextInt(2))
             .withExpertAlignment(1 + random.nextInt(3) * 7)
             .withRowsPerTurn(1 + random.nextInt(8));
-        final HighThroughputCase made = new HighThroughputCase(seed, config, mapping, arena);
-        for (int rank = 0; rank < ranks; rank++) {
-            made.fill(rank, random, random.nextInt(4) == 0 ? 0 : random.nextInt(maxTokens + 1));
-        }
-        return made;
+        return new HighThroughputCase(seed, config, mapping, arena);
     }
 
     private static int divisor(final int ranks, final SplittableRandom random) {

@@ -30,7 +30,9 @@ public final class HighThroughputProgram implements FailureRun.Program {
     private final MemorySegment[] combined = new MemorySegment[2];
     private final MemorySegment[] weights = new MemorySegment[2];
     private final HighThroughputCall[] live = new HighThroughputCall[2];
+    private final boolean[] checked = new boolean[2];
     private final boolean[] answered = new boolean[2];
+    private final boolean[][] givenUp;
     private HighThroughputHandle handle;
     private long rowHash;
     private int begun;
@@ -53,6 +55,7 @@ public final class HighThroughputProgram implements FailureRun.Program {
         this.rank = exchange.rank();
         this.calls = calls;
         this.overlap = input.config.liveCalls();
+        this.givenUp = new boolean[2][shape.ranks()];
         for (int i = 0; i < 2; i++) {
             final int tokens = input.routings[rank].tokens();
             combined[i] = arena.allocate(Math.max(1, (long) tokens * shape.rowBytes()), 64);
@@ -67,6 +70,13 @@ public final class HighThroughputProgram implements FailureRun.Program {
     /** Calls that are over. */
     public int ended() {
         return ended;
+    }
+
+    @Override
+    public FailureRun.Moment moment() {
+        final int at = ended & 1;
+        return begun == ended ? FailureRun.Moment.BETWEEN_CALLS : answered[at] ? FailureRun.Moment.COMBINE
+            : live[at].isReceived() ? FailureRun.Moment.EXPERTS : FailureRun.Moment.DISPATCH;
     }
 
     /** How far all combined rows are from sums that are cast once: 1 - 2 * sum(x y) / sum(x^2 + y^2), both plus 1. */
@@ -96,7 +106,11 @@ public final class HighThroughputProgram implements FailureRun.Program {
         } else {
             live[at] = exchange.dispatch(input.tokens[rank], input.routings[rank]);
         }
+        checked[at] = false;
         answered[at] = false;
+        for (int other = 0; other < shape.ranks(); other++) {
+            givenUp[at][other] = rails.isReached(other) && exchange.isMasked(other);
+        }
         combined[at].fill((byte) 0x7f);
         weights[at].fill((byte) 0x7f);
         begun++;
@@ -105,9 +119,13 @@ public final class HighThroughputProgram implements FailureRun.Program {
     private int advance(final int index) {
         final int at = index & 1;
         final HighThroughputCall call = live[at];
-        if (!answered[at] && call.isReceived() && (index == ended || answered[at ^ 1])) {
+        if (!checked[at] && call.isReceived() && (index == ended || answered[at ^ 1])) {
             checkRowsAndRunExperts(call, index);
             handle = handle == null && index == 0 ? call.handle() : handle;
+            checked[at] = true;
+            return 1;
+        }
+        if (checked[at] && !answered[at]) {
             answered[at] = true;
             if (index % 5 == 2) {
                 call.release();
@@ -125,7 +143,7 @@ public final class HighThroughputProgram implements FailureRun.Program {
                 assertThat(call.isLeftOut(other) && !mayFail.test(other) && !hearsay).as("rank %s left out, %s", other, input).isFalse();
             }
             if (index % 5 != 2) {
-                checkCombined(combined[at], weights[at], index % 3);
+                checkCombined(index);
             }
             ended++;
             return 1;
@@ -143,6 +161,7 @@ public final class HighThroughputProgram implements FailureRun.Program {
                 if (input.goesTo(source, token, rank) && mayBeMissing(source, rank) && !isToken(call, row, source, token)) {
                     row += row < call.receivedRows() && call.sourceRank(row) == -1 ? checkLost(call, row) : 0;
                 } else if (input.goesTo(source, token, rank)) {
+                    assertThat(givenUp[index & 1][source] && rails.isInNode(source)).as("row of masked rank %s, %s", source, input).isFalse();
                     checkHeader(call, row, source, token, expertCounts);
                     checkRow(call, row, source, token, read);
                     hash = hash * 31 + Arrays.hashCode(read.toArray(JAVA_SHORT));
@@ -221,10 +240,13 @@ public final class HighThroughputProgram implements FailureRun.Program {
         call.passWeights(row);
     }
 
-    private void checkCombined(final MemorySegment rows, final MemorySegment sums, final int biasCount) {
+    private void checkCombined(final int index) {
+        final MemorySegment rows = combined[index & 1];
+        final MemorySegment sums = weights[index & 1];
+        final int biasCount = index % 3;
         for (int token = 0; token < input.routings[rank].tokens(); token++) {
             final int of = token;
-            final IntPredicate included = target -> isIncluded(of, target, sums);
+            final IntPredicate included = target -> isIncluded(of, target, index);
             final float[] expected = input.combined(rank, token, biasCount, true, included);
             final float[] plain = input.combined(rank, token, biasCount, false, included);
             for (int i = 0; i < expected.length; i++) {
@@ -240,7 +262,8 @@ public final class HighThroughputProgram implements FailureRun.Program {
     }
 
     /** Whether the row of {@code target} is in a token's sum, as the summed weights say; checks that it may be missing, else. */
-    private boolean isIncluded(final int token, final int target, final MemorySegment sums) {
+    private boolean isIncluded(final int token, final int target, final int index) {
+        final MemorySegment sums = weights[index & 1];
         for (int k = 0; k < shape.topK(); k++) {
             final int expert = input.routings[rank].expert(token, k);
             if (expert != Routing.NONE && shape.rankOf(expert) == target && sums.getAtIndex(JAVA_FLOAT, (long) token * shape.topK() + k) == 0) {
@@ -248,6 +271,7 @@ public final class HighThroughputProgram implements FailureRun.Program {
                 return false;
             }
         }
+        assertThat(givenUp[index & 1][target] && input.goesTo(rank, token, target)).as("row of masked rank %s in a sum, %s", target, input).isFalse();
         return true;
     }
 
