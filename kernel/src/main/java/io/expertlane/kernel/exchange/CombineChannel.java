@@ -13,6 +13,7 @@ import io.expertlane.kernel.verbs.RecordSender;
 import io.expertlane.kernel.zero.SlotReceiver;
 import io.expertlane.kernel.zero.SlotSender;
 import java.lang.foreign.MemorySegment;
+import java.lang.invoke.VarHandle;
 import java.util.Arrays;
 import java.util.BitSet;
 
@@ -348,6 +349,9 @@ final class CombineChannel {
         final long at = inPlace ? sender.offset() : staged;
         MemorySegment.copy(weights, 0, to, JAVA_FLOAT, at, topK);
         reduce(to, at + record.headerBytes());
+        if (isAnyPulledGone()) {
+            return false;
+        }
         if (inPlace) {
             sender.commit();
         } else if (!sender.append(staged)) {
@@ -389,6 +393,9 @@ final class CombineChannel {
             }
         }
         reduce(target.combined(), rowOffset);
+        if (isAnyPulledGone()) {
+            return false;
+        }
         if (target.combinedWeights() != null) {
             MemorySegment.copy(weights, 0, target.combinedWeights(), JAVA_FLOAT, (long) token * topK * Float.BYTES, topK);
         }
@@ -400,6 +407,23 @@ final class CombineChannel {
             }
         }
         return true;
+    }
+
+    /**
+     * Whether rows just pulled may have been other ones: their rank has given this one up, and left it no time. It revokes its memory before
+     * it writes there again, so what was read before the keys are is good. The sum is made anew without that rank.
+     */
+    private boolean isAnyPulledGone() {
+        if (!pull) {
+            return false;
+        }
+        VarHandle.acquireFence();
+        for (int local = 0; local < rails.perNode(); local++) {
+            if (!localOut[local] && context.peers().isGone(rails.inNode(local))) {
+                return true;
+            }
+        }
+        return false;
     }
 
     private boolean areSumsReady() {

@@ -69,7 +69,7 @@ final class ExpertQueuePairs {
     }
 
     private void connect(final int peer) {
-        keys[peer] = heap.key(peer);
+        keys[peer] = heap.key(peer, rank);
         if (!transport.isMapped(rank, peer)) {
             final int lanes = localExperts * perExpert;
             final int first = Math.floorMod(peer - rank, keys.length);
@@ -93,7 +93,7 @@ final class ExpertQueuePairs {
 
     /** Whether the peer's memory was revoked since it was connected. */
     boolean isGone(final int peer) {
-        return heap.key(peer) != keys[peer];
+        return heap.key(peer, rank) != keys[peer];
     }
 
     /** Whether rows for {@code peer} are stored directly. */

@@ -53,10 +53,17 @@ import java.util.function.LongSupplier;
  * next call. Coming back is as in {@link LowLatencyExchange}: {@link #rejoin()} there, {@link #clearMask} everywhere else, between the same two
  * dispatches.
  *
- * <p>Late writes: counts, signals, slots and rings are written by one peer only and carry the call number or a position, so what a masked
- * rank writes late there is not read by anyone. Not protected: over the zero path, rows that a masked rank writes straight to a peer of its node
- * may land after another call has put others there. Choose a time-out beyond the time for which a rank may be held up and the network may
- * retry; {@link io.expertlane.kernel.memory.SymmetricHeap#revoke} refuses writes over queue pairs, everybody's.
+ * <p>Late writes: a masked rank may live, and go on when it is driven again. A rank that masks a peer therefore revokes the key that the peer
+ * has of its memory ({@link io.expertlane.kernel.memory.SymmetricHeap#revoke(int, int)}). What the peer's queue pairs still hold completes with
+ * {@link io.expertlane.kernel.verbs.CompletionQueue#REMOTE_ACCESS_ERROR}; where memory is mapped, it asks for the key before it stores a record
+ * or a signal; and it masks those that have masked it at its next {@code doWork()}. A rank that comes back revokes its memory, too, and gets new
+ * keys: nothing from before reaches rows of later calls. Without that, over the zero path, rows that a masked rank of the node writes would
+ * land where another call has put those of others; all other places are written by one peer only and carry the call number or a position.
+ * A sum by pull is made anew, without the peer, if the peer revoked its memory while its rows were read.
+ *
+ * <p>Not protected: mapped memory has no key, so a thread that is suspended between asking and the end of the one record it stores, for longer
+ * than the time-out, still stores that record; so does a transport's thread inside one element. Choose a time-out beyond the time for which the
+ * machine may suspend a thread, and restart a process that was suspended for longer.
  *
  * <p>Source: DeepEP's normal kernels and their inter-node form; source paper, section 3.2.
  */
@@ -250,6 +257,9 @@ public final class HighThroughputExchange {
         requireWorking();
         final long elapsedNanos = members.advance();
         final int completions = context.peers().queuePairs().poll();
+        if (context.peers().isAnyRevoked()) {
+            giveUpGone();
+        }
         members.tell();
         final int work;
         try {
@@ -267,6 +277,15 @@ public final class HighThroughputExchange {
             giveUpOverdue();
         }
         return completions + work;
+    }
+
+    /** Gives up those who have given this rank up. */
+    private void giveUpGone() {
+        for (final int peer : members.peers()) {
+            if (members.isGone(peer)) {
+                mask(peer);
+            }
+        }
     }
 
     private void giveUpOverdue() {
@@ -457,13 +476,14 @@ public final class HighThroughputExchange {
         members.advance();
         members.progressed();
         context.peers().queuePairs().poll();
-        if (members.isPeer(other) && !members.hasKnocked(other)) {
+        if (members.isPeer(other) && welcoming != other && !members.hasKnocked(other)) {
             return false;
         }
         lastCall += passedOver ? 0 : NUMBERS_PASSED_OVER;
         passedOver = true;
         if (welcoming != other) {
             welcoming = other;
+            members.refuse(other);
             reopen(other);
             members.clear(other);
         }
@@ -508,7 +528,10 @@ public final class HighThroughputExchange {
         }
         context.peers().queuePairs().poll();
         final int[] peers = members.peers();
-        while (knocked < peers.length && knock(peers[knocked])) {
+        for (int index = 0; index < knocked; index++) {
+            knocked = members.isKnockLost(peers[index]) ? index : knocked;
+        }
+        while (knocked < peers.length && members.knock(knocked)) {
             knocked++;
         }
         final int welcomes = knocked < peers.length ? 0 : members.welcomes();
@@ -531,13 +554,9 @@ public final class HighThroughputExchange {
             call.abandon();
         }
         for (int other = 0; other < shape.ranks(); other++) {
+            members.refuse(other);
             members.clear(other);
         }
-    }
-
-    private boolean knock(final int peer) {
-        context.peers().reconnect(peer);
-        return members.knock(peer);
     }
 
     private void enter() {

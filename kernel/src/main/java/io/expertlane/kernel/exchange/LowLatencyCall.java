@@ -36,6 +36,7 @@ public abstract sealed class LowLatencyCall permits RingCall, ZeroCall {
     static final RowCodec CODEC = RowCodec.best();
     static final int FLAG_COMBINED = 1;
     static final int FLAG_RELEASED = 2;
+    private static final int STEPS_PER_TIMEOUT = 4;
     private static final VarHandle LONG = JAVA_LONG.varHandle();
 
     final LowLatencyExchange exchange;
@@ -93,6 +94,7 @@ public abstract sealed class LowLatencyCall permits RingCall, ZeroCall {
     private boolean reduceWanted;
     private boolean stuck;
     private long stuckSinceNanos;
+    private long stuckSeenNanos;
 
     /**
      * Makes a call that is over.
@@ -350,7 +352,11 @@ public abstract sealed class LowLatencyCall permits RingCall, ZeroCall {
                 stuck = true;
                 stuckSinceNanos = now;
                 watch.waitBegins(now);
+            } else {
+                // Time in which nobody drove this rank says little about the peer.
+                stuckSinceNanos += Math.max(0, now - stuckSeenNanos - config.timeoutNanos() / STEPS_PER_TIMEOUT);
             }
+            stuckSeenNanos = now;
             if (!watch.isOverdue(peer, stuckSinceNanos, now)) {
                 return false;
             }

@@ -47,9 +47,10 @@ import java.util.stream.IntStream;
  *
  * <p>Late writes: every place in a rank's memory is written by one peer only, and counts, flags and ring records carry the call number, so
  * what a masked rank writes late, believing that it still takes part, is not read by anyone.
- * {@link io.expertlane.kernel.memory.SymmetricHeap#revoke} also refuses writes to its memory over queue pairs. Not protected: writes of a
- * rank started anew that are still in flight on its old queue pairs; and a rank that was masked although it lives, while it sums by pull:
- * it reads rows that the peer which masked it may already have replaced.
+ * So masking revokes no keys here, as it does in {@link HighThroughputExchange}. Not protected: writes of a rank started anew that are still in
+ * flight on its old queue pairs, unless its peers call {@link io.expertlane.kernel.memory.SymmetricHeap#revoke(int, int)} against it before; and
+ * a rank that was masked although it lives, while it sums by pull: it reads rows that the peer which masked it may already have replaced, so
+ * its own sums of that call may be wrong. The others' are right.
  *
  * <p>Source: DeepEP's low-latency kernels; source paper, section 3.3.
  */

@@ -111,7 +111,15 @@ final class Membership {
 
     void mask(final int other) {
         watch.mask(other);
+        refuse(other);
         tellAnew();
+    }
+
+    /** Refuses what {@code other} writes from what it knew until now: it may live, and be late. */
+    void refuse(final int other) {
+        if (isPeer(other)) {
+            connections.refuse(other);
+        }
     }
 
     void clear(final int other) {
@@ -212,13 +220,33 @@ final class Membership {
         return watch.isTimedOut(sinceNanos, drivenNanos);
     }
 
-    /** Asks {@code peer} to let this rank in, and takes back what it told of others before; false: call again. */
-    boolean knock(final int peer) {
-        return tell(peer) && connections.signal(peer, memory.knock(rank), 1);
+    /**
+     * Asks the peer with this index to let this rank in, and takes back what it told of others before; false: call again. The knock is the new
+     * key of this rank's memory, so that one which is repeated, because the peer had not yet masked this rank at the first, is taken once.
+     */
+    boolean knock(final int index) {
+        final int peer = peers[index];
+        if (connections.isGone(peer)) {
+            connections.reconnect(peer);
+            untold[index] = true;
+        }
+        untold[index] = untold[index] && !tell(peer);
+        return !untold[index] && connections.signal(peer, memory.knock(rank), connections.keyFor(peer));
     }
 
     boolean hasKnocked(final int peer) {
-        return (long) LONG.getAcquire(region, memory.knock(peer)) != 0;
+        final long key = (long) LONG.getAcquire(region, memory.knock(peer));
+        return key != 0 && key != connections.keyOf(peer);
+    }
+
+    /** Whether a knock at {@code peer} was refused, or may have been. */
+    boolean isKnockLost(final int peer) {
+        return connections.isGone(peer) && (long) LONG.getAcquire(region, memory.welcome(peer)) == 0;
+    }
+
+    /** Whether {@code peer} has revoked its memory, for this rank or for all: it has masked this rank, or comes back. */
+    boolean isGone(final int peer) {
+        return connections.isGone(peer);
     }
 
     /** Tells {@code peer} the number of the last call; false: call again. */

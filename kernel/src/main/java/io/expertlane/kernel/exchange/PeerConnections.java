@@ -19,23 +19,27 @@ final class PeerConnections {
 
     private final SymmetricHeap heap;
     private final MemorySegment region;
+    private final int rank;
     private final QueuePairSet queuePairs;
     private final QueuePair[] control;
     private final QueuePair[][][] data;
     private final int[] keys;
+    private int revocations;
 
     PeerConnections(final HighThroughputConfig config, final Rails rails, final Transport transport, final int rank) {
         final int ranks = config.shape().ranks();
         this.heap = transport.heap();
         this.region = heap.region(rank);
+        this.rank = rank;
         this.queuePairs = new QueuePairSet(transport, rank, config.sendQueueDepth(), config.doorbellBatch(), true, config.segmentBytes());
         this.keys = new int[ranks];
+        this.revocations = heap.revocations();
         this.control = new QueuePair[ranks];
         this.data = new QueuePair[ranks][config.channels()][];
         int number = 0;
         for (int step = 1; step < ranks; step++) {
             final int peer = (rank + step) % ranks;
-            keys[peer] = heap.key(peer);
+            keys[peer] = heap.key(peer, rank);
             if (rails.isReached(peer) && !transport.isMapped(rank, peer)) {
                 connect(config, peer, number++);
             }
@@ -52,15 +56,37 @@ final class PeerConnections {
         control[peer] = queuePairs.connect(peer, config.queuePairPlan().controlLane(number));
     }
 
-    /** Whether the peer's memory was revoked since it was connected: nothing can be posted to it. */
+    /** Whether the peer's memory was revoked since it was connected, for all or for this rank: nothing can be posted to it. */
     boolean isGone(final int peer) {
-        return heap.key(peer) != keys[peer];
+        return peer != rank && heap.key(peer, rank) != keys[peer];
+    }
+
+    /** Whether some peer may be gone that was not when this was last asked. */
+    boolean isAnyRevoked() {
+        final int before = revocations;
+        revocations = heap.revocations();
+        return revocations != before;
+    }
+
+    /** Refuses what {@code peer} writes over its present connections to this rank, and what is under way there. */
+    void refuse(final int peer) {
+        heap.revoke(rank, peer);
+    }
+
+    /** The key of this rank's memory for {@code peer}. */
+    int keyFor(final int peer) {
+        return heap.key(rank, peer);
+    }
+
+    /** The key of the peer's memory that the connections use. */
+    int keyOf(final int peer) {
+        return keys[peer];
     }
 
     /** Connects anew to a peer that {@link #isGone}; the arrays that {@link #data} gave hold the new queue pairs. */
     void reconnect(final int peer) {
         if (isGone(peer)) {
-            keys[peer] = heap.key(peer);
+            keys[peer] = heap.key(peer, rank);
             if (control[peer] != null) {
                 for (final QueuePair[] lanes : data[peer]) {
                     Arrays.setAll(lanes, lane -> queuePairs.reconnect(lanes[lane]));
@@ -90,6 +116,9 @@ final class PeerConnections {
 
     /** Writes a control block; false: call again. */
     boolean write(final int peer, final long localBlock, final long remoteBlock, final int bytes) {
+        if (isGone(peer)) {
+            return false;
+        }
         if (control[peer] == null) {
             MemorySegment.copy(region, localBlock, heap.region(peer), remoteBlock, bytes);
             return true;
@@ -99,6 +128,9 @@ final class PeerConnections {
 
     /** Writes a signal, behind the blocks written to {@code peer} before; false: call again. */
     boolean signal(final int peer, final long remoteSignal, final long value) {
+        if (isGone(peer)) {
+            return false;
+        }
         if (control[peer] == null) {
             LONG.setRelease(heap.region(peer), remoteSignal, value);
             return true;

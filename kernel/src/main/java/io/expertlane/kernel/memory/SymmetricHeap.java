@@ -4,6 +4,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
+import java.util.Arrays;
 import java.util.Objects;
 import java.util.concurrent.atomic.AtomicInteger;
 
@@ -16,8 +17,10 @@ import java.util.concurrent.atomic.AtomicInteger;
  * <p>Threading: any thread may access any region; ordering is the caller's (see {@code QueuePair}).
  *
  * <p>Failure: {@link #revoke(int)} changes the rank's mapping key: queue pairs connected and {@link GlobalAddress}es made under the old
- * key are refused from then on. Loads and stores of ranks that have the region mapped carry no key: only their own protocol can stop
- * them. After {@link #close()} every access throws {@link IllegalStateException}, as does a second {@code close()}.
+ * key are refused from then on. {@link #revoke(int, int)} does so for the queue pairs of one writer, as a region registered for it alone or a
+ * memory window bound to its queue pair would. Loads and stores of ranks that have the region mapped carry no key: their protocol asks for it
+ * first, and a store that has begun can't be stopped. After {@link #close()} every access throws {@link IllegalStateException}, as does
+ * a second {@code close()}.
  *
  * <p>Keys are drawn from one sequence of {@value GlobalAddress#KEYS} in the process, so that an address of another heap is refused as
  * well as a stale one; the sequence starts over, as the variant part of an InfiniBand R_Key does.
@@ -28,11 +31,15 @@ public final class SymmetricHeap implements AutoCloseable {
 
     private static final AtomicInteger KEY_SEQUENCE = new AtomicInteger();
     private static final VarHandle KEYS = MethodHandles.arrayElementVarHandle(int[].class);
+    private static final VarHandle WRITER_KEYS = MethodHandles.arrayElementVarHandle(int[][].class);
 
     private final Arena arena = Arena.ofShared();
     private final long bytesPerRank;
     private final MemorySegment[] regions;
     private final int[] keys;
+    /** By rank: the keys for each writer, null as long as they all are the rank's own. */
+    private final int[][] writerKeys;
+    private volatile int revocations;
     private final NativeCopy copies = new NativeCopy();
 
     /** Reserves the memory in {@link Pages#BASE} pages: see {@link #SymmetricHeap(int, long, Pages)}. */
@@ -58,6 +65,7 @@ public final class SymmetricHeap implements AutoCloseable {
         this.bytesPerRank = bytesPerRank;
         this.regions = new MemorySegment[ranks];
         this.keys = new int[ranks];
+        this.writerKeys = new int[ranks][];
         final int key = nextKey();
         final long stride = PageMemory.roundUp(bytesPerRank);
         try {
@@ -96,9 +104,36 @@ public final class SymmetricHeap implements AutoCloseable {
         return (int) KEYS.getAcquire(keys, rank);
     }
 
+    /** The key under which {@code writer} may access {@code rank}'s region now; never 0. */
+    public int key(final int rank, final int writer) {
+        final int[] ofWriters = (int[]) WRITER_KEYS.getAcquire(writerKeys, rank);
+        return ofWriters == null ? key(rank) : (int) KEYS.getAcquire(ofWriters, writer);
+    }
+
     /** Invalidates every earlier key of {@code rank}'s region: its mappings held by peers are stale from now on. */
-    public void revoke(final int rank) {
-        KEYS.setRelease(keys, rank, nextKey());
+    public synchronized void revoke(final int rank) {
+        final int key = nextKey();
+        KEYS.setRelease(keys, rank, key);
+        for (int writer = 0; writerKeys[rank] != null && writer < writerKeys[rank].length; writer++) {
+            KEYS.setRelease(writerKeys[rank], writer, key);
+        }
+        revocations++;
+    }
+
+    /** Invalidates the key that {@code writer} has of {@code rank}'s region, and nobody else's. Allocates the first time. */
+    public synchronized void revoke(final int rank, final int writer) {
+        if (writerKeys[rank] == null) {
+            final int[] ofWriters = new int[regions.length];
+            Arrays.fill(ofWriters, key(rank));
+            WRITER_KEYS.setRelease(writerKeys, rank, ofWriters);
+        }
+        KEYS.setRelease(writerKeys[rank], writer, nextKey());
+        revocations++;
+    }
+
+    /** Keys revoked since the heap was made, anybody's: while it stays the same, so do all keys. */
+    public int revocations() {
+        return revocations;
     }
 
     /** The {@link GlobalAddress} of a byte of {@code rank}'s region, under its present key. */
@@ -169,6 +204,7 @@ public final class SymmetricHeap implements AutoCloseable {
         for (int rank = 0; rank < regions.length; rank++) {
             regions[rank].copyFrom(other.regions[rank]);
             KEYS.setRelease(keys, rank, other.key(rank));
+            WRITER_KEYS.setRelease(writerKeys, rank, other.writerKeys[rank] == null ? null : other.writerKeys[rank].clone());
         }
     }
 

@@ -94,7 +94,7 @@ public final class QueuePair {
         this.peerRank = peerRank;
         this.lane = lane;
         this.depth = depth;
-        this.remoteKey = heap.key(peerRank);
+        this.remoteKey = heap.key(peerRank, rank);
         completionQueue.register(number);
     }
 
@@ -183,7 +183,7 @@ public final class QueuePair {
     }
 
     private int post(final byte opcode, final long remoteOffset, final int lengthBytes, final int residentBytes, final long operand) {
-        if (heap.key(peerRank) != remoteKey) {
+        if (heap.key(peerRank, rank) != remoteKey) {
             return PEER_REVOKED;
         }
         if (posted - retired >= depth) {

@@ -15,12 +15,12 @@ public final class RemoteMemory {
 
     /**
      * Carries out the element at {@code at} of {@code queue}, posted by {@code rank}, on {@code peerRank}'s region; refuses it if the region
-     * was revoked since the queue pair was connected. The receive that a write with immediate consumes is the caller's business.
+     * was revoked since the queue pair was connected, be it for this rank only. The receive that a write with immediate consumes is the caller's business.
      *
      * @return {@link CompletionQueue#SUCCESS} or {@link CompletionQueue#REMOTE_ACCESS_ERROR}
      */
     public static int apply(final SymmetricHeap heap, final int rank, final int peerRank, final MemorySegment queue, final long at) {
-        if (heap.key(peerRank) != WorkQueueElement.remoteKey(queue, at)) {
+        if (heap.key(peerRank, rank) != WorkQueueElement.remoteKey(queue, at)) {
             return CompletionQueue.REMOTE_ACCESS_ERROR;
         }
         final MemorySegment target = heap.region(peerRank);

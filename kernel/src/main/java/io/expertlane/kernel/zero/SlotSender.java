@@ -28,6 +28,9 @@ public final class SlotSender implements RecordSender {
     private final SymmetricHeap heap;
     private final MemorySegment region;
     private final MemorySegment peerRegion;
+    private final int rank;
+    private final int peer;
+    private final int key;
     private final QueuePairSet queuePairs;
     private final QueuePair[] lanes;
     private final int laneCount;
@@ -58,6 +61,9 @@ public final class SlotSender implements RecordSender {
         this.heap = heap;
         this.region = heap.region(rank);
         this.peerRegion = heap.region(peer);
+        this.rank = rank;
+        this.peer = peer;
+        this.key = heap.key(peer, rank);
         this.queuePairs = queuePairs;
         this.lanes = lanes;
         this.laneCount = laneCount;
@@ -88,7 +94,12 @@ public final class SlotSender implements RecordSender {
 
     @Override
     public boolean claim() {
-        return lanes == null;
+        return lanes == null && !isRefused();
+    }
+
+    /** Whether the receiver has revoked its memory since this was made: the places may be others' now. A queue pair sees to that itself. */
+    private boolean isRefused() {
+        return peer != rank && heap.key(peer, rank) != key;
     }
 
     @Override
@@ -112,6 +123,9 @@ public final class SlotSender implements RecordSender {
     @Override
     public boolean append(final long localOffset) {
         if (lanes == null) {
+            if (isRefused()) {
+                return false;
+            }
             heap.copy(region, localOffset, peerRegion, offset(), layout.residentBytes());
         } else if (telling != told && !flush()) {
             return false;

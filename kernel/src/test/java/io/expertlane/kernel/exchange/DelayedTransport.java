@@ -10,19 +10,24 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.OptionalInt;
 import java.util.SplittableRandom;
+import java.util.stream.IntStream;
 
 /**
  * A network that takes its time: each {@link #step} carries out the next element of a randomly chosen queue pair. No memory is mapped.
  * For one thread.
  */
 public final class DelayedTransport implements Transport {
+    private static final int NOBODY = -1;
+
     private final SymmetricHeap heap;
     private final Arena arena;
     private final CompletionQueue[] completionQueues;
     private final int[] nextNumber;
     private final List<QueuePair> busy = new ArrayList<>();
     private final List<Long> next = new ArrayList<>();
+    private int held = NOBODY;
 
     public DelayedTransport(final SymmetricHeap heap, final int completionQueueDepth, final Arena arena) {
         this.heap = heap;
@@ -34,12 +39,27 @@ public final class DelayedTransport implements Transport {
         }
     }
 
+    /** Carries out nothing more of what {@code rank} writes to others, until {@link #release}. */
+    public void hold(final int rank) {
+        held = rank;
+    }
+
+    /** Holds nobody. */
+    public void release() {
+        held = NOBODY;
+    }
+
     /** Carries out one element; whether there was one. */
     public boolean step(final SplittableRandom random) {
         if (busy.isEmpty()) {
             return false;
         }
-        final int chosen = random.nextInt(busy.size());
+        final int first = random.nextInt(busy.size());
+        final OptionalInt found = IntStream.range(first, first + busy.size()).map(at -> at % busy.size()).filter(at -> !isHeld(busy.get(at))).findFirst();
+        if (found.isEmpty()) {
+            return false;
+        }
+        final int chosen = found.getAsInt();
         final QueuePair queuePair = busy.get(chosen);
         final int index = (int) (long) next.get(chosen);
         final MemorySegment queue = queuePair.memory();
@@ -54,6 +74,10 @@ public final class DelayedTransport implements Transport {
             next.remove(chosen);
         }
         return true;
+    }
+
+    private boolean isHeld(final QueuePair queuePair) {
+        return queuePair.rank() == held && queuePair.peerRank() != held;
     }
 
     @Override

@@ -7,6 +7,7 @@ import io.expertlane.kernel.verbs.DirectTransport;
 import io.expertlane.kernel.verbs.Transport;
 import java.lang.foreign.Arena;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.SplittableRandom;
 
@@ -19,6 +20,7 @@ abstract class FailureRun implements AutoCloseable {
     private static final int MOST_CALLS = 6;
     private static final long TURN_NANOS = 50;
     private static final int COMPLETION_QUEUE_DEPTH = 256;
+    private static final int LEAST_CALLS_OF_SLEEPER = 5;
 
     final Arena arena;
     final int ranks;
@@ -32,6 +34,10 @@ abstract class FailureRun implements AutoCloseable {
     private final Moment[] aims;
     private final int failures;
     private final boolean revoke;
+    private final boolean[] asleep;
+    private final boolean[] woken;
+    private boolean slow;
+    private long longestWaitNanos;
     private long now;
 
     FailureRun(final long seed, final int failures, final int ranks, final long heapBytes, final boolean delays, final DirectTransport.Mapping mapping,
@@ -48,6 +54,9 @@ abstract class FailureRun implements AutoCloseable {
         turnsLeft = new int[ranks];
         aims = new Moment[ranks];
         revoke = random.nextBoolean();
+        asleep = new boolean[ranks];
+        woken = new boolean[ranks];
+        longestWaitNanos = 3L * failures * TIMEOUT_NANOS;
         for (int failure = 0; failure < failures; failure++) {
             final int rank = random.nextInt(ranks);
             stops[rank] = true;
@@ -84,6 +93,12 @@ abstract class FailureRun implements AutoCloseable {
 
     abstract int queryMask(int rank, int[] mask);
 
+    /** Whether {@code rank} itself decides on {@code peer}. */
+    abstract boolean isWatched(int rank, int peer);
+
+    /** Whether what a rank's old queue pairs still hold does no harm after it has come back with new ones. */
+    abstract boolean isOldRefused();
+
     /** Other input from now on. */
     abstract void changeInput();
 
@@ -115,12 +130,40 @@ abstract class FailureRun implements AutoCloseable {
         if (noticed) {
             goOn();
         }
+        checkMasks(noticed);
+    }
+
+    /**
+     * Runs calls in which the rank that would stop is not driven, from a random point on until some turns after it was masked, and what it had
+     * posted may be held up as long.
+     *
+     * @return whether it was masked and driven again while the others went on
+     */
+    final boolean sleepAndWake() {
+        slow = true;
+        // Signs of life of one that has woken up too late: no wait is longer than four time-outs.
+        longestWaitNanos = 6L * failures * TIMEOUT_NANOS;
+        drive(programs(LEAST_CALLS_OF_SLEEPER + random.nextInt(MOST_CALLS)));
+        // A rank that is late has its own view, and those that have not masked it pass on to others what it says of the rest.
+        checkMasks(false);
+        boolean late = false;
+        for (int rank = 0; rank < ranks; rank++) {
+            late |= !stops[rank] && queryMask(rank, new int[ranks]) > 0;
+        }
+        for (int rank = 0; rank < ranks; rank++) {
+            late &= !stops[rank] || woken[rank];
+        }
+        return late;
+    }
+
+    private void checkMasks(final boolean noticed) {
         final int[] mask = new int[ranks];
         for (int rank = 0; rank < ranks; rank++) {
             if (!stops[rank]) {
                 queryMask(rank, mask);
                 for (int peer = 0; peer < ranks; peer++) {
-                    assertThat(mask[peer] == 1).as("mask of rank %s at rank %s, %s", peer, rank, input()).isIn(stops[peer], noticed && stops[peer]);
+                    final boolean masked = mask[peer] == 1 && (!slow || isWatched(rank, peer));
+                    assertThat(masked).as("mask of rank %s at rank %s, %s", peer, rank, input()).isIn(stops[peer], noticed && stops[peer]);
                 }
             }
         }
@@ -137,11 +180,12 @@ abstract class FailureRun implements AutoCloseable {
 
     final void comeBack() {
         final boolean anew = random.nextBoolean();
-        if (anew) {
-            // What the old queue pairs still hold must not arrive later.
-            while (delayed != null && delayed.step(random)) {
-                now += TURN_NANOS;
-            }
+        Arrays.fill(asleep, false);
+        if (delayed != null) {
+            delayed.release();
+        }
+        while (anew && !isOldRefused() && step()) {
+            now += TURN_NANOS;
         }
         for (int rank = 0; rank < ranks; rank++) {
             if (stops[rank]) {
@@ -168,7 +212,7 @@ abstract class FailureRun implements AutoCloseable {
             }
         }
         for (int turns = 0; !waiting.isEmpty(); turns++) {
-            assertThat(turns).as("turns to come back, %s", input()).isLessThan(1_000_000);
+            assertThat(turns).as("turns to come back, rank %s, waiting %s, %s", guest, waiting, input()).isLessThan(1_000_000);
             final Integer rank = waiting.get(random.nextInt(waiting.size()));
             if (rank == guest ? rejoin(rank) : clearMask(rank, guest)) {
                 waiting.remove(rank);
@@ -199,16 +243,23 @@ abstract class FailureRun implements AutoCloseable {
         while (running.stream().anyMatch(rank -> !stops[rank])) {
             final int chosen = random.nextInt(running.size());
             final int rank = running.get(chosen);
-            final boolean moved = step() | programs[rank].doWork() > 0;
+            if (asleep[rank]) {
+                sleepOn(rank);
+            }
+            final boolean moved = step() | !asleep[rank] && programs[rank].doWork() > 0;
             idle = moved ? 0 : idle + 1;
             now += TURN_NANOS;
             if (idle > 10 * ranks) {
                 now += TIMEOUT_NANOS / 16;
                 idle = 0;
             }
-            if (stops[rank] && --turnsLeft[rank] <= 0 && (aims[rank] == null || aims[rank] == programs[rank].moment())) {
-                running.remove(chosen);
-                if (revoke) {
+            if (stops[rank] && !asleep[rank] && --turnsLeft[rank] <= 0 && (aims[rank] == null || aims[rank] == programs[rank].moment())) {
+                if (slow) {
+                    sleep(rank);
+                } else {
+                    running.remove(chosen);
+                }
+                if (revoke && !slow) {
                     heap.revoke(rank);
                 }
             } else if (programs[rank].isDone()) {
@@ -219,8 +270,40 @@ abstract class FailureRun implements AutoCloseable {
                 slowest = ended;
                 callBegan = now;
             }
-            assertThat(now - callBegan).as("nanos without a call ending, %s", input()).isLessThan(3L * failures * TIMEOUT_NANOS);
+            assertThat(now - callBegan).as("nanos without a call ending, %s", input()).isLessThan(longestWaitNanos);
         }
+    }
+
+    private void sleep(final int rank) {
+        asleep[rank] = true;
+        turnsLeft[rank] = random.nextInt(1 << random.nextInt(10));
+        if (delayed != null && random.nextBoolean()) {
+            delayed.hold(rank);
+        }
+    }
+
+    /** A rank wakes up some turns after another has masked it. */
+    private void sleepOn(final int rank) {
+        if (isMaskedAnywhere(rank) && --turnsLeft[rank] < 0) {
+            asleep[rank] = false;
+            woken[rank] = true;
+            turnsLeft[rank] = Integer.MAX_VALUE;
+            if (delayed != null) {
+                delayed.release();
+            }
+        }
+    }
+
+    private boolean isMaskedAnywhere(final int rank) {
+        final int[] mask = new int[ranks];
+        boolean masked = false;
+        for (int other = 0; other < ranks; other++) {
+            if (!stops[other]) {
+                queryMask(other, mask);
+                masked |= mask[rank] == 1;
+            }
+        }
+        return masked;
     }
 
     private int ended(final Program[] programs) {

@@ -23,13 +23,17 @@ class FailureTest {
     private static final int SEEDS_OF_TWO = 15;
     private static final int NOTICED_OF = 5;
     private static final int LEAST_STOPS = 10;
+    private static final int SEEDS_OF_SLOW = 100;
+    private static final int LEAST_LATE = 20;
 
     @ParameterizedTest(name = "{0} {1}")
     @CsvSource({"ZERO, PUSH", "ZERO, PULL", "RING, PUSH"})
     void lowLatencyRanksFinishWithoutAStoppedOneAndItComesBack(final TransferPath path, final CombineMethod combine) {
         final int[] moments = new int[FailureRun.Moment.values().length];
         for (long seed = BASE_SEED; seed < BASE_SEED + SEEDS; seed++) {
-            runLowLatency(seed, path, combine, 1, moments);
+            try (Arena arena = Arena.ofConfined(); FailureRun run = lowLatency(seed, path, combine, 1, arena)) {
+                stopAndComeBack(run, seed, moments);
+            }
         }
         requireAll(moments);
     }
@@ -38,7 +42,9 @@ class FailureTest {
     @CsvSource({"ZERO, PUSH", "ZERO, PULL", "RING, PUSH"})
     void lowLatencyRanksFinishWithoutTwo(final TransferPath path, final CombineMethod combine) {
         for (long seed = BASE_SEED + 1000; seed < BASE_SEED + 1000 + SEEDS_OF_TWO; seed++) {
-            runLowLatency(seed, path, combine, 2, new int[FailureRun.Moment.values().length]);
+            try (Arena arena = Arena.ofConfined(); FailureRun run = lowLatency(seed, path, combine, 2, arena)) {
+                stopAndComeBack(run, seed, new int[FailureRun.Moment.values().length]);
+            }
         }
     }
 
@@ -47,7 +53,9 @@ class FailureTest {
     void highThroughputRanksFinishWithoutAStoppedOneAndItComesBack(final TransferPath path, final CombineMethod combine) {
         final int[] moments = new int[FailureRun.Moment.values().length];
         for (long seed = BASE_SEED + 2000; seed < BASE_SEED + 2000 + SEEDS; seed++) {
-            runHighThroughput(seed, path, combine, 1, moments);
+            try (Arena arena = Arena.ofConfined(); FailureRun run = highThroughput(seed, path, combine, 1, arena)) {
+                stopAndComeBack(run, seed, moments);
+            }
         }
         requireAll(moments);
     }
@@ -56,8 +64,36 @@ class FailureTest {
     @CsvSource({"ZERO, PUSH", "ZERO, PULL", "RING, PUSH", "RING, PULL"})
     void highThroughputRanksFinishWithoutTwo(final TransferPath path, final CombineMethod combine) {
         for (long seed = BASE_SEED + 3000; seed < BASE_SEED + 3000 + SEEDS_OF_TWO; seed++) {
-            runHighThroughput(seed, path, combine, 2, new int[FailureRun.Moment.values().length]);
+            try (Arena arena = Arena.ofConfined(); FailureRun run = highThroughput(seed, path, combine, 2, arena)) {
+                stopAndComeBack(run, seed, new int[FailureRun.Moment.values().length]);
+            }
         }
+    }
+
+    @ParameterizedTest(name = "{0} {1}")
+    @CsvSource({"ZERO, PUSH", "ZERO, PULL", "RING, PUSH"})
+    void whatALowLatencyRankWritesTooLateChangesNothing(final TransferPath path, final CombineMethod combine) {
+        int late = 0;
+        for (long seed = BASE_SEED + 4000; seed < BASE_SEED + 4000 + SEEDS_OF_SLOW; seed++) {
+            try (Arena arena = Arena.ofConfined(); FailureRun run = lowLatency(seed, path, combine, 1, arena)) {
+                late += run.sleepAndWake() ? 1 : 0;
+                run.comeBack();
+            }
+        }
+        assertThat(late).as("seeds in which a masked rank was driven again").isGreaterThanOrEqualTo(LEAST_LATE);
+    }
+
+    @ParameterizedTest(name = "{0} {1}")
+    @CsvSource({"ZERO, PUSH", "ZERO, PULL", "RING, PUSH", "RING, PULL"})
+    void whatAHighThroughputRankWritesTooLateChangesNothing(final TransferPath path, final CombineMethod combine) {
+        int late = 0;
+        for (long seed = BASE_SEED + 5000; seed < BASE_SEED + 5000 + SEEDS_OF_SLOW; seed++) {
+            try (Arena arena = Arena.ofConfined(); FailureRun run = highThroughput(seed, path, combine, 1, arena)) {
+                late += run.sleepAndWake() ? 1 : 0;
+                run.comeBack();
+            }
+        }
+        assertThat(late).as("seeds in which a masked rank was driven again").isGreaterThanOrEqualTo(LEAST_LATE);
     }
 
     private static void requireAll(final int[] moments) {
@@ -66,33 +102,22 @@ class FailureTest {
         }
     }
 
-    private static void runLowLatency(final long seed, final TransferPath path, final CombineMethod combine, final int failures,
-                                      final int[] moments) {
-        try (Arena arena = Arena.ofConfined()) {
-            final ExchangeCase made = ExchangeCase.random(seed, arena, true, config -> isSuitable(config.shape(), failures));
-            final LowLatencyConfig config = made.config.withTimeoutNanos(FailureRun.TIMEOUT_NANOS).withCombineType(CombineType.BF16)
-                .withPath(TransferPath.ZERO).withCombine(combine).withPath(path).withSegmentBytes(LowLatencyConfig.NO_SEGMENTATION);
-            try (LowLatencyRun run = new LowLatencyRun(seed, made.with(config), failures, arena)) {
-                run.stopAndFinish(isNoticed(seed), moments);
-                run.comeBack();
-            }
-        }
+    private static void stopAndComeBack(final FailureRun run, final long seed, final int[] moments) {
+        run.stopAndFinish(seed % NOTICED_OF != 0, moments);
+        run.comeBack();
     }
 
-    private static void runHighThroughput(final long seed, final TransferPath path, final CombineMethod combine, final int failures,
-                                          final int[] moments) {
-        try (Arena arena = Arena.ofConfined()) {
-            final HighThroughputCase made = HighThroughputCase.random(seed, arena, config -> isSuitable(config.shape(), failures));
-            final HighThroughputConfig config = made.config.withTimeoutNanos(FailureRun.TIMEOUT_NANOS).withCombine(combine).withPath(path);
-            try (HighThroughputRun run = new HighThroughputRun(seed, made.with(config), failures, arena)) {
-                run.stopAndFinish(isNoticed(seed), moments);
-                run.comeBack();
-            }
-        }
+    private static FailureRun lowLatency(final long seed, final TransferPath path, final CombineMethod combine, final int failures, final Arena arena) {
+        final ExchangeCase made = ExchangeCase.random(seed, arena, true, config -> isSuitable(config.shape(), failures));
+        final LowLatencyConfig config = made.config.withTimeoutNanos(FailureRun.TIMEOUT_NANOS).withCombineType(CombineType.BF16)
+            .withPath(TransferPath.ZERO).withCombine(combine).withPath(path).withSegmentBytes(LowLatencyConfig.NO_SEGMENTATION);
+        return new LowLatencyRun(seed, made.with(config), failures, arena);
     }
 
-    private static boolean isNoticed(final long seed) {
-        return seed % NOTICED_OF != 0;
+    private static FailureRun highThroughput(final long seed, final TransferPath path, final CombineMethod combine, final int failures, final Arena arena) {
+        final HighThroughputCase made = HighThroughputCase.random(seed, arena, config -> isSuitable(config.shape(), failures));
+        final HighThroughputConfig config = made.config.withTimeoutNanos(FailureRun.TIMEOUT_NANOS).withCombine(combine).withPath(path);
+        return new HighThroughputRun(seed, made.with(config), failures, arena);
     }
 
     private static boolean isSuitable(final MoeShape shape, final int failures) {
@@ -139,6 +164,16 @@ class FailureTest {
         @Override
         int queryMask(final int rank, final int[] mask) {
             return exchanges[rank].queryMask(mask);
+        }
+
+        @Override
+        boolean isOldRefused() {
+            return false;
+        }
+
+        @Override
+        boolean isWatched(final int rank, final int peer) {
+            return true;
         }
 
         @Override
@@ -196,6 +231,16 @@ class FailureTest {
         @Override
         int queryMask(final int rank, final int[] mask) {
             return exchanges[rank].queryMask(mask);
+        }
+
+        @Override
+        boolean isOldRefused() {
+            return true;
+        }
+
+        @Override
+        boolean isWatched(final int rank, final int peer) {
+            return Rails.of(input.shape, rank).isReached(peer);
         }
 
         @Override

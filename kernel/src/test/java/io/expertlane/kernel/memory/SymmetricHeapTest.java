@@ -38,6 +38,27 @@ class SymmetricHeapTest {
     }
 
     @Test
+    void oneWriterIsRefusedAlone() {
+        try (SymmetricHeap heap = new SymmetricHeap(3, 1000); SymmetricHeap copy = new SymmetricHeap(3, 1000)) {
+            final int before = heap.key(2, 0);
+            final long address = heap.address(2, 0);
+            assertThat(heap.key(2, 1)).isEqualTo(before).isEqualTo(heap.key(2));
+            final int revocations = heap.revocations();
+            heap.revoke(2, 0);
+            assertThat(heap.revocations()).isEqualTo(revocations + 1);
+            assertThat(heap.key(2, 0)).isNotEqualTo(before);
+            assertThat(heap.key(2, 1)).isEqualTo(before);
+            assertThat(heap.key(0, 2)).isEqualTo(before);
+            assertThat(heap.resolve(address, 8)).isZero();
+            copy.copyFrom(heap);
+            assertThat(copy.key(2, 0)).isEqualTo(heap.key(2, 0));
+            assertThat(copy.key(2, 1)).isEqualTo(before);
+            heap.revoke(2);
+            assertThat(heap.key(2, 0)).isEqualTo(heap.key(2, 1)).isEqualTo(heap.key(2)).isNotEqualTo(before).isNotEqualTo(copy.key(2, 0));
+        }
+    }
+
+    @Test
     void addressesOfOtherHeapsAreRefused() {
         try (SymmetricHeap heap = new SymmetricHeap(2, 1000); SymmetricHeap foreign = new SymmetricHeap(4, 1000)) {
             assertThatThrownBy(() -> heap.resolve(foreign.address(1, 0), 8)).isInstanceOf(IllegalArgumentException.class).hasMessageContaining("of another heap");

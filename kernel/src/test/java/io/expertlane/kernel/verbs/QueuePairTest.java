@@ -108,6 +108,26 @@ class QueuePairTest {
     }
 
     @Test
+    void aPeerRefusesOneWriterAndNoOther() {
+        final QueuePair other = transport.connect(2, 1, 8, 0);
+        assertThat(queuePair.postInline(0, 1)).isEqualTo(QueuePair.POSTED);
+        assertThat(other.postInline(8, 2)).isEqualTo(QueuePair.POSTED);
+        heap.revoke(1, 0);
+        assertThat(queuePair.postInline(0, 3)).isEqualTo(QueuePair.PEER_REVOKED);
+        queuePair.ringDoorbell();
+        other.ringDoorbell();
+        assertThat(heap.region(1).get(JAVA_LONG, 0)).isZero();
+        assertThat(heap.region(1).get(JAVA_LONG, 8)).isEqualTo(2);
+        final int[] status = new int[1];
+        assertThat(transport.completionQueue(0).poll((number, index, found) -> status[0] = found)).isEqualTo(1);
+        assertThat(status[0]).isEqualTo(CompletionQueue.REMOTE_ACCESS_ERROR);
+        final QueuePair anew = transport.connect(0, 1, 8, 0);
+        assertThat(anew.postInline(0, 4)).isEqualTo(QueuePair.POSTED);
+        anew.ringDoorbell();
+        assertThat(heap.region(1).get(JAVA_LONG, 0)).isEqualTo(4);
+    }
+
+    @Test
     void writesGoOnlyToGoodAddressesOfThePeer() {
         heap.region(0).set(JAVA_LONG, 0, 9);
         final long address = heap.address(1, 256);
