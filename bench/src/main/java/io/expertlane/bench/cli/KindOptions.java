@@ -24,7 +24,7 @@ final class KindOptions {
     private String combine;
 
     @Option(names = "--split", paramLabel = "on|off", defaultValue = "off",
-        description = "Two queue pairs an end point, on different ports: each message in halves (ll), chunks in turn (ht). Default: ${DEFAULT-VALUE}.")
+        description = "Two queue pairs an end point, on different ports: half of each write over each. Default: ${DEFAULT-VALUE}.")
     private String split;
 
     @Option(names = "--segment", paramLabel = "BYTES", description = "Longest work queue element: what is longer is cut. Default: no limit.")

@@ -24,8 +24,7 @@ import java.lang.foreign.Arena;
  * @param path           zero or ring
  * @param dispatchType   format of dispatched rows
  * @param combine        push or pull
- * @param split          whether what goes to an end point is spread over two queue pairs (source paper, L1): equal halves of every message in
- *                       low-latency mode, messages in turn in high-throughput mode
+ * @param split          whether what goes to an end point is spread over two queue pairs, equal halves of every write (source paper, L1)
  * @param segmentBytes   longest work queue element (source paper, L2), {@link LowLatencyConfig#NO_SEGMENTATION}
  * @param channels       channels, high-throughput mode only
  * @param chunkTokens    tokens that are sent and told of together, high-throughput mode or ring path

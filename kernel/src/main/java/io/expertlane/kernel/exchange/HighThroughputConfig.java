@@ -12,8 +12,7 @@ import io.expertlane.kernel.verbs.QueuePairPlan;
  * @param dispatchType         format of dispatched rows; FP8 needs {@code hidden} to be a multiple of 128
  * @param roundScales          FP8 scales are rounded up to powers of two
  * @param channels             channels, each a contiguous run of a rank's tokens; 1 to 64. DeepEP has one for two SMs: 10 to 12
- * @param queuePairsPerChannel data queue pairs of each (peer, channel); 1 to 8. A stream's writes take them in turn, on the ring path chunk
- *                             by chunk
+ * @param queuePairsPerChannel data queue pairs of each (peer, channel), over which every write is spread in equal parts; 1 to 8
  * @param segmentBytes         longest work queue element; longer writes are cut (source paper, L2); {@link QueuePairPlan#NO_SEGMENTATION} or at
  *                             least 64. The elements of a chunk must fit a send queue
  * @param chunkTokens          tokens that are sent and told of together, 1 to 1024; DeepEP uses 8 to 20 across nodes

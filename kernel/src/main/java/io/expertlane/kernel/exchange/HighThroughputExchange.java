@@ -5,6 +5,7 @@ import static java.lang.foreign.ValueLayout.JAVA_SHORT_UNALIGNED;
 import io.expertlane.kernel.codec.RowCodec;
 import io.expertlane.kernel.moe.MoeShape;
 import io.expertlane.kernel.moe.Routing;
+import io.expertlane.kernel.verbs.QueuePairPlan;
 import io.expertlane.kernel.verbs.Transport;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
@@ -120,7 +121,8 @@ public final class HighThroughputExchange {
         if (transport.heap().bytesPerRank() < memory.bytes()) {
             throw new IllegalArgumentException("heap bytesPerRank=" + transport.heap().bytesPerRank() + ": at least " + memory.bytes());
         }
-        config.queuePairPlan().requireRoom(memory.longestWriteBytes(config.chunkTokens()), config.sendQueueDepth());
+        final QueuePairPlan plan = config.queuePairPlan();
+        plan.requireRoom(memory.longestWriteBytes(config.chunkTokens(), plan), config.sendQueueDepth());
         for (int local = 0; config.combine() == CombineMethod.PULL && local < rails.perNode(); local++) {
             if (!transport.isMapped(rank, rails.inNode(local))) {
                 throw new IllegalArgumentException("combine=PULL: needs the memory of every rank of the node mapped; rank "

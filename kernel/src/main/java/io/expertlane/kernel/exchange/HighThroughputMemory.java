@@ -4,6 +4,7 @@ import io.expertlane.kernel.memory.HeapPlan;
 import io.expertlane.kernel.memory.RecordLayout;
 import io.expertlane.kernel.moe.MoeShape;
 import io.expertlane.kernel.ring.RingLayout;
+import io.expertlane.kernel.verbs.QueuePairPlan;
 
 /**
  * Where everything of a high-throughput exchange lies in every rank's heap region. R ranks in N nodes of P (one node if a node has one
@@ -223,9 +224,9 @@ final class HighThroughputMemory {
         return ((long) index * channels + channel) * lanes * Long.BYTES;
     }
 
-    /** Bytes of the longest write: a chunk of tokens, or a block of counts. */
-    int longestWriteBytes(final int chunkTokens) {
-        return Math.max(Math.max(dispatched.wireBytes(chunkTokens), returned.wireBytes(chunkTokens)),
+    /** Bytes of the longest write to one queue pair: a part of a chunk of tokens, or a block of counts. */
+    int longestWriteBytes(final int chunkTokens, final QueuePairPlan plan) {
+        return Math.max(plan.partBytes(Math.max(dispatched.wireBytes(chunkTokens), returned.wireBytes(chunkTokens))),
             Math.max(nodeCountsBytes, Math.max(rankCountsBytes, startsBytes)));
     }
 

@@ -13,7 +13,7 @@ import io.expertlane.kernel.verbs.QueuePairPlan;
  * @param dispatchType        format of dispatched rows; FP8 needs {@code hidden} to be a multiple of 128
  * @param roundScales         FP8 scales are rounded up to powers of two
  * @param queuePairsPerExpert queue pairs of each (peer, local expert), over which every message is split in equal parts (source paper,
- *                            L1); over the ring path, rings of each kind to each peer, with a queue pair each, taken by tokens in turn; 1 to 8
+ *                            L1); over the ring path queue pairs of each peer, over which every chunk is; 1 to 8
  * @param segmentBytes        longest work queue element; longer messages, or chunks over the ring path, are cut (source paper, L2);
  *                            {@link #NO_SEGMENTATION} or at least 64. The elements of a chunk must fit a send queue
  * @param chunkTokens         ring path: messages that are sent and told of together, 1 to 1,024

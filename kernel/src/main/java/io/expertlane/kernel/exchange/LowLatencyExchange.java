@@ -127,9 +127,9 @@ public final class LowLatencyExchange implements AutoCloseable {
             this.watch = watch(config, buffers.signsOfLife(), region, queuePairs, rank, nanoClock.getAsLong());
             this.rings = new PeerRings(config, buffers, transport, rank);
             this.knocks = buffers.knocks();
-            this.welcomes = buffers.welcome(0);
-            this.knockWords = buffers.knockWords();
-            this.welcomeWords = buffers.welcomeWords();
+            this.welcomes = buffers.welcomes();
+            this.knockWords = RingBuffers.KNOCK_WORDS;
+            this.welcomeWords = RingBuffers.WELCOME_WORDS;
             this.evenRingCall = new RingCall(this, 0, buffers, rings);
             this.oddRingCall = new RingCall(this, 1, buffers, rings);
             this.calls = new LowLatencyCall[] {evenRingCall, oddRingCall};

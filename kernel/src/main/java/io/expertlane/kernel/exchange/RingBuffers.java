@@ -6,15 +6,14 @@ import io.expertlane.kernel.moe.MoeShape;
 import io.expertlane.kernel.ring.RingLayout;
 
 /**
- * Where everything of a low-latency exchange over the ring path lies in every rank's heap region. C is the number of queue pairs per
- * expert: here, of rings to each peer.
+ * Where everything of a low-latency exchange over the ring path lies in every rank's heap region.
  *
  * <pre>
  *  object           count            bytes each         written by            place
- *  dispatch in      R x C            end of a ring      each source rank      [source][ring]
- *  dispatch out     R x C            end of a ring      the rank itself       [peer][ring]
- *  combine in       R x C            end of a ring      each expert's rank    [peer][ring]
- *  combine out      R x C            end of a ring      the rank itself       [source][ring]
+ *  dispatch in      R                end of a ring      each source rank      [source]
+ *  dispatch out     R                end of a ring      the rank itself       [peer]
+ *  combine in       R                end of a ring      each expert's rank    [peer]
+ *  combine out      R                end of a ring      the rank itself       [source]
  *  rows             L x R x M        row stride         the rank itself       [local expert][packed]
  *  staged           2                FP8 row stride     the rank itself       [call]                 (FP8 only)
  *  returned         2 x M x K        returned stride    the rank itself       [call][token][selection]
@@ -22,8 +21,8 @@ import io.expertlane.kernel.ring.RingLayout;
  *  counts           2 x L x R        8                  each source rank      [call][local expert][source]
  *  flags            2 x R            8                  each peer             [call][peer]
  *  signs of life    R                8                  each peer             [peer]
- *  knocks           R x (1 + 2C)     8                  each peer             [peer][word]
- *  welcomes         R x (1 + 4C)     8                  each peer             [peer][word]
+ *  knocks           R x 3            8                  each peer             [peer][word]
+ *  welcomes         R x 5            8                  each peer             [peer][word]
  * </pre>
  *
  * <p>Rows exist once: they hold what one call received, then the outputs, until these have been sent back. All but the rows is small and
@@ -32,11 +31,12 @@ import io.expertlane.kernel.ring.RingLayout;
  */
 final class RingBuffers {
     static final int HEADER_BYTES = 16;
-    private static final int KNOCK_WORDS_PER_RING = 2;
-    private static final int WELCOME_WORDS_PER_RING = 4;
+    /** Words of one knock: that it is one, and where the tails of the two rings at the returning rank are. */
+    static final int KNOCK_WORDS = 3;
+    /** Words of one welcome: the call number, and where the four rings between two ranks go on. */
+    static final int WELCOME_WORDS = 5;
 
     private final int ranks;
-    private final int rings;
     private final int topK;
     private final int slotsPerSource;
     private final long rowStride;
@@ -65,7 +65,6 @@ final class RingBuffers {
         final boolean moved = config.payload() == Payload.MOVED;
         final boolean encoded = config.combineType() == CombineType.LOGFMT10;
         this.ranks = shape.ranks();
-        this.rings = config.queuePairsPerExpert();
         this.topK = shape.topK();
         this.slotsPerSource = shape.maxTokensPerRank();
         final int sentBytes = config.dispatchType().rowBytes(shape.hidden());
@@ -77,11 +76,10 @@ final class RingBuffers {
         this.returnedStride = moved ? HeapPlan.aligned(returnBytes) : 0;
         this.localCounts = (long) shape.localExperts() * ranks;
         final HeapPlan plan = new HeapPlan();
-        final int ends = ranks * rings;
-        dispatchIn = plan.reserve("dispatch ring ends", 0, ends, dispatch.bytes());
-        dispatchOut = plan.reserve("dispatch ring ends", 0, ends, dispatch.bytes());
-        combineIn = plan.reserve("combine ring ends", 0, ends, combine.bytes());
-        combineOut = plan.reserve("combine ring ends", 0, ends, combine.bytes());
+        dispatchIn = plan.reserve("dispatch ring ends", 0, ranks, dispatch.bytes());
+        dispatchOut = plan.reserve("dispatch ring ends", 0, ranks, dispatch.bytes());
+        combineIn = plan.reserve("combine ring ends", 0, ranks, combine.bytes());
+        combineOut = plan.reserve("combine ring ends", 0, ranks, combine.bytes());
         rows = plan.reserve("received rows", 0, localCounts * slotsPerSource, rowStride);
         staged = plan.reserve("staged rows", 0, 2, stagedStride);
         returned = plan.reserve("returned rows", 0, 2L * slotsPerSource * topK, returnedStride);
@@ -89,8 +87,8 @@ final class RingBuffers {
         counts = plan.reserve("counts", 0, 2 * localCounts, Long.BYTES);
         flags = plan.reserve("flags", 0, 2L * ranks, Long.BYTES);
         signsOfLife = plan.reserve("signs of life", 0, ranks, Long.BYTES);
-        knocks = plan.reserve("knocks", 0, (long) ranks * knockWords(), Long.BYTES);
-        welcomes = plan.reserve("welcomes", 0, (long) ranks * welcomeWords(), Long.BYTES);
+        knocks = plan.reserve("knocks", 0, (long) ranks * KNOCK_WORDS, Long.BYTES);
+        welcomes = plan.reserve("welcomes", 0, (long) ranks * WELCOME_WORDS, Long.BYTES);
         bytes = plan.bytes();
     }
 
@@ -106,24 +104,20 @@ final class RingBuffers {
         return combine;
     }
 
-    int rings() {
-        return rings;
+    long dispatchIn(final int source) {
+        return dispatchIn + source * dispatch.bytes();
     }
 
-    long dispatchIn(final int ring) {
-        return dispatchIn + ring * dispatch.bytes();
+    long dispatchOut(final int peer) {
+        return dispatchOut + peer * dispatch.bytes();
     }
 
-    long dispatchOut(final int ring) {
-        return dispatchOut + ring * dispatch.bytes();
+    long combineIn(final int peer) {
+        return combineIn + peer * combine.bytes();
     }
 
-    long combineIn(final int ring) {
-        return combineIn + ring * combine.bytes();
-    }
-
-    long combineOut(final int ring) {
-        return combineOut + ring * combine.bytes();
+    long combineOut(final int source) {
+        return combineOut + source * combine.bytes();
     }
 
     /** Number, among all rows, of a local expert's row. */
@@ -167,17 +161,7 @@ final class RingBuffers {
         return knocks;
     }
 
-    /** Words of one knock: that it is one, and for each ring of a kind, where the two tails at the returning rank are. */
-    int knockWords() {
-        return 1 + KNOCK_WORDS_PER_RING * rings;
-    }
-
-    /** Words of one welcome: the call number, and where the four rings between two ranks go on, for each ring of a kind. */
-    int welcomeWords() {
-        return 1 + WELCOME_WORDS_PER_RING * rings;
-    }
-
-    long welcome(final int peer) {
-        return welcomes + (long) peer * welcomeWords() * Long.BYTES;
+    long welcomes() {
+        return welcomes;
     }
 }

@@ -122,7 +122,7 @@ final class RingCall extends LowLatencyCall {
 
     private boolean sendRow(final int expert) {
         final int peer = expert / localExperts;
-        final RingSender sender = rings.dispatchSender(peer, token);
+        final RingSender sender = rings.dispatchSender(peer);
         if (leftOut[peer]) {
             return true;
         }
@@ -165,22 +165,21 @@ final class RingCall extends LowLatencyCall {
     }
 
     private void flushAll(final boolean dispatch) {
-        for (int ring = 0; ring < ranks * rings.rings(); ring++) {
-            if (!leftOut[ring / rings.rings()]) {
-                flush(ring, dispatch);
+        for (int peer = 0; peer < ranks; peer++) {
+            if (!leftOut[peer]) {
+                flush(peer, dispatch);
             }
         }
     }
 
-    private boolean flush(final int ring, final boolean dispatch) {
-        return dispatch ? rings.flushDispatch(ring) : rings.flushCombine(ring);
+    private boolean flush(final int peer, final boolean dispatch) {
+        return dispatch ? rings.dispatchSender(peer).flush() : rings.combineSender(peer).flush();
     }
 
-    /** Flushes ring after ring, from number {@link #signal} on; false: call again. */
+    /** Flushes the rings to one peer after another, from number {@link #signal} on; false: call again. */
     private boolean flushInOrder(final boolean dispatch) {
-        for (; signal < ranks * rings.rings(); signal++) {
-            final int peer = signal / rings.rings();
-            if (!leftOut[peer] && !flush(signal, dispatch) && !isGivenUp(peer, false, false)) {
+        for (; signal < ranks; signal++) {
+            if (!leftOut[signal] && !flush(signal, dispatch) && !isGivenUp(signal, false, false)) {
                 return false;
             }
             posted();
@@ -244,22 +243,19 @@ final class RingCall extends LowLatencyCall {
     }
 
     private int takeRows(final int source) {
+        final RingReceiver receiver = rings.dispatchReceiver(source);
+        final int count = Math.min(receiver.available(), config.rowsPerDutyCycle());
         int rows = 0;
-        for (int lane = 0; lane < rings.rings(); lane++) {
-            final RingReceiver receiver = rings.dispatchReceiver(source, lane);
-            int count = Math.min(receiver.available(), config.rowsPerDutyCycle());
-            while (count > 0 && rowsToCome[source] > 0) {
-                final int ahead = receiver.segment().get(JAVA_INT, receiver.offset() + PeerRings.CALL_OFFSET) - (int) callNumber;
-                if (ahead > 0) {
-                    break;
-                }
-                if (ahead == 0) {
-                    takeRow(source, receiver.segment(), receiver.offset());
-                }
-                receiver.consume();
-                count--;
-                rows++;
+        while (rows < count && rowsToCome[source] > 0) {
+            final int ahead = receiver.segment().get(JAVA_INT, receiver.offset() + PeerRings.CALL_OFFSET) - (int) callNumber;
+            if (ahead > 0) {
+                break;
             }
+            if (ahead == 0) {
+                takeRow(source, receiver.segment(), receiver.offset());
+            }
+            receiver.consume();
+            rows++;
         }
         if (rowsToCome[source] == 0) {
             addDispatchWait(source);
@@ -346,7 +342,7 @@ final class RingCall extends LowLatencyCall {
         }
         final int row = row(localExpert, source, slot);
         final int sourceToken = rings.rowTokens()[row];
-        final RingSender sender = rings.combineSender(source, sourceToken);
+        final RingSender sender = rings.combineSender(source);
         if (!sender.claim()) {
             return isGivenUp(source, false, false);
         }

@@ -23,9 +23,9 @@ import io.expertlane.kernel.memory.SymmetricHeap;
  * <p>The sender alone writes the tails, the receiver alone the head, each in the other's memory. All count records since the ring was
  * made and never wrap; record n lies in slot n mod capacity.
  *
- * <p>A ring has one or more lanes, each a queue pair. Nothing is promised of the order between queue pairs, so blocks of one chunk of slots
- * take the lanes in turn: record n goes through lane (n / chunk) mod lanes, and that lane's tail behind it on the same queue pair. Tail t of
- * a lane says that the lane's records below t are there; of the other lanes' records it says nothing.
+ * <p>A ring has one or more lanes, each a queue pair. Every write is cut in equal parts, one a lane, and behind its part each lane moves a
+ * tail of its own on the same queue pair. Nothing is promised of the order between queue pairs: tail t of a lane says that the lane's parts of
+ * all records below t are there, so the records below the least of the tails are there as a whole.
  *
  * <p>Credits return once a chunk is free, so a ring holds two chunks at least: else a sender waiting for a chunk of credits and a receiver
  * waiting for a chunk of records would wait for each other.
@@ -72,16 +72,6 @@ public final class RingLayout {
     /** Where the slot of record number {@code position} begins, from the start of the end. */
     public long slotOffset(final long position) {
         return SLOTS_OFFSET + record.leadBytes() + slot(position) * record.stride();
-    }
-
-    /** The lane of record {@code position}, of {@code lanes}. */
-    int lane(final long position, final int lanes) {
-        return lanes == 1 ? 0 : (int) (position / chunk % lanes);
-    }
-
-    /** The first record behind those that go through the same lane as {@code position} without a break. */
-    long laneEnd(final long position, final int lanes) {
-        return lanes == 1 ? Long.MAX_VALUE : position - position % chunk + chunk;
     }
 
     static long tailOffset(final int lane) {

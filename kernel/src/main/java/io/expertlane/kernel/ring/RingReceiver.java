@@ -15,7 +15,7 @@ import java.lang.invoke.VarHandle;
  *
  * <p>Threading: single consumer.
  *
- * <p>Ordering: a tail is loaded with acquire semantics; the head is told with release semantics, behind all reads of the records it frees.
+ * <p>Ordering: tails are loaded with acquire semantics, and records believed up to the least of them; the head is told with release semantics, behind all reads of the records it frees.
  *
  * <p>Progress: wait-free. A credit that could not be posted is posted by a later {@link #available()} or {@link #consume()}.
  */
@@ -70,11 +70,31 @@ public final class RingReceiver implements RecordReceiver {
     public int available() {
         returnCredits();
         if (end <= consumed) {
-            final long tail = (long) LONG.getAcquire(region, localEnd + RingLayout.tailOffset(layout.lane(consumed, laneCount)));
-            end = Math.min(tail, layout.laneEnd(consumed, laneCount));
+            end = leastTail();
         }
         // In a ring that goes on, a tail may be behind until the sender has told it anew.
         return (int) Math.max(0, end - consumed);
+    }
+
+    private long leastTail() {
+        long least = Long.MAX_VALUE;
+        for (int lane = 0; lane < laneCount; lane++) {
+            least = Math.min(least, tail(lane));
+        }
+        return least;
+    }
+
+    /** The most that any lane's tail says: records below may be there in part. */
+    public long mostTold() {
+        long most = 0;
+        for (int lane = 0; lane < laneCount; lane++) {
+            most = Math.max(most, tail(lane));
+        }
+        return most;
+    }
+
+    private long tail(final int lane) {
+        return (long) LONG.getAcquire(region, localEnd + RingLayout.tailOffset(lane));
     }
 
     @Override

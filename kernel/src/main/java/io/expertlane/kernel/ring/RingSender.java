@@ -12,12 +12,13 @@ import java.util.Arrays;
 
 /**
  * The producer of a ring (see {@link RingLayout}). Where the receiver's memory is mapped, records are stored straight into the receiver's
- * slots; else they are staged and sent one chunk a write, and the lane's tail is moved by an atomic addition on the same queue pair.
+ * slots; else they are staged and sent by the chunk, a part on each lane, and each lane's tail is moved by an atomic addition behind its part.
  *
  * <p>Threading: single producer.
  *
- * <p>Ordering: the tail moves with release semantics behind the records, by queue pair order or by a release store; the head is loaded with
- * acquire semantics. A slot whose credit has come back has been read by the receiver, so the write that carried it is done with the staging.
+ * <p>Ordering: tails move with release semantics behind the records, by queue pair order or by a release store; the head is loaded with
+ * acquire semantics. A slot whose credit has come back has been read by the receiver, so all parts of the write that carried it are done with the
+ * staging, and none can land on what is sent through the slot next.
  *
  * <p>Progress: wait-free; without credits {@link #claim()} is false, and the episode counts as one {@linkplain #stalls() stall}.
  */
@@ -39,7 +40,9 @@ public final class RingSender implements RecordSender {
 
     private long committed;
     private long written;
+    private long telling;
     private long told;
+    private int lane;
     private long head;
     private boolean stalled;
     private long stalls;
@@ -63,7 +66,7 @@ public final class RingSender implements RecordSender {
      * Makes the producer of a ring that goes on at record {@code position}, at least what the tails at the receiver say; the receiver goes on
      * there, too.
      *
-     * @param lanes     carry records and tails in turn, or null where the peer's memory is mapped
+     * @param lanes     carry a part of each write and a tail each, or null where the peer's memory is mapped
      * @param laneCount lanes of the ring, 1 to 8, also where the memory is mapped; the receiver has as many
      */
     public RingSender(final RingLayout layout, final SymmetricHeap heap, final int rank, final int peer, final long localEnd, final long remoteEnd,
@@ -83,13 +86,14 @@ public final class RingSender implements RecordSender {
         Arrays.fill(tails, position == 0 ? 0 : UNKNOWN);
         this.committed = position;
         this.written = position;
+        this.telling = position;
         this.told = position;
         this.head = position;
     }
 
-    /** Records that the receiver has been told of. */
-    public long told() {
-        return told;
+    /** The most that any tail at the receiver can say once nothing is under way. */
+    public long mostTold() {
+        return telling;
     }
 
     @Override
@@ -129,7 +133,7 @@ public final class RingSender implements RecordSender {
     @Override
     public void commit() {
         committed++;
-        if (laneCount == 1 ? committed - told >= layout.chunk() : committed == layout.laneEnd(committed - 1, laneCount)) {
+        if (committed - told >= layout.chunk()) {
             flush();
         }
     }
@@ -147,37 +151,47 @@ public final class RingSender implements RecordSender {
     @Override
     public boolean flush() {
         while (told < committed) {
-            final int lane = layout.lane(told, laneCount);
-            final long end = Math.min(committed, layout.laneEnd(told, laneCount));
-            if (lanes == null) {
-                LONG.setRelease(slots, remoteEnd + RingLayout.tailOffset(lane), end);
-            } else if (!write(lanes[lane], end) || !tell(lane)) {
+            if (telling == told) {
+                telling = committed;
+            }
+            if (!write() || !tell()) {
                 return false;
             }
-            told = lanes == null ? end : written;
+            told = telling;
         }
         return true;
     }
 
-    private boolean write(final QueuePair queuePair, final long end) {
-        while (written < end) {
-            final int count = (int) Math.min(Math.min(end - written, layout.chunk()), layout.capacity() - layout.slot(written));
+    /** Writes the records below {@link #telling}, chunk by chunk, from lane number {@link #lane} of the first on; false: call again. */
+    private boolean write() {
+        while (lanes != null && written < telling) {
+            final int count = (int) Math.min(Math.min(telling - written, layout.chunk()), layout.capacity() - layout.slot(written));
             final long slotOffset = layout.slotOffset(written);
-            if (!queuePairs.write(queuePair, localEnd + slotOffset, remoteEnd + slotOffset,
-                layout.record().wireBytes(count), layout.record().residentBytes(count))) {
-                return false;
+            for (; lane < laneCount; lane++) {
+                if (!queuePairs.writePart(lanes, lane, localEnd + slotOffset, remoteEnd + slotOffset, layout.record().wireBytes(count),
+                    layout.record().residentBytes(count))) {
+                    return false;
+                }
             }
+            lane = 0;
             written += count;
         }
         return true;
     }
 
-    private boolean tell(final int lane) {
-        final long word = remoteEnd + RingLayout.tailOffset(lane);
-        if (tails[lane] == UNKNOWN ? !queuePairs.signal(lanes[lane], word, written) : !queuePairs.add(lanes[lane], word, written - tails[lane])) {
-            return false;
+    /** Moves the tails to {@link #telling}, from lane number {@link #lane} on; false: call again. */
+    private boolean tell() {
+        for (; lane < laneCount; lane++) {
+            final long word = remoteEnd + RingLayout.tailOffset(lane);
+            if (lanes == null) {
+                LONG.setRelease(slots, word, telling);
+            } else if (tails[lane] == UNKNOWN ? !queuePairs.signal(lanes[lane], word, telling)
+                : !queuePairs.add(lanes[lane], word, telling - tails[lane])) {
+                return false;
+            }
+            tails[lane] = telling;
         }
-        tails[lane] = written;
+        lane = 0;
         return true;
     }
 

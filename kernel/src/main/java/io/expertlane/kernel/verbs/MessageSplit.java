@@ -15,8 +15,7 @@ public final class MessageSplit {
     private final int[] resident;
 
     MessageSplit(final int messageBytes, final int residentBytes, final int queuePairs, final int segmentBytes) {
-        final int unit = queuePairs * PART_MULTIPLE_BYTES;
-        final int partBytes = (messageBytes + unit - 1) / unit * PART_MULTIPLE_BYTES;
+        final int partBytes = partBytes(messageBytes, queuePairs);
         final int elementsPerPart = Math.ceilDiv(Math.min(partBytes, messageBytes), segmentBytes);
         int count = 0;
         final int[][] elements = new int[queuePairs * elementsPerPart][];
@@ -36,6 +35,11 @@ public final class MessageSplit {
             length[element] = elements[element][2];
             resident[element] = Math.clamp(residentBytes - offset[element], 0, length[element]);
         }
+    }
+
+    /** Bytes of each part, but for what the last ones lack, of a message cut in {@code parts}: a multiple of 8. */
+    static int partBytes(final int messageBytes, final int parts) {
+        return Math.ceilDiv(messageBytes, parts * PART_MULTIPLE_BYTES) * PART_MULTIPLE_BYTES;
     }
 
     /** Bytes of the message. */

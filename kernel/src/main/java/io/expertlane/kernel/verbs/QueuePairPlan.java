@@ -6,11 +6,15 @@ package io.expertlane.kernel.verbs;
  *
  * <pre>
  *                           end points of a peer   lanes of an end point                                control
- *  low latency, zero path   one a local expert     equal parts of every message (source paper, L1)      no: signals behind the rows
- *  low latency, ring path   one                    a ring each, taken by tokens in turn                 credits
- *  high throughput, zero    one a channel          taken by writes in turn, signals on each             counts, signals
- *  high throughput, ring    one a channel          taken by chunks in turn, a tail on each              counts, signals, credits
+ *  low latency, zero path   one a local expert     equal parts of every message, signals on each        no
+ *  low latency, ring path   one                    equal parts of every chunk, a tail on each           credits
+ *  high throughput, zero    one a channel          equal parts of every write, a count on each          counts, signals
+ *  high throughput, ring    one a channel          equal parts of every chunk, a tail on each           counts, signals, credits
  * </pre>
+ *
+ * <p>Lanes: queue pairs keep no order among each other, so a receiver believes that something has come once it has been told so on every
+ * lane of the end point, behind that lane's parts. As each write is cut for itself, lanes carry the same however uneven a gate is over peers and
+ * experts (source paper, L1, which does it for the experts of low-latency mode).
  *
  * <p>Ports: lane numbers (see {@link Transport#connect}) go up by one from queue pair to queue pair of a peer, so that an end point's lanes
  * lie on different ports as far as there are ports, and from one peer's first to the next peer's first, so that end points of the same index
@@ -70,8 +74,13 @@ public record QueuePairPlan(int endPoints, int lanes, boolean control, int segme
         return new MessageSplit(messageBytes, residentBytes, lanes, segmentBytes);
     }
 
+    /** Bytes of the longest part of a write that is spread over the lanes of an end point. */
+    public int partBytes(final int writeBytes) {
+        return Math.min(writeBytes, MessageSplit.partBytes(writeBytes, lanes));
+    }
+
     /**
-     * Checks that a write as a whole fits a send queue once it is cut.
+     * Checks that what is written to one queue pair at once fits a send queue once it is cut.
      *
      * @throws IllegalArgumentException if it does not
      */

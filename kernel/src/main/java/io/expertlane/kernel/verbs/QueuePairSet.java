@@ -78,6 +78,24 @@ public final class QueuePairSet {
         return true;
     }
 
+    /**
+     * Posts one of the equal parts in which a write is spread over the queue pairs of an end point, as {@link #write} does. Of a short write,
+     * the last parts may be empty: nothing is posted then.
+     *
+     * @param lanes the queue pairs of the end point, a part each
+     * @param lane  which part
+     */
+    public boolean writePart(final QueuePair[] lanes, final int lane, final long localOffset, final long remoteOffset, final int lengthBytes,
+                             final int residentBytes) {
+        final int partBytes = MessageSplit.partBytes(lengthBytes, lanes.length);
+        final int from = lane * partBytes;
+        if (from >= lengthBytes) {
+            return true;
+        }
+        final int length = Math.min(partBytes, lengthBytes - from);
+        return write(lanes[lane], localOffset + from, remoteOffset + from, length, Math.clamp(residentBytes - from, 0, length));
+    }
+
     /** Nothing is posted before there is room for all of it, and no doorbell is rung in between. */
     private boolean writeSegments(
         final QueuePair queuePair, final long localOffset, final long remoteOffset, final int lengthBytes, final int residentBytes) {

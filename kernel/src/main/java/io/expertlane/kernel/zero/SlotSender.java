@@ -16,9 +16,9 @@ import java.lang.invoke.VarHandle;
  * least of them.
  *
  * <p>Where the receiver's memory is mapped, records are stored. Else they are written from where they lie in the sender's heap, and must
- * not change there until the call is over; records that are neighbours at both ends go as one write. Writes take the lanes in turn.
+ * not change there until the call is over; records that are neighbours at both ends go as one write, cut in equal parts over the lanes.
  *
- * <p>Threading: single producer. Ordering: words are written behind the records, by queue pair order or by release stores.
+ * <p>Threading: single producer. Ordering: each lane's word is written behind the lane's parts, by queue pair order, or by release stores.
  */
 public final class SlotSender implements RecordSender {
     private static final VarHandle LONG = JAVA_LONG.varHandle();
@@ -51,7 +51,7 @@ public final class SlotSender implements RecordSender {
      *
      * @param chunk      records the receiver is told of at a time
      * @param queuePairs the set that {@code lanes} belong to
-     * @param lanes      carry the records, or null where the peer's memory is mapped
+     * @param lanes      carry a part of each write, or null where the peer's memory is mapped
      * @param laneCount  words at the receiver
      */
     public SlotSender(final RecordLayout layout, final int chunk, final SymmetricHeap heap, final int rank, final int peer,
@@ -83,6 +83,7 @@ public final class SlotSender implements RecordSender {
         sent = 0;
         told = 0;
         runLength = 0;
+        runLane = 0;
         tellingLane = 0;
         telling = 0;
     }
@@ -129,7 +130,7 @@ public final class SlotSender implements RecordSender {
             heap.copy(region, localOffset, peerRegion, offset(), layout.residentBytes());
         } else if (telling != told && !flush()) {
             return false;
-        } else if (runLength > 0 && runLength < chunk && localOffset == runLocal + (long) runLength * layout.stride()) {
+        } else if (runLength > 0 && runLength < chunk && runLane == 0 && localOffset == runLocal + (long) runLength * layout.stride()) {
             runLength++;
         } else {
             if (!postRun()) {
@@ -142,13 +143,16 @@ public final class SlotSender implements RecordSender {
         return true;
     }
 
+    /** Posts the run of neighbours, from lane number {@link #runLane} on; false: call again. */
     private boolean postRun() {
         if (runLength > 0) {
             final long remote = target + (long) (sent - runLength) * layout.stride();
-            if (!queuePairs.write(lanes[runLane], runLocal, remote, layout.wireBytes(runLength), layout.residentBytes(runLength))) {
-                return false;
+            for (; runLane < laneCount; runLane++) {
+                if (!queuePairs.writePart(lanes, runLane, runLocal, remote, layout.wireBytes(runLength), layout.residentBytes(runLength))) {
+                    return false;
+                }
             }
-            runLane = runLane + 1 == laneCount ? 0 : runLane + 1;
+            runLane = 0;
             runLength = 0;
         }
         return true;

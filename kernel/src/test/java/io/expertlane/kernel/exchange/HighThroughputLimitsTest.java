@@ -100,12 +100,12 @@ class HighThroughputLimitsTest {
                 exchanges[rank].dispatch(tokens, allTo(64, 4, arena, 0, 1));
             }
             driveAll(exchanges);
-            // Ranks 2 and 3 send 64 tokens each to node 0: 4 chunks of 5,088 bytes, 5 elements of 1,000 and one of 88 each.
-            assertThat(transport.writesByLength.get(1000)).isEqualTo(2 * 4 * 5);
-            assertThat(transport.writesByLength.get(88)).isEqualTo(2 * 4);
+            // Ranks 2 and 3 send 64 tokens each to node 0: 4 chunks of 5,088 bytes in halves, 2 elements of 1,000 and one of 544 each.
+            assertThat(transport.writesByLength.get(1000)).isEqualTo(2 * 4 * 2 * 2);
+            assertThat(transport.writesByLength.get(544)).isEqualTo(2 * 4 * 2);
             assertThat(transport.writesByLength.keySet()).allMatch(length -> length <= 1000);
-            assertThatThrownBy(() -> new HighThroughputExchange(config.withSegmentBytes(64), transport, 0, WorkMeter.NONE, System::nanoTime))
-                .hasMessage("segmentBytes=64: cuts a write of 5088 bytes into 80 elements, at most sendQueueDepth=64");
+            assertThatThrownBy(() -> new HighThroughputExchange(config.withSegmentBytes(64).withSendQueueDepth(32), transport, 0, WorkMeter.NONE,
+                System::nanoTime)).hasMessage("segmentBytes=64: cuts a write of 2544 bytes into 40 elements, at most sendQueueDepth=32");
         }
     }
 

@@ -324,8 +324,8 @@ class LowLatencyExchangeTest {
         final long zero = 2 * (up(48 + 10 * slot) + up(48 + 3 * 6 * 10 * slot) + 3 * 6 * 10 * row + 18 * 10 * row) + words;
         assertThat(LowLatencyExchange.heapBytes(config)).isEqualTo(zero);
         final long end = 64 + up(48 + 6 * slot);
-        final long ring = 2 * 6 * 2 * 2 * end + 3 * 6 * 10 * row + 2 * 10 * 4 * row + up(8 * 2 * 3 * 6) + up(8 * 2 * 6) + up(8 * 6)
-            + up(8 * 6 * (1 + 2 * 2)) + up(8 * 6 * (1 + 4 * 2));
+        final long ring = 2 * 6 * 2 * end + 3 * 6 * 10 * row + 2 * 10 * 4 * row + up(8 * 2 * 3 * 6) + up(8 * 2 * 6) + up(8 * 6)
+            + up(8 * 6 * 3) + up(8 * 6 * 5);
         assertThat(LowLatencyExchange.heapBytes(config.withPath(TransferPath.RING))).isEqualTo(ring);
     }
 

@@ -26,6 +26,7 @@ import org.junit.jupiter.api.Timeout;
 class ModeAgreementTest {
     private static final long BASE_SEED = 20_260_901;
     private static final int SHAPES = 520;
+    private static final int SPLIT_SHAPES = 150;
     private static final int CALLS = 2;
     private static final double BF16_ERROR = 0x1p-8;
 
@@ -49,6 +50,15 @@ class ModeAgreementTest {
         assertThat(smallest).isEqualTo(1);
         assertThat(widest).isEqualTo(7168);
         assertThat(withoutTokens).isPositive();
+    }
+
+    @Test
+    void splittingChangesNothingInAnyOfTheFourCombinations() {
+        for (long seed = BASE_SEED + SHAPES; seed < BASE_SEED + SHAPES + SPLIT_SHAPES; seed++) {
+            try (Arena arena = Arena.ofConfined()) {
+                new Input(seed, arena).checkSplit();
+            }
+        }
     }
 
     /** One seed: a shape, tokens, routings, and the sums that must come out. */
@@ -172,6 +182,18 @@ class ModeAgreementTest {
             final int[] lowZero = runLowLatency(lowLatency(TransferPath.ZERO));
             final int[] lowRing = runLowLatency(lowLatency(TransferPath.RING));
             assertThat(lowRing).as("rows and sums over the ring path, %s", this).isEqualTo(lowZero);
+        }
+
+        /** Each of the four, of equal parts over several queue pairs and whole. */
+        void checkSplit() {
+            for (final TransferPath path : TransferPath.values()) {
+                final HighThroughputConfig config = plain.config.withPath(path).withSegmentBytes(QueuePairPlan.NO_SEGMENTATION);
+                assertThat(runHighThroughput(config.withQueuePairsPerChannel(2 + random.nextInt(3))))
+                    .as("rows and sums of split writes, HT %s, %s", path, this).isEqualTo(runHighThroughput(config.withQueuePairsPerChannel(1)));
+                final LowLatencyConfig low = lowLatency(path).withSegmentBytes(LowLatencyConfig.NO_SEGMENTATION);
+                assertThat(runLowLatency(low.withQueuePairsPerExpert(2 + random.nextInt(3))))
+                    .as("rows and sums of split messages, LL %s, %s", path, this).isEqualTo(runLowLatency(low.withQueuePairsPerExpert(1)));
+            }
         }
 
         /** Gives a hash of the rows and sums at each rank. */

@@ -11,6 +11,7 @@ import io.expertlane.kernel.verbs.DirectTransport;
 import io.expertlane.kernel.verbs.DirectTransport.Mapping;
 import io.expertlane.kernel.verbs.QueuePair;
 import io.expertlane.kernel.verbs.QueuePairSet;
+import io.expertlane.kernel.verbs.WorkQueueElement;
 import java.lang.foreign.Arena;
 import java.util.Arrays;
 import java.util.SplittableRandom;
@@ -158,6 +159,37 @@ class RingTest {
                 }
                 assertThat(receiver.available()).isZero();
             }
+        }
+    }
+
+    @Test
+    void aChunkIsAnEqualPartAndATailOnEachLaneAndIsBelievedOnceAllAreThere() {
+        final RingLayout layout = new RingLayout(RECORD, 8, 4);
+        try (Arena arena = Arena.ofConfined(); SymmetricHeap heap = new SymmetricHeap(2, layout.bytes())) {
+            final DelayedTransport transport = new DelayedTransport(heap, 64, arena);
+            final QueuePairSet from = new QueuePairSet(transport, 0, 8, 1);
+            final QueuePair[] lanes = {from.connect(1, 0), from.connect(1, 1)};
+            final QueuePairSet back = new QueuePairSet(transport, 1, 4, 1);
+            final RingSender sender = new RingSender(layout, heap, 0, 1, 0, 0, from, lanes, 2, 0);
+            final RingReceiver receiver = new RingReceiver(layout, heap, 1, 0, 0, 0, back, back.connect(0, 0), 2, 0);
+            for (int i = 0; i < 4; i++) {
+                assertThat(sender.claim()).isTrue();
+                sender.commit();
+            }
+            for (final QueuePair lane : lanes) {
+                assertThat(lane.published()).isEqualTo(2);
+                // 3 strides of 128 bytes and a record of 128, rounded up from 116.
+                assertThat(WorkQueueElement.lengthBytes(lane.memory(), lane.elementOffset(0))).isEqualTo(256);
+                assertThat(WorkQueueElement.opcode(lane.memory(), lane.elementOffset(1))).isEqualTo(WorkQueueElement.ATOMIC_ADD);
+            }
+            final SplittableRandom random = new SplittableRandom(1);
+            for (int element = 0; element < 3; element++) {
+                assertThat(transport.step(random)).isTrue();
+                assertThat(receiver.available()).as("after %s of 4 elements", element + 1).isZero();
+            }
+            assertThat(transport.step(random)).isTrue();
+            assertThat(receiver.available()).isEqualTo(4);
+            assertThat(receiver.mostTold()).isEqualTo(4);
         }
     }
 

@@ -47,6 +47,7 @@ class QueuePairPlanTest {
                     at += split.length(element);
                 }
                 assertThat(at).isEqualTo(7408);
+                assertThat(new QueuePairPlan(1, lanes, false, segment).partBytes(7408)).isEqualTo(Arrays.stream(ofLane).max().getAsInt());
                 assertThat(Arrays.stream(ofLane).max().getAsInt() - Arrays.stream(ofLane).min().getAsInt()).isLessThanOrEqualTo(8 * lanes);
             }
         }
