@@ -34,9 +34,9 @@ class PortBalanceTest {
     @ParameterizedTest
     @CsvSource({"LL,ZERO,8", "LL,RING,8", "HT,ZERO,8", "HT,RING,8", "LL,ZERO,16", "LL,RING,16", "HT,ZERO,16", "HT,RING,16"})
     void splitWritesLoadThePortsOfEveryNicEvenly(final ExchangeKind.Mode mode, final TransferPath path, final int ranks) {
-        final double[] split = portRatios(mode, path, ranks, true);
-        assertThat(split).as("larger over smaller port of the worst NIC, dispatch and combine, seed=%s", SEED).hasSize(2)
-            .allSatisfy(ratio -> assertThat(ratio).isBetween(1.0, MOST_UNEVEN));
+        for (final double ratio : portRatios(mode, path, ranks, true)) {
+            assertThat(ratio).as("larger over smaller port of the worst NIC, dispatch or combine, seed=%s", SEED).isBetween(1.0, MOST_UNEVEN);
+        }
         assertThat(Arrays.stream(portRatios(mode, path, ranks, false)).max().getAsDouble()).as("the same routing, not split, seed=%s", SEED)
             .isGreaterThan(MOST_UNEVEN);
     }

@@ -79,7 +79,7 @@ public record HighThroughputConfig(
 
     /** The queue pairs to each rank of the node and rail whose memory is not mapped. */
     public QueuePairPlan queuePairPlan() {
-        return new QueuePairPlan(channels, queuePairsPerChannel, true, segmentBytes);
+        return new QueuePairPlan(channels, queuePairsPerChannel, path == TransferPath.RING ? queuePairsPerChannel : 1, segmentBytes);
     }
 
     private static void requireRange(final String name, final long value, final long least, final long most) {

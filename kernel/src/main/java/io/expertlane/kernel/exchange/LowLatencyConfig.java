@@ -83,8 +83,8 @@ public record LowLatencyConfig(
 
     /** The queue pairs of rows and outputs. The ring path has one more to each peer, for counts, flags and signs of life. */
     public QueuePairPlan queuePairPlan() {
-        return path == TransferPath.RING ? new QueuePairPlan(1, queuePairsPerExpert, true, segmentBytes)
-            : new QueuePairPlan(shape.localExperts(), queuePairsPerExpert, false, segmentBytes);
+        return path == TransferPath.RING ? new QueuePairPlan(1, queuePairsPerExpert, queuePairsPerExpert, segmentBytes)
+            : new QueuePairPlan(shape.localExperts(), queuePairsPerExpert, 0, segmentBytes);
     }
 
     private static void requireRange(final String name, final long value, final long least, final long most) {

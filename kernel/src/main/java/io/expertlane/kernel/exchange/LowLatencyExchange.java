@@ -123,7 +123,7 @@ public final class LowLatencyExchange implements AutoCloseable {
         this.peerWaits = new PeerWaits(shape.ranks());
         if (config.path() == TransferPath.RING) {
             final RingBuffers buffers = new RingBuffers(config);
-            this.queuePairs = new ExpertQueuePairs(config, transport, rank, new QueuePairPlan(1, 1, false, config.segmentBytes()));
+            this.queuePairs = new ExpertQueuePairs(config, transport, rank, new QueuePairPlan(1, 1, 0, config.segmentBytes()));
             this.watch = watch(config, buffers.signsOfLife(), region, queuePairs, rank, nanoClock.getAsLong());
             this.rings = new PeerRings(config, buffers, transport, rank);
             this.knocks = buffers.knocks();

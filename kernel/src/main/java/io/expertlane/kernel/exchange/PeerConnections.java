@@ -11,8 +11,8 @@ import java.lang.invoke.VarHandle;
 import java.util.Arrays;
 
 /**
- * A rank's queue pairs to the ranks of its node and of its rail, as far as their memory is not mapped: one for control and credits, and
- * for each channel one or more for data. Peers are connected in rotated order, starting behind the rank itself.
+ * A rank's queue pairs to the ranks of its node and of its rail, as far as their memory is not mapped: one or more for control and
+ * credits, and for each channel one or more for data. Peers are connected in rotated order, starting behind the rank itself.
  */
 final class PeerConnections {
     private static final VarHandle LONG = JAVA_LONG.varHandle();
@@ -21,7 +21,7 @@ final class PeerConnections {
     private final MemorySegment region;
     private final int rank;
     private final QueuePairSet queuePairs;
-    private final QueuePair[] control;
+    private final QueuePair[][] control;
     private final QueuePair[][][] data;
     private final int[] keys;
     private int revocations;
@@ -34,7 +34,7 @@ final class PeerConnections {
         this.queuePairs = new QueuePairSet(transport, rank, config.sendQueueDepth(), config.doorbellBatch(), true, config.segmentBytes());
         this.keys = new int[ranks];
         this.revocations = heap.revocations();
-        this.control = new QueuePair[ranks];
+        this.control = new QueuePair[ranks][];
         this.data = new QueuePair[ranks][config.channels()][];
         int number = 0;
         for (int step = 1; step < ranks; step++) {
@@ -53,7 +53,8 @@ final class PeerConnections {
                 data[peer][channel][lane] = queuePairs.connect(peer, config.queuePairPlan().lane(number, channel, lane));
             }
         }
-        control[peer] = queuePairs.connect(peer, config.queuePairPlan().controlLane(number));
+        control[peer] = new QueuePair[config.queuePairPlan().controls()];
+        Arrays.setAll(control[peer], index -> queuePairs.connect(peer, config.queuePairPlan().controlLane(number, index)));
     }
 
     /** Whether the peer's memory was revoked since it was connected, for all or for this rank: nothing can be posted to it. */
@@ -91,7 +92,7 @@ final class PeerConnections {
                 for (final QueuePair[] lanes : data[peer]) {
                     Arrays.setAll(lanes, lane -> queuePairs.reconnect(lanes[lane]));
                 }
-                control[peer] = queuePairs.reconnect(control[peer]);
+                Arrays.setAll(control[peer], index -> queuePairs.reconnect(control[peer][index]));
             }
         }
     }
@@ -109,8 +110,8 @@ final class PeerConnections {
         return data[peer][channel];
     }
 
-    /** The control queue pair to {@code peer}, null where it is mapped. */
-    QueuePair control(final int peer) {
+    /** The control queue pairs to {@code peer}, the first for counts and signals, all for credits; null where it is mapped. */
+    QueuePair[] control(final int peer) {
         return control[peer];
     }
 
@@ -123,7 +124,7 @@ final class PeerConnections {
             MemorySegment.copy(region, localBlock, heap.region(peer), remoteBlock, bytes);
             return true;
         }
-        return queuePairs.write(control[peer], localBlock, remoteBlock, bytes, bytes);
+        return queuePairs.write(control[peer][0], localBlock, remoteBlock, bytes, bytes);
     }
 
     /** Writes a signal, behind the blocks written to {@code peer} before; false: call again. */
@@ -135,6 +136,6 @@ final class PeerConnections {
             LONG.setRelease(heap.region(peer), remoteSignal, value);
             return true;
         }
-        return queuePairs.signal(control[peer], remoteSignal, value);
+        return queuePairs.signal(control[peer][0], remoteSignal, value);
     }
 }

@@ -14,7 +14,7 @@ import java.lang.foreign.MemorySegment;
 
 /**
  * A rank's rings to and from each peer: one for dispatch and one for combine each way. Both that lead to a peer have the same queue pairs,
- * their lanes; credits have one more. Also says which call owns the memory that received rows are copied to.
+ * their lanes; credits have as many more. Also says which call owns the memory that received rows are copied to.
  *
  * <p>Record header, 16 bytes before each row. The call number (lower half) tells records of a call that was given up from those of a later
  * one:
@@ -47,7 +47,7 @@ final class PeerRings {
     private final QueuePairSet queuePairs;
     private final QueuePairPlan plan;
     private final QueuePair[][] data;
-    private final QueuePair[] credit;
+    private final QueuePair[][] credit;
     private final RingSender[] dispatchSenders;
     private final RingReceiver[] dispatchReceivers;
     private final RingSender[] combineSenders;
@@ -70,7 +70,7 @@ final class PeerRings {
         plan.requireRoom(plan.partBytes(buffers.dispatch().record().wireBytes(config.chunkTokens())), config.sendQueueDepth());
         plan.requireRoom(plan.partBytes(buffers.combine().record().wireBytes(config.chunkTokens())), config.sendQueueDepth());
         this.data = new QueuePair[ranks][];
-        this.credit = new QueuePair[ranks];
+        this.credit = new QueuePair[ranks][];
         this.dispatchSenders = new RingSender[ranks];
         this.dispatchReceivers = new RingReceiver[ranks];
         this.combineSenders = new RingSender[ranks];
@@ -89,10 +89,11 @@ final class PeerRings {
         if (!transport.isMapped(rank, peer)) {
             final int first = Math.floorMod(peer - rank, ranks);
             data[peer] = new QueuePair[laneCount];
+            credit[peer] = new QueuePair[laneCount];
             for (int lane = 0; lane < laneCount; lane++) {
                 data[peer][lane] = queuePairs.connect(peer, plan.lane(first, 0, lane));
+                credit[peer][lane] = queuePairs.connect(peer, plan.controlLane(first, lane));
             }
-            credit[peer] = queuePairs.connect(peer, plan.controlLane(first));
         }
     }
 
@@ -174,9 +175,9 @@ final class PeerRings {
         if (isMapped(peer)) {
             return true;
         }
-        boolean quiet = isQuiet(credit[peer]);
-        for (final QueuePair lane : data[peer]) {
-            quiet &= isQuiet(lane);
+        boolean quiet = true;
+        for (int lane = 0; lane < laneCount; lane++) {
+            quiet &= isQuiet(data[peer][lane]) & isQuiet(credit[peer][lane]);
         }
         return quiet;
     }

@@ -4,13 +4,13 @@ import io.expertlane.kernel.memory.RecordLayout;
 import io.expertlane.kernel.memory.SymmetricHeap;
 
 /**
- * Layout of one end of a ring of records. Both ends have the same: the receiver's holds the tail and the records, the sender's holds the
- * head as last returned and the records being staged for a write, each in the slot it will have at the receiver.
+ * Layout of one end of a ring of records. Both ends have the same: the receiver's holds the tails and the records, the sender's holds the
+ * heads as last returned and the records being staged for a write, each in the slot it will have at the receiver.
  *
  * <pre>
  *  receiver's end                                  sender's end
  *  +---------------------------------------+       +---------------------------------------+
- *  |  tails: a long a lane, up to 8        |    0  |  head: records ever consumed (long)   |
+ *  |  tails: a long a lane, up to 8        |    0  |  heads: a long a lane, up to 8        |
  *  +---------------------------------------+       +---------------------------------------+
  *  |  padding                              |       |  padding                              |
  *  +---------------------------------------+       +---------------------------------------+
@@ -20,14 +20,15 @@ import io.expertlane.kernel.memory.SymmetricHeap;
  *  +---------------------------------------+       +---------------------------------------+
  * </pre>
  *
- * <p>The sender alone writes the tails, the receiver alone the head, each in the other's memory. All count records since the ring was
- * made and never wrap; record n lies in slot n mod capacity.
+ * <p>The sender alone writes the tails, the receiver alone the heads, each in the other's memory. Tails count the records ever sent, heads
+ * those ever consumed, since the ring was made; they never wrap; record n lies in slot n mod capacity.
  *
  * <p>A ring has one or more lanes, each a queue pair. Every write is cut in equal parts, one a lane, and behind its part each lane moves a
  * tail of its own on the same queue pair. Nothing is promised of the order between queue pairs: tail t of a lane says that the lane's parts of
  * all records below t are there, so the records below the least of the tails are there as a whole.
  *
- * <p>Credits return once a chunk is free, so a ring holds two chunks at least: else a sender waiting for a chunk of credits and a receiver
+ * <p>Credits have as many queue pairs as there are lanes, each with a head of its own, and take them in turn; the greatest head holds. They return
+ * once a chunk is free, so a ring holds two chunks at least: else a sender waiting for a chunk of credits and a receiver
  * waiting for a chunk of records would wait for each other.
  *
  * <p>Threading: immutable. Source: DeepEP's RDMA channel buffers.
@@ -74,7 +75,8 @@ public final class RingLayout {
         return SLOTS_OFFSET + record.leadBytes() + slot(position) * record.stride();
     }
 
-    static long tailOffset(final int lane) {
+    /** Where a lane's tail lies, from the start of the receiver's end, and its head, from the start of the sender's. */
+    static long wordOffset(final int lane) {
         return WORD_OFFSET + (long) lane * Long.BYTES;
     }
 

@@ -11,11 +11,12 @@ import java.lang.invoke.VarHandle;
 
 /**
  * The consumer of a ring (see {@link RingLayout}). Credits go back lazily: the head is told to the sender once a chunk has been consumed
- * since it was last told, on a queue pair of its own, so that they never wait behind data.
+ * since it was last told, on queue pairs of their own, in turn, so that they never wait behind
+ * data.
  *
  * <p>Threading: single consumer.
  *
- * <p>Ordering: tails are loaded with acquire semantics, and records believed up to the least of them; the head is told with release semantics, behind all reads of the records it frees.
+ * <p>Ordering: tails are loaded with acquire semantics, and records believed up to the least of them; a head is told with release semantics, behind all reads of the records it frees.
  *
  * <p>Progress: wait-free. A credit that could not be posted is posted by a later {@link #available()} or {@link #consume()}.
  */
@@ -28,12 +29,13 @@ public final class RingReceiver implements RecordReceiver {
     private final long localEnd;
     private final long remoteEnd;
     private final QueuePairSet queuePairs;
-    private final QueuePair creditQueuePair;
+    private final QueuePair[] creditQueuePairs;
     private final int laneCount;
 
     private long end;
     private long consumed;
     private long told;
+    private int creditLane;
 
     /**
      * Makes the consumer of a ring that is empty and zeroed at both ends.
@@ -47,19 +49,23 @@ public final class RingReceiver implements RecordReceiver {
      */
     public RingReceiver(final RingLayout layout, final SymmetricHeap heap, final int rank, final int peer, final long localEnd,
                         final long remoteEnd, final QueuePairSet queuePairs, final QueuePair creditQueuePair) {
-        this(layout, heap, rank, peer, localEnd, remoteEnd, queuePairs, creditQueuePair, 1, 0);
+        this(layout, heap, rank, peer, localEnd, remoteEnd, queuePairs, creditQueuePair == null ? null : new QueuePair[] {creditQueuePair}, 1, 0);
     }
 
-    /** Makes the consumer of a ring of {@code laneCount} lanes that goes on at record {@code position}; the sender does so, too. */
+    /**
+     * Makes the consumer of a ring of {@code laneCount} lanes that goes on at record {@code position}; the sender does so, too.
+     *
+     * @param creditQueuePairs one a lane, or null where the peer's memory is mapped
+     */
     public RingReceiver(final RingLayout layout, final SymmetricHeap heap, final int rank, final int peer, final long localEnd,
-                        final long remoteEnd, final QueuePairSet queuePairs, final QueuePair creditQueuePair, final int laneCount, final long position) {
+                        final long remoteEnd, final QueuePairSet queuePairs, final QueuePair[] creditQueuePairs, final int laneCount, final long position) {
         this.layout = layout;
         this.region = heap.region(rank);
         this.senderRegion = heap.region(peer);
         this.localEnd = localEnd;
         this.remoteEnd = remoteEnd;
         this.queuePairs = queuePairs;
-        this.creditQueuePair = creditQueuePair;
+        this.creditQueuePairs = creditQueuePairs;
         this.laneCount = RingLayout.requireLanes(laneCount);
         this.end = position;
         this.consumed = position;
@@ -94,7 +100,7 @@ public final class RingReceiver implements RecordReceiver {
     }
 
     private long tail(final int lane) {
-        return (long) LONG.getAcquire(region, localEnd + RingLayout.tailOffset(lane));
+        return (long) LONG.getAcquire(region, localEnd + RingLayout.wordOffset(lane));
     }
 
     @Override
@@ -115,12 +121,13 @@ public final class RingReceiver implements RecordReceiver {
 
     private void returnCredits() {
         if (consumed - told >= layout.chunk()) {
-            final long word = remoteEnd + RingLayout.WORD_OFFSET;
-            if (creditQueuePair == null) {
+            final long word = remoteEnd + RingLayout.wordOffset(creditLane);
+            if (creditQueuePairs == null) {
                 LONG.setRelease(senderRegion, word, consumed);
                 told = consumed;
-            } else if (queuePairs.signal(creditQueuePair, word, consumed)) {
+            } else if (queuePairs.signal(creditQueuePairs[creditLane], word, consumed)) {
                 told = consumed;
+                creditLane = creditLane + 1 == laneCount ? 0 : creditLane + 1;
             }
         }
     }

@@ -16,7 +16,7 @@ import java.util.Arrays;
  *
  * <p>Threading: single producer.
  *
- * <p>Ordering: tails move with release semantics behind the records, by queue pair order or by a release store; the head is loaded with
+ * <p>Ordering: tails move with release semantics behind the records, by queue pair order or by a release store; heads are loaded with
  * acquire semantics. A slot whose credit has come back has been read by the receiver, so all parts of the write that carried it are done with the
  * staging, and none can land on what is sent through the slot next.
  *
@@ -107,7 +107,7 @@ public final class RingSender implements RecordSender {
             flush();
         }
         if (committed - head >= layout.capacity()) {
-            head = (long) LONG.getAcquire(region, localEnd + RingLayout.WORD_OFFSET);
+            head = greatestHead();
             if (committed - head >= layout.capacity()) {
                 // What is left of a chunk must not wait for the credits that only it can bring.
                 flush();
@@ -118,6 +118,14 @@ public final class RingSender implements RecordSender {
         }
         stalled = false;
         return true;
+    }
+
+    private long greatestHead() {
+        long greatest = 0;
+        for (int each = 0; each < laneCount; each++) {
+            greatest = Math.max(greatest, (long) LONG.getAcquire(region, localEnd + RingLayout.wordOffset(each)));
+        }
+        return greatest;
     }
 
     @Override
@@ -182,7 +190,7 @@ public final class RingSender implements RecordSender {
     /** Moves the tails to {@link #telling}, from lane number {@link #lane} on; false: call again. */
     private boolean tell() {
         for (; lane < laneCount; lane++) {
-            final long word = remoteEnd + RingLayout.tailOffset(lane);
+            final long word = remoteEnd + RingLayout.wordOffset(lane);
             if (lanes == null) {
                 LONG.setRelease(slots, word, telling);
             } else if (tails[lane] == UNKNOWN ? !queuePairs.signal(lanes[lane], word, telling)

@@ -2,14 +2,14 @@ package io.expertlane.kernel.verbs;
 
 /**
  * Which queue pairs a rank opens to each of its peers, what each carries, and on which port it is to lie. To every peer there are end
- * points, each of one or more lanes, a queue pair each; where control words travel apart, one queue pair more.
+ * points, each of one or more lanes, a queue pair each; where control words travel apart, one or more for them.
  *
  * <pre>
  *                           end points of a peer   lanes of an end point                                control
  *  low latency, zero path   one a local expert     equal parts of every message, signals on each        no
- *  low latency, ring path   one                    equal parts of every chunk, a tail on each           credits
- *  high throughput, zero    one a channel          equal parts of every write, a count on each          counts, signals
- *  high throughput, ring    one a channel          equal parts of every chunk, a tail on each           counts, signals, credits
+ *  low latency, ring path   one                    equal parts of every chunk, a tail on each           credits, one a lane
+ *  high throughput, zero    one a channel          equal parts of every write, a count on each          counts, signals: one
+ *  high throughput, ring    one a channel          equal parts of every chunk, a tail on each           the same, and credits: one a lane
  * </pre>
  *
  * <p>Lanes: queue pairs keep no order among each other, so a receiver believes that something has come once it has been told so on every
@@ -18,7 +18,8 @@ package io.expertlane.kernel.verbs;
  *
  * <p>Ports: lane numbers (see {@link Transport#connect}) go up by one from queue pair to queue pair of a peer, so that an end point's lanes
  * lie on different ports as far as there are ports, and from one peer's first to the next peer's first, so that end points of the same index
- * don't all share a port. The control queue pair shares its peer's first lane.
+ * don't all share a port. The control queue pairs begin at its peer's first lane. Credits take theirs in
+ * turn: a rank that receives far more than it sends returns so many that on one port they would tell.
  *
  * <p>Segmentation: no element is longer than {@code segmentBytes} (source paper, L2). Everything that is written goes in that way.
  *
@@ -26,10 +27,10 @@ package io.expertlane.kernel.verbs;
  *
  * @param endPoints    end points of a peer, 1 or more
  * @param lanes        queue pairs of an end point, 1 to 8
- * @param control      whether there is one queue pair more for control words
+ * @param controls     queue pairs more for control words, 0 to {@code lanes}
  * @param segmentBytes longest element, 64 or more; {@link #NO_SEGMENTATION}
  */
-public record QueuePairPlan(int endPoints, int lanes, boolean control, int segmentBytes) {
+public record QueuePairPlan(int endPoints, int lanes, int controls, int segmentBytes) {
     /** Nothing is cut. */
     public static final int NO_SEGMENTATION = Integer.MAX_VALUE;
     /** Most lanes of an end point. */
@@ -45,6 +46,7 @@ public record QueuePairPlan(int endPoints, int lanes, boolean control, int segme
     public QueuePairPlan {
         requireRange("endPoints", endPoints, 1, Integer.MAX_VALUE / MAX_LANES);
         requireRange("lanes", lanes, 1, MAX_LANES);
+        requireRange("controls", controls, 0, lanes);
         requireRange("segmentBytes", segmentBytes, MIN_SEGMENT_BYTES, NO_SEGMENTATION);
     }
 
@@ -56,7 +58,7 @@ public record QueuePairPlan(int endPoints, int lanes, boolean control, int segme
 
     /** Queue pairs to one peer. */
     public int queuePairsPerPeer() {
-        return endPoints * lanes + (control ? 1 : 0);
+        return endPoints * lanes + controls;
     }
 
     /** Lane number of a queue pair to the {@code number}-th peer. */
@@ -64,9 +66,9 @@ public record QueuePairPlan(int endPoints, int lanes, boolean control, int segme
         return number + endPoint * lanes + lane;
     }
 
-    /** Lane number of the control queue pair to the {@code number}-th peer. */
-    public int controlLane(final int number) {
-        return number;
+    /** Lane number of a control queue pair to the {@code number}-th peer. */
+    public int controlLane(final int number, final int control) {
+        return number + control;
     }
 
     /** How a message is cut and spread over the lanes of an end point in equal parts. */

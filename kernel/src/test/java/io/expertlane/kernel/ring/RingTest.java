@@ -133,7 +133,9 @@ class RingTest {
                 final QueuePair[] queuePairs = new QueuePair[lanes];
                 Arrays.setAll(queuePairs, lane -> from.connect(1, lane));
                 final RingSender sender = new RingSender(layout, heap, 0, 1, 0, 0, from, queuePairs, lanes, position);
-                final RingReceiver receiver = new RingReceiver(layout, heap, 1, 0, 0, 0, back, back.connect(0, 0), lanes, position);
+                final QueuePair[] credits = new QueuePair[lanes];
+                Arrays.setAll(credits, lane -> back.connect(0, lane));
+                final RingReceiver receiver = new RingReceiver(layout, heap, 1, 0, 0, 0, back, credits, lanes, position);
                 long sent = 0;
                 long taken = 0;
                 for (int turn = 0; taken < 300; turn++) {
@@ -171,7 +173,8 @@ class RingTest {
             final QueuePair[] lanes = {from.connect(1, 0), from.connect(1, 1)};
             final QueuePairSet back = new QueuePairSet(transport, 1, 4, 1);
             final RingSender sender = new RingSender(layout, heap, 0, 1, 0, 0, from, lanes, 2, 0);
-            final RingReceiver receiver = new RingReceiver(layout, heap, 1, 0, 0, 0, back, back.connect(0, 0), 2, 0);
+            final RingReceiver receiver = new RingReceiver(layout, heap, 1, 0, 0, 0, back,
+                new QueuePair[] {back.connect(0, 0), back.connect(0, 1)}, 2, 0);
             for (int i = 0; i < 4; i++) {
                 assertThat(sender.claim()).isTrue();
                 sender.commit();

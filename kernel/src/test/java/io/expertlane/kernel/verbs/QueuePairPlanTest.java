@@ -12,8 +12,8 @@ class QueuePairPlanTest {
         for (int ports = 1; ports <= 4; ports++) {
             for (int endPoints = 1; endPoints <= 8; endPoints++) {
                 for (int lanes = 1; lanes <= QueuePairPlan.MAX_LANES; lanes++) {
-                    final QueuePairPlan plan = new QueuePairPlan(endPoints, lanes, true, QueuePairPlan.NO_SEGMENTATION);
-                    assertThat(plan.queuePairsPerPeer()).isEqualTo(endPoints * lanes + 1);
+                    final QueuePairPlan plan = new QueuePairPlan(endPoints, lanes, lanes, QueuePairPlan.NO_SEGMENTATION);
+                    assertThat(plan.queuePairsPerPeer()).isEqualTo((endPoints + 1) * lanes);
                     final int[] ofPort = new int[ports];
                     for (int peer = 0; peer < ports; peer++) {
                         for (int endPoint = 0; endPoint < endPoints; endPoint++) {
@@ -37,7 +37,7 @@ class QueuePairPlanTest {
     void aSplitCoversTheMessageInEqualPartsOfNoLongerElements() {
         for (int lanes = 1; lanes <= 4; lanes++) {
             for (final int segment : new int[] {64, 1000, QueuePairPlan.NO_SEGMENTATION}) {
-                final MessageSplit split = new QueuePairPlan(1, lanes, false, segment).split(7408, 7408);
+                final MessageSplit split = new QueuePairPlan(1, lanes, 0, segment).split(7408, 7408);
                 final int[] ofLane = new int[lanes];
                 int at = 0;
                 for (int element = 0; element < split.elements(); element++) {
@@ -47,7 +47,7 @@ class QueuePairPlanTest {
                     at += split.length(element);
                 }
                 assertThat(at).isEqualTo(7408);
-                assertThat(new QueuePairPlan(1, lanes, false, segment).partBytes(7408)).isEqualTo(Arrays.stream(ofLane).max().getAsInt());
+                assertThat(new QueuePairPlan(1, lanes, 0, segment).partBytes(7408)).isEqualTo(Arrays.stream(ofLane).max().getAsInt());
                 assertThat(Arrays.stream(ofLane).max().getAsInt() - Arrays.stream(ofLane).min().getAsInt()).isLessThanOrEqualTo(8 * lanes);
             }
         }
@@ -55,10 +55,11 @@ class QueuePairPlanTest {
 
     @Test
     void plansThatCannotWorkAreRefused() {
-        assertThatThrownBy(() -> new QueuePairPlan(0, 1, false, 64)).hasMessage("endPoints=0: 1 to 268435455");
-        assertThatThrownBy(() -> new QueuePairPlan(1, 9, false, 64)).hasMessage("lanes=9: 1 to 8");
-        assertThatThrownBy(() -> new QueuePairPlan(1, 1, false, 63)).hasMessage("segmentBytes=63: 64 to 2147483647");
-        final QueuePairPlan plan = new QueuePairPlan(1, 1, false, 64);
+        assertThatThrownBy(() -> new QueuePairPlan(0, 1, 0, 64)).hasMessage("endPoints=0: 1 to 268435455");
+        assertThatThrownBy(() -> new QueuePairPlan(1, 9, 0, 64)).hasMessage("lanes=9: 1 to 8");
+        assertThatThrownBy(() -> new QueuePairPlan(1, 2, 3, 64)).hasMessage("controls=3: 0 to 2");
+        assertThatThrownBy(() -> new QueuePairPlan(1, 1, 0, 63)).hasMessage("segmentBytes=63: 64 to 2147483647");
+        final QueuePairPlan plan = new QueuePairPlan(1, 1, 0, 64);
         plan.requireRoom(64 * 16, 16);
         assertThatThrownBy(() -> plan.requireRoom(64 * 16 + 1, 16))
             .hasMessage("segmentBytes=64: cuts a write of 1025 bytes into 17 elements, at most sendQueueDepth=16");
