@@ -1,18 +1,19 @@
 #!/usr/bin/env bash
 # Shows that `expertlane compare --jars` tells a change from noise on this machine.
 #   statistics.sh same N     compares benchmarks.jar with a copy of itself, N times: at most 1 series in 50 may be called changed
-#   statistics.sh slower N   compares it with a jar in which one kernel does 5 % of its work twice, N times: 9 in 10 must find it
-# FORKS (default 20) JVMs for each jar and comparison. RUN, such as RUN='nice -n -10', is put before each comparison.
+#   statistics.sh slower N   compares it with a jar in which one kernel does every 20th call twice, N times: 9 in 10 must find it
+# PAIRS (default 12) JVMs for each jar and comparison. RUN is put before each comparison; by default `taskset -c 0`, where there is one, because the
+# kernels use one thread.
 # Exit codes: 0 shown, 1 not shown, 2 bad input.
 set -euo pipefail
 
 readonly kernel=reduce8
 root=$(cd -P "$(dirname "$0")/../.." && pwd)
-forks=${FORKS:-20}
-read -r -a run <<<"${RUN:-}"
+pairs=${PAIRS:-12}
+read -r -a run <<<"${RUN-$(command -v taskset >/dev/null && echo 'taskset -c 0')}"
 
 usage() {
-    sed -n '2,6s/^# \{0,1\}//p' "$0" >&2
+    sed -n '2,7s/^# \{0,1\}//p' "$0" >&2
     exit 2
 }
 
@@ -26,12 +27,13 @@ find_jdk() {
     done
 }
 
-# Lets the scalar form of the kernel sum the first 5 % of the channels twice.
+# Lets the scalar form of the kernel do every 20th call twice.
 make_slower() {
     local source=$root/kernel/src/main/java/io/expertlane/kernel/codec/ScalarRowCodec.java patched=$work/src/ScalarRowCodec.java
     mkdir -p "$work/src" "$work/classes"
-    sed 's|^        reduce(rows, dst, dstOffset, 0, hidden);|&\n        reduce(rows, dst, dstOffset, 0, hidden / 20);|' "$source" >"$patched"
-    if cmp -s "$source" "$patched"; then
+    sed -e 's|^        reduce(rows, dst, dstOffset, 0, hidden);|        for (int time = ++calls % 20 == 0 ? 2 : 1; time > 0; time--) {\n&\n        }|' \
+        -e 's|^final class ScalarRowCodec extends RowCodec {|&\n    private int calls;\n|' "$source" >"$patched"
+    if ! grep -q '++calls' "$patched" || ! grep -q 'int calls' "$patched"; then
         echo "statistics.sh: $source: the call of $kernel has changed, adapt the script" >&2
         exit 1
     fi
@@ -43,8 +45,8 @@ make_slower() {
 # Prints one line: series, changed series, and what became of the kernel's time.
 compare() {
     local status=0
-    ${run[@]+"${run[@]}"} "$root/bench/bin/expertlane" compare --jars "$work/base.jar" "$work/other.jar" --include "CodecBenchmark\\.($benchmarks)\$" --forks "$forks" --json \
-        -- -p codec=scalar -wi 3 -w 200ms -i 3 -r 150ms >"$work/comparison.json" 2>"$work/log" || status=$?
+    ${run[@]+"${run[@]}"} "$root/bench/bin/expertlane" compare --jars "$work/base.jar" "$work/other.jar" --include "CodecBenchmark\\.($benchmarks)\$" --forks "$pairs" --json \
+        -- -p codec=scalar -wi 5 -w 50ms -i 40 -r 20ms >"$work/comparison.json" 2>"$work/log" || status=$?
     if [ "$status" -ne 0 ] && [ "$status" -ne 3 ]; then
         cat "$work/log" >&2
         exit 1
@@ -54,7 +56,8 @@ import json, sys
 rows = json.load(open(sys.argv[1]))["rows"]
 changed = sum(row["verdict"] in ("faster", "slower") for row in rows)
 kernel = next(row for row in rows if row["name"].endswith(sys.argv[2]) and row["metric"] == "time")
-print(len(rows), changed, kernel["verdict"], f'{100 * kernel["change"]:+.1f}%')
+interval = ",".join(f'{100 * kernel[end]:+.1f}' for end in ("low", "high"))
+print(len(rows), changed, kernel["verdict"], f'{100 * kernel["change"]:+.1f}% [{interval}]')
 PY
 }
 

@@ -2,6 +2,7 @@ package io.expertlane.bench.cli;
 
 import io.expertlane.bench.report.Comparison;
 import io.expertlane.bench.report.ComparisonTable;
+import io.expertlane.bench.results.ForkPairs;
 import io.expertlane.bench.results.Json;
 import io.expertlane.bench.results.Run;
 import io.expertlane.bench.suite.InterleavedForks;
@@ -26,15 +27,16 @@ import picocli.CommandLine.Spec;
     name = "compare",
     description = {
         "Says of each series whether the second run is faster or slower than the first, unchanged, or unstable.",
-        "With --jars, measures two JMH jars on this machine, fork by fork in turn, and compares them."
+        "With --jars, measures two JMH jars on this machine, in pairs of forks whose iterations take turns, and compares them."
     },
     mixinStandardHelpOptions = true,
     footerHeading = "%nVerdicts:%n",
     footer = {
-        "  faster, slower  forks differ by more than the threshold (median of all pairs), and the",
-        "                  Mann-Whitney test of all series together (Benjamini-Hochberg, 2 %%) says so",
+        "  faster, slower  forks differ by more than the threshold (Hodges-Lehmann), and the test of all",
+        "                  series together says so (Mann-Whitney, of jars Wilcoxon's signed ranks;",
+        "                  Benjamini-Hochberg, 2 %%)",
         "  unchanged       the 90 %% interval of the change lies within the threshold",
-        "  unstable        neither: too few forks (five or more are needed), or a machine too noisy",
+        "  unstable        neither: too few forks (five or more, seven of jars), or too much noise",
         "  missing         only one of the two has it",
         "Simulated values depend on no machine: any difference is a change.",
         "",
@@ -42,7 +44,7 @@ import picocli.CommandLine.Spec;
         "",
         "Examples:",
         "  expertlane compare 2026-01-02T030405-0123456789 latest",
-        "  expertlane compare --jars old.jar new.jar --include Codec.copy --forks 10 -- -p codec=vector -wi 5 -i 5 -r 200ms"
+        "  expertlane compare --jars old.jar new.jar --include Codec.copy --forks 10 -- -p codec=vector -wi 10 -w 50ms -i 50 -r 20ms"
     })
 final class CompareCommand implements Callable<Integer> {
     private static final int EXIT_SLOWER = 3;
@@ -126,7 +128,7 @@ final class CompareCommand implements Callable<Integer> {
         } catch (final PatternSyntaxException e) {
             throw new UsageException("--include", include, "not a regular expression (" + e.getDescription() + ")");
         }
-        final InterleavedForks measured = InterleavedForks.measure(jars, include, forks, positionals, spec.commandLine().getErr());
-        return Comparison.of(jars.get(0).toString(), measured.first(), jars.get(1).toString(), measured.second(), threshold);
+        final List<ForkPairs> measured = InterleavedForks.measure(jars, include, forks, positionals, spec.commandLine().getErr());
+        return Comparison.ofPairs(jars.get(0).toString(), jars.get(1).toString(), measured, threshold);
     }
 }

@@ -2,13 +2,16 @@ package io.expertlane.bench.report;
 
 import io.expertlane.bench.results.Better;
 import io.expertlane.bench.results.EnvironmentClass;
+import io.expertlane.bench.results.ForkPairs;
 import io.expertlane.bench.results.Measurement;
 import io.expertlane.bench.results.Run;
 import io.expertlane.bench.results.Series;
 import io.expertlane.bench.statistics.FalseDiscoveries;
 import io.expertlane.bench.statistics.ForkTest;
+import io.expertlane.bench.statistics.PairTest;
 import io.expertlane.bench.statistics.Verdict;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -22,6 +25,8 @@ import java.util.stream.Collectors;
  * <p>A measured series is faster or slower where its forks differ by more than {@code threshold} and the test of all series at once says so;
  * unchanged where the interval of the change lies within the threshold; else unstable. A simulated value is the same on every machine: any
  * difference is a change. Measurements of two classes of environment are not compared.
+ *
+ * <p>Forks of two runs are independent samples ({@link ForkTest}); forks that ran beside each other are pairs ({@link PairTest}).
  *
  * @param first name of the run that is the base
  * @param second name of the run that is held against it
@@ -50,14 +55,14 @@ public record Comparison(String first, String second, double threshold, List<Str
      * @param metric what of it
      * @param unit of the values
      * @param better which way it should move
-     * @param firstValue of the base
+     * @param firstValue of the base: mean of the forks; of pairs, median of all iterations
      * @param secondValue of the other
      * @param firstForks forks of the base
      * @param secondForks forks of the other
-     * @param change median difference of two forks as a share of the base
+     * @param change median difference of two forks, or of a pair, as a share of the base
      * @param low lower end of its 90 % interval
      * @param high upper end
-     * @param pValue of the Mann-Whitney test
+     * @param pValue of the Mann-Whitney test; of pairs, of the Wilcoxon signed-rank test
      * @param adjustedPValue raised for the number of series
      * @param verdict what it comes to
      * @param note why unstable or missing
@@ -75,6 +80,31 @@ public record Comparison(String first, String second, double threshold, List<Str
         }
     }
 
+    /** What one of the two has of a series. */
+    private record Side(Double value, int forks) {
+        private static final Side NONE = new Side(null, 0);
+
+        static Side of(final Measurement measurement) {
+            return measurement == null ? NONE : new Side(measurement.value(), measurement.forks().size());
+        }
+
+        static Side of(final List<double[]> forks) {
+            final int count = (int) forks.stream().filter(fork -> fork.length > 0).count();
+            return count == 0 ? NONE : new Side(ForkPairs.median(forks), count);
+        }
+    }
+
+    /** How many forks a side there are, how many an interval needs, how many a change needs to show. */
+    private record Design(int forks, int fewest, int needed) {
+        static Design runs(final int forks, final int tests) {
+            return new Design(forks, ForkTest.MIN_FORKS, ForkTest.forksFor(FALSE_DISCOVERY_RATE / tests));
+        }
+
+        static Design pairs(final int pairs, final int tests) {
+            return new Design(pairs, PairTest.MIN_PAIRS, PairTest.pairsFor(FALSE_DISCOVERY_RATE / tests));
+        }
+    }
+
     /** Compares runs. */
     public static Comparison of(final Run first, final Run second, final double threshold) {
         final List<String> differences = EnvironmentClass.of(first.environment()).differences(EnvironmentClass.of(second.environment()));
@@ -84,19 +114,8 @@ public record Comparison(String first, String second, double threshold, List<Str
                 notes.add(run.id() + " is partial: " + (run.summary().interrupted() ? "interrupted" : run.summary().failed().size() + " failed"));
             }
         }
-        return of(first.id(), first.measurements(), second.id(), second.measurements(), threshold, differences, notes);
-    }
-
-    /** Compares measurements of one environment. */
-    public static Comparison of(final String firstName, final List<Measurement> first, final String secondName, final List<Measurement> second,
-                                final double threshold) {
-        return of(firstName, first, secondName, second, threshold, List.of(), List.of());
-    }
-
-    private static Comparison of(final String firstName, final List<Measurement> first, final String secondName, final List<Measurement> second,
-                                 final double threshold, final List<String> differences, final List<String> notes) {
-        final Map<Series, Measurement> bases = bySeries(first, differences);
-        final Map<Series, Measurement> others = bySeries(second, differences);
+        final Map<Series, Measurement> bases = bySeries(first.measurements(), differences);
+        final Map<Series, Measurement> others = bySeries(second.measurements(), differences);
         final Map<Series, ForkTest> tests = new TreeMap<>();
         bases.forEach((series, base) -> {
             if (!series.simulated() && others.containsKey(series)) {
@@ -111,15 +130,39 @@ public record Comparison(String first, String second, double threshold, List<Str
             final Measurement base = bases.get(series);
             final Measurement other = others.get(series);
             if (base == null || other == null) {
-                rows.add(row(series, base, other, null, null, Verdict.MISSING, "only in " + (base == null ? secondName : firstName)));
+                rows.add(row(series, Side.of(base), Side.of(other), null, null, Verdict.MISSING, "only in " + (base == null ? second.id() : first.id())));
             } else if (series.simulated()) {
                 rows.add(simulated(series, base, other));
             } else {
-                rows.add(measured(series, base, other, tests.get(series), adjusted.get(series), tests.size(), threshold));
+                final Design design = Design.runs(Math.min(base.forks().size(), other.forks().size()), tests.size());
+                rows.add(measured(series, Side.of(base), Side.of(other), tests.get(series), adjusted.get(series), threshold, design));
             }
         }
         rows.sort((a, b) -> Double.compare(weight(b), weight(a)));
-        return new Comparison(firstName, secondName, threshold, differences, notes, rows);
+        return new Comparison(first.id(), second.id(), threshold, differences, notes, rows);
+    }
+
+    /** Compares forks that ran in pairs. */
+    public static Comparison ofPairs(final String firstName, final String secondName, final List<ForkPairs> all, final double threshold) {
+        final Map<Series, ForkTest> tests = new TreeMap<>();
+        for (final ForkPairs pairs : all) {
+            if (pairs.complete() > 0) {
+                tests.put(pairs.series(), PairTest.of(pairs.first(), pairs.second(), smallest(pairs.series())));
+            }
+        }
+        final Map<Series, Double> adjusted = adjusted(tests);
+        final List<Row> rows = new ArrayList<>();
+        for (final ForkPairs pairs : all) {
+            final Series series = pairs.series();
+            final Side base = Side.of(pairs.first());
+            final Side other = Side.of(pairs.second());
+            rows.add(pairs.complete() > 0
+                ? measured(series, base, other, tests.get(series), adjusted.get(series), threshold, Design.pairs(pairs.complete(), tests.size()))
+                : row(series, base, other, null, null, Verdict.MISSING, "only in " + (base == Side.NONE ? secondName : firstName)));
+        }
+        rows.sort(Comparator.comparing(Row::series));
+        rows.sort((a, b) -> Double.compare(weight(b), weight(a)));
+        return new Comparison(firstName, secondName, threshold, List.of(), List.of(), rows);
     }
 
     private static Map<Series, Measurement> bySeries(final List<Measurement> measurements, final List<String> differences) {
@@ -137,18 +180,16 @@ public record Comparison(String first, String second, double threshold, List<Str
         return adjusted;
     }
 
-    private static Row measured(final Series series, final Measurement base, final Measurement other, final ForkTest test, final double adjusted,
-                                final int tests, final double threshold) {
+    private static Row measured(final Series series, final Side base, final Side other, final ForkTest test, final double adjusted,
+                                final double threshold, final Design design) {
         if (adjusted <= FALSE_DISCOVERY_RATE && Math.abs(test.change()) >= threshold) {
             return row(series, base, other, test, adjusted, direction(series, test.change()), null);
         }
-        final int forks = Math.min(base.forks().size(), other.forks().size());
-        if (forks >= ForkTest.MIN_FORKS && test.low() > -threshold && test.high() < threshold) {
+        if (design.forks() >= design.fewest() && test.low() > -threshold && test.high() < threshold) {
             return row(series, base, other, test, adjusted, Verdict.UNCHANGED, null);
         }
-        final int needed = ForkTest.forksFor(FALSE_DISCOVERY_RATE / tests);
-        final String note = forks < needed
-            ? String.format(Locale.ROOT, "%d %s a side: a change needs %d to show", forks, forks == 1 ? "fork" : "forks", needed)
+        final String note = design.forks() < design.needed()
+            ? String.format(Locale.ROOT, "%d %s a side: a change needs %d to show", design.forks(), design.forks() == 1 ? "fork" : "forks", design.needed())
             : String.format(Locale.ROOT, "forks differ: change between %+.1f %% and %+.1f %%", 100 * test.low(), 100 * test.high());
         return row(series, base, other, test, adjusted, Verdict.UNSTABLE, note);
     }
@@ -157,15 +198,14 @@ public record Comparison(String first, String second, double threshold, List<Str
         final double change = (other.value() - base.value()) / Math.max(Math.abs(base.value()), SMALLEST);
         final ForkTest exact = new ForkTest(change, change, change, 1);
         final Verdict verdict = Math.abs(change) <= SIMULATED_TOLERANCE ? Verdict.UNCHANGED : direction(series, change);
-        return row(series, base, other, exact, null, verdict, null);
+        return row(series, Side.of(base), Side.of(other), exact, null, verdict, null);
     }
 
-    private static Row row(final Series series, final Measurement base, final Measurement other, final ForkTest test, final Double adjusted,
+    private static Row row(final Series series, final Side base, final Side other, final ForkTest test, final Double adjusted,
                            final Verdict verdict, final String note) {
-        return new Row(series.simulated(), series.name(), series.params(), series.metric(), series.unit(), series.better(),
-            base == null ? null : base.value(), other == null ? null : other.value(), base == null ? 0 : base.forks().size(),
-            other == null ? 0 : other.forks().size(), test == null ? null : test.change(), test == null ? null : test.low(),
-            test == null ? null : test.high(), test == null || series.simulated() ? null : test.pValue(), adjusted, verdict, note);
+        return new Row(series.simulated(), series.name(), series.params(), series.metric(), series.unit(), series.better(), base.value(), other.value(),
+            base.forks(), other.forks(), test == null ? null : test.change(), test == null ? null : test.low(), test == null ? null : test.high(),
+            test == null || series.simulated() ? null : test.pValue(), adjusted, verdict, note);
     }
 
     private static Verdict direction(final Series series, final double change) {

@@ -4,12 +4,15 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
 /** JMH's own result files, as they are read. */
 public final class JmhFile {
     private static final RunSchema SCHEMA = RunSchema.of("jmh");
+    private static final double[] NONE = {};
 
     private JmhFile() {
     }
@@ -24,24 +27,34 @@ public final class JmhFile {
     }
 
     /**
-     * Measurements of several files, each with one fork of the same benchmarks: a series has the forks of all.
+     * Measurements of two jars, each file with one fork of the same benchmarks.
      *
+     * @param first files of the first jar
+     * @param second files of the second, as many, each of the fork that ran beside the first's
      * @throws IllegalArgumentException if one is missing, is not JSON or not JMH's
      */
-    public static List<Measurement> forks(final List<Path> files) throws IOException {
-        final Map<Series, Measurement> merged = new LinkedHashMap<>();
-        for (final Path file : files) {
-            for (final JmhResult result : read(file)) {
-                result.measurements(null).forEach(measurement -> merged.merge(measurement.series(), measurement, JmhFile::merged));
-            }
+    public static List<ForkPairs> pairs(final List<Path> first, final List<Path> second) throws IOException {
+        final List<Map<Series, double[]>> firstForks = new ArrayList<>();
+        final List<Map<Series, double[]>> secondForks = new ArrayList<>();
+        final Set<Series> all = new LinkedHashSet<>();
+        for (int pair = 0; pair < first.size(); pair++) {
+            firstForks.add(iterations(first.get(pair)));
+            secondForks.add(iterations(second.get(pair)));
+            all.addAll(firstForks.getLast().keySet());
+            all.addAll(secondForks.getLast().keySet());
         }
-        return List.copyOf(merged.values());
+        return all.stream().map(series -> new ForkPairs(series, of(series, firstForks), of(series, secondForks))).toList();
     }
 
-    private static Measurement merged(final Measurement first, final Measurement second) {
-        final List<Double> forks = new ArrayList<>(first.forks());
-        forks.addAll(second.forks());
-        final double[] values = forks.stream().mapToDouble(Double::doubleValue).toArray();
-        return Measurement.spread(first.series(), values, values, first.rerun(), null);
+    private static Map<Series, double[]> iterations(final Path file) throws IOException {
+        final Map<Series, double[]> found = new LinkedHashMap<>();
+        for (final JmhResult result : read(file)) {
+            found.putAll(result.firstFork());
+        }
+        return found;
+    }
+
+    private static List<double[]> of(final Series series, final List<Map<Series, double[]>> forks) {
+        return forks.stream().map(fork -> fork.getOrDefault(series, NONE)).toList();
     }
 }

@@ -3,6 +3,7 @@ package io.expertlane.bench.results;
 import com.fasterxml.jackson.annotation.JsonIgnoreProperties;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -47,14 +48,31 @@ record JmhResult(String benchmark, String mode, int threads, int forks, int warm
     /** Its series: time or rate, and allocation where it was counted. {@code row} is what the summary says of it, or null. */
     List<Measurement> measurements(final RunSummary.Row row) {
         final List<Measurement> found = new ArrayList<>();
-        final boolean rate = THROUGHPUT.equals(mode);
-        final Series time = new Series(false, name(), parameters(), Series.TIME, primaryMetric.scoreUnit(), rate ? Better.HIGHER : Better.LOWER);
-        add(found, time, primaryMetric, false, row);
+        add(found, time(), primaryMetric, false, row);
         final Metric allocated = secondaryMetrics.get(ALLOCATION);
         if (allocated != null) {
-            add(found, new Series(false, name(), parameters(), Series.ALLOCATION, "B/op", Better.LOWER), allocated, true, null);
+            add(found, allocation(), allocated, true, null);
         }
         return found;
+    }
+
+    /** Iterations of the first fork, of each series. */
+    Map<Series, double[]> firstFork() {
+        final Map<Series, double[]> found = new LinkedHashMap<>();
+        found.put(time(), primaryMetric.iterations()[0]);
+        final Metric allocated = secondaryMetrics.get(ALLOCATION);
+        if (allocated != null) {
+            found.put(allocation(), allocated.iterations()[0]);
+        }
+        return found;
+    }
+
+    private Series time() {
+        return new Series(false, name(), parameters(), Series.TIME, primaryMetric.scoreUnit(), THROUGHPUT.equals(mode) ? Better.HIGHER : Better.LOWER);
+    }
+
+    private Series allocation() {
+        return new Series(false, name(), parameters(), Series.ALLOCATION, "B/op", Better.LOWER);
     }
 
     /** JMH counts tear-down into the last iteration's allocation, hence its median; time is a mean. A value that is no number is not a measurement. */

@@ -2,14 +2,21 @@ package io.expertlane.bench.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.expertlane.bench.jmh.BenchmarkMain;
 import io.expertlane.bench.results.Better;
 import io.expertlane.bench.results.Json;
 import io.expertlane.bench.results.SampleRun;
+import java.io.File;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
+import java.util.jar.Attributes;
+import java.util.jar.JarOutputStream;
+import java.util.jar.Manifest;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -94,6 +101,34 @@ class ResultsCommandsTest {
         assertThat(CommandRun.of("compare", newer, older).exitCode()).isZero();
     }
 
+    /** Two jars that hold nothing but the way to the classes of these tests. */
+    @Test
+    void measuresTwoJarsInTurn() throws IOException {
+        final Path first = sampleJar("first.jar");
+        final Path second = sampleJar("second.jar");
+        final CommandRun run = CommandRun.of("compare", "--jars", first, second, "--include", "SampleBenchmark.(copy|allocate)$", "--forks", "2", "--json", "--",
+            "-p", "lengthBytes=4096", "-bm", "avgt", "-wi", "1", "-w", "5ms", "-i", "4", "-r", "5ms", "-prof", "gc").succeeded();
+        assertThat(run.err()).contains("[pair 2/2] " + first + ", " + second);
+        assertThat(run.json().get("rows").valueStream().map(r -> r.get("name").asString() + " " + r.get("metric").asString() + " " + r.get("firstForks").asInt()
+            + " " + r.get("secondForks").asInt() + " " + r.get("verdict").asString())).containsExactlyInAnyOrder("SampleBenchmark.allocate allocation 2 2 unstable",
+                "SampleBenchmark.allocate time 2 2 unstable", "SampleBenchmark.copy allocation 2 2 unstable", "SampleBenchmark.copy time 2 2 unstable");
+        assertThat(run.json().at("/rows/0/note").asString()).isEqualTo("2 forks a side: a change needs 9 to show");
+        final CommandRun none = CommandRun.of("compare", "--jars", first, second, "--include", "NoSuchBenchmark", "--forks", "1");
+        assertThat(none.exitCode()).isEqualTo(2);
+        assertThat(none.err()).contains("jar=" + first + ": JMH ended with 2: expertlane: jmh: benchmarks=[NoSuchBenchmark]: none in the jar");
+    }
+
+    private Path sampleJar(final String name) throws IOException {
+        final Manifest manifest = new Manifest();
+        manifest.getMainAttributes().put(Attributes.Name.MANIFEST_VERSION, "1.0");
+        manifest.getMainAttributes().put(Attributes.Name.MAIN_CLASS, BenchmarkMain.class.getName());
+        manifest.getMainAttributes().put(Attributes.Name.CLASS_PATH, Stream.of(System.getProperty("java.class.path").split(File.pathSeparator))
+            .map(entry -> Path.of(entry).toUri().toString()).collect(Collectors.joining(" ")));
+        final Path jar = folder.resolve(name);
+        new JarOutputStream(Files.newOutputStream(jar), manifest).close();
+        return jar;
+    }
+
     @Test
     void refusesBadInput() throws IOException {
         CommandRun.of("compare", older).refused("RUN=[" + older + "]: two runs, base first");
@@ -107,7 +142,7 @@ class ResultsCommandsTest {
         CommandRun.of("compare", "--jars", jar, jar, "--include", "x", "--forks", "51").refused("--forks=51: 1 to 50");
         final CommandRun broken = CommandRun.of("compare", "--jars", jar, jar, "--include", "x", "--forks", "1");
         assertThat(broken.exitCode()).isEqualTo(2);
-        assertThat(broken.err()).contains("expertlane: IOException: jar=" + jar + ": JMH ended with 1: Error: Invalid or corrupt jarfile " + jar);
+        assertThat(broken.err()).contains("expertlane: IOException: jar=" + jar + ": zip END header not found");
         CommandRun.of("export", older, "--format", "xml").refused("--format=xml: expected one of jmh, customBiggerIsBetter");
         CommandRun.of("export", "latest", "--format", "csv", "--results", Files.createDirectory(folder.resolve("empty"))).refused("--results=", "has no runs");
         final Path other = new SampleRun("2026-01-03T00:00:00Z").timed("A.x", new double[] {1}).cpu("Another CPU").write(folder);

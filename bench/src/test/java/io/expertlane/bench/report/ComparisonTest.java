@@ -3,11 +3,15 @@ package io.expertlane.bench.report;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.expertlane.bench.results.Better;
+import io.expertlane.bench.results.ForkPairs;
 import io.expertlane.bench.results.Run;
 import io.expertlane.bench.results.SampleRun;
+import io.expertlane.bench.results.Series;
 import io.expertlane.bench.statistics.Verdict;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
 import java.util.Random;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -81,6 +85,34 @@ class ComparisonTest {
             }
         }
         assertThat(changed).as("of %d", all).isLessThanOrEqualTo(all / 50);
+    }
+
+    @Test
+    void pairsTellEachVerdict() {
+        final Random random = new Random(7);
+        final List<ForkPairs> pairs = List.of(pairs(random, "A.worse", Better.LOWER, 1.05, 0.003), pairs(random, "A.rate", Better.HIGHER, 1.05, 0.003),
+            pairs(random, "A.same", Better.LOWER, 1, 0.003), pairs(random, "A.noisy", Better.LOWER, 1, 0.4),
+            new ForkPairs(series("Only.first", Better.LOWER), List.of(new double[] {1}), List.of(new double[0])));
+        final Comparison comparison = Comparison.ofPairs("a.jar", "b.jar", pairs, Comparison.DEFAULT_THRESHOLD);
+        assertVerdict(comparison, "A.worse", Verdict.SLOWER);
+        assertVerdict(comparison, "A.rate", Verdict.FASTER);
+        assertVerdict(comparison, "A.same", Verdict.UNCHANGED);
+        assertVerdict(comparison, "A.noisy", Verdict.UNSTABLE);
+        assertThat(row(comparison, "Only.first")).returns(Verdict.MISSING, Comparison.Row::verdict).returns("only in a.jar", Comparison.Row::note)
+            .returns(1.0, Comparison.Row::firstValue).returns(0, Comparison.Row::secondForks);
+        assertThat(row(comparison, "A.worse").change()).isBetween(0.045, 0.055);
+        assertThat(comparison.rows()).extracting(Comparison.Row::label).containsExactly("A.worse", "A.rate", "A.noisy", "A.same", "Only.first");
+        final Comparison few = Comparison.ofPairs("a.jar", "b.jar", List.of(new ForkPairs(series("A.x", Better.LOWER),
+            List.of(new double[] {1}), List.of(new double[] {2}))), Comparison.DEFAULT_THRESHOLD);
+        assertThat(row(few, "A.x")).returns(Verdict.UNSTABLE, Comparison.Row::verdict).returns("1 fork a side: a change needs 7 to show", Comparison.Row::note);
+    }
+
+    private static ForkPairs pairs(final Random random, final String name, final Better better, final double ratio, final double spread) {
+        return new ForkPairs(series(name, better), List.of(forks(random, 100, spread, 10)), List.of(forks(random, 100 * ratio, spread, 10)));
+    }
+
+    private static Series series(final String name, final Better better) {
+        return new Series(false, name, Map.of(), Series.TIME, "ns/op", better);
     }
 
     private static SampleRun sample(final String date, final Random random, final double better, final double worse, final int forks) {
