@@ -21,6 +21,7 @@ import java.util.stream.Stream;
 /**
  * Measures the same benchmarks of two JMH jars on one machine, in pairs of forks: both live at the same time and run their iterations in turn, A B,
  * B A, A B ... Iterations of the two that belong together are a fraction of a second apart, so that what disturbs the machine for longer disturbs both.
+ * Which jar comes first changes from pair to pair, so that where a fork comes to lie does not tell the jars apart.
  *
  * <p>Failure: {@link IOException} with the last line of JMH's output where a fork fails. Interrupted, it ends the forks that run.
  */
@@ -110,14 +111,15 @@ public final class InterleavedForks {
         final Thread onInterrupt = new Thread(() -> processes.forEach(InterleavedForks::end), "end-forks");
         Runtime.getRuntime().addShutdownHook(onInterrupt);
         try (Turns turns = new Turns()) {
-            for (int jar = 0; jar < jars.size(); jar++) {
-                final int self = jar;
-                final Process process = start(pair, jar, turns.port(jar));
+            for (int run = 0; run < jars.size(); run++) {
+                final int self = run;
+                final Process process = start(pair, jar(pair, run), run == 0, turns.port(run));
                 processes.add(process);
                 process.onExit().thenRun(() -> turns.leave(self));
             }
-            for (int jar = 0; jar < jars.size(); jar++) {
-                final int exitCode = processes.get(jar).waitFor();
+            for (int run = 0; run < jars.size(); run++) {
+                final int jar = jar(pair, run);
+                final int exitCode = processes.get(run).waitFor();
                 if (exitCode != 0 || Files.notExists(json(pair, jar))) {
                     throw new IOException("jar=" + jars.get(jar) + ": JMH ended with " + exitCode + ": " + lastLine(log(pair, jar)));
                 }
@@ -128,6 +130,10 @@ public final class InterleavedForks {
         }
     }
 
+    private static int jar(final int pair, final int run) {
+        return (pair + run) % 2;
+    }
+
     private Path log(final int pair, final int jar) {
         return folder.resolve(pair + "-" + jar + ".log");
     }
@@ -136,10 +142,10 @@ public final class InterleavedForks {
         return Files.readString(log, StandardCharsets.UTF_8).lines().filter(line -> !line.isBlank()).reduce((a, b) -> b).orElse("no output").strip();
     }
 
-    private Process start(final int pair, final int jar, final int turnPort) throws IOException {
+    private Process start(final int pair, final int jar, final boolean first, final int turnPort) throws IOException {
         final List<String> command = new ArrayList<>(List.of(ProcessHandle.current().info().command().orElse("java")));
         // JMH lets one run at a time on a machine: the first of a pair asks for both.
-        if (jar > 0 || Boolean.getBoolean("jmh.ignoreLock")) {
+        if (!first || Boolean.getBoolean("jmh.ignoreLock")) {
             command.add("-Djmh.ignoreLock=true");
         }
         command.addAll(List.of("-cp", folder + File.pathSeparator + jars.get(jar), mainClasses.get(jar), include, "-f", "1", "-foe", "true",
