@@ -55,9 +55,10 @@ import tools.jackson.databind.node.ObjectNode;
         "               node of a token, local ones included",
         "  NIC          payload bytes a NIC sent over the median latency",
         "  port ratio   wire bytes of a NIC's busier port over its other port; the median and worst NIC",
-        "  rank         memory registered for the worst case, queue pairs that pass the NIC, and of each call: peers sent rows to,",
-        "               elements without rows (counts, flags, credits), the most elements under way in a NIC and on a queue pair,",
-        "               the depth its completion queue needs, and stalls for want of credits, of all ranks",
+        "  rank         memory registered for the worst case, queue pairs that pass the NIC, and of each call: peers that the NIC sends",
+        "               rows to, its elements without rows (counts, flags, credits), the most under way in a NIC and on a queue pair,",
+        "               the depth its completion queue needs, and stalls for want of credits, of all ranks; in its node: what passes",
+        "               links between its GPUs and no NIC",
         "  switches     packets marked, pauses; flows: bytes of rows from one rank to another over the time until the last is there",
         "  stages       what a rank's latency consists of: kernel start, routing map, pack, issue, NIC send (own rows under",
         "               way), peers (theirs), unpack, reduce; expert queue is what it is earlier than the slowest rank",
@@ -410,6 +411,12 @@ final class SimulateCommand implements Callable<Integer>, OptionNames {
         out.printf("  %-8s to %.0f peers, %.0f elements without rows (%.0f B), most under way %d (%d a queue pair), completion queue %d, %d credit stalls%n", name,
             traffic.fanOut().p50(), traffic.metadataElements(), traffic.metadataBytes(), traffic.mostElements(), traffic.mostElementsPerQueuePair(),
             traffic.mostCompletions(), traffic.creditStalls());
+        final Traffic.InNode inNode = traffic.inNode();
+        if (inNode != null) {
+            out.printf("           in its node to %.0f peers, %.0f B of rows, %.0f elements without rows (%.0f B)%n", inNode.fanOut().p50(), inNode.rowBytes(),
+                inNode.metadataElements(), inNode.metadataBytes());
+            printFlows("in nodes", inNode.flows(), out);
+        }
         if (traffic.network() != null) {
             printCongestion(traffic, out);
         }

@@ -6,27 +6,42 @@ import java.util.List;
 
 /**
  * What a dispatch or combine put on links and queues. A flow is what one rank sends another; rows are elements with payload, metadata all others:
- * counts, flags, tails of rings, credits.
+ * counts, flags, tails of rings, credits. Rows, metadata and flows are those that pass NICs; {@code inNode} has the others.
  *
- * @param busiestRank                the rank that receives the most bytes of rows
- * @param fanOut                     ranks that a rank sends rows to
- * @param metadataElements           elements without rows that a rank sends, on average
+ * @param busiestRank                the rank whose NIC receives the most bytes of rows
+ * @param fanOut                     ranks that a rank's NIC sends rows to
+ * @param metadataElements           elements without rows that a rank's NIC sends, on average
  * @param metadataBytes              their payload
  * @param creditStalls               times that a rank could not send for want of credits, over all ranks
  * @param contextMisses              queue-pair contexts that were not in a NIC's cache, over all NICs
  * @param mostElements               the most elements that a NIC had been told of and were not in the peers' memory, over the NICs
  * @param mostElementsPerQueuePair   the same of one queue pair
- * @param mostCompletions            the most completion entries that a rank had room reserved for: the depth its completion queue needs
+ * @param mostCompletions            the most completion entries that a rank had room reserved for, those of stores inside its node included: the depth its
+ *                                   completion queue needs
  * @param toBusiest                  rates of the flows to the busiest rank
  * @param toOthers                   rates of all other flows: the victims', where the busiest rank is congested
  * @param network                    the switches between NICs; null where packets do not queue in them
+ * @param inNode                     the links inside nodes; null where ranks of a node reach each other through their NICs
  */
 public record Traffic(
     int busiestRank, Distribution fanOut, double metadataElements, double metadataBytes, long creditStalls, long contextMisses,
-    int mostElements, int mostElementsPerQueuePair, int mostCompletions, FlowRates toBusiest, FlowRates toOthers, Congestion network) {
+    int mostElements, int mostElementsPerQueuePair, int mostCompletions, FlowRates toBusiest, FlowRates toOthers, Congestion network,
+    InNode inNode) {
 
     /** Bytes of a flow's rows over the time from its sender's start to the last of them in the peer's memory, in GB/s. */
     public record FlowRates(double least, double median, double most) {
+    }
+
+    /**
+     * What ranks stored over the links inside their nodes, past the NICs.
+     *
+     * @param fanOut           ranks that a rank stores rows to
+     * @param rowBytes         bytes of rows that a rank stores, on average
+     * @param metadataElements elements without rows that a rank stores, on average
+     * @param metadataBytes    their payload
+     * @param flows            rates of these flows; null if there are none
+     */
+    public record InNode(Distribution fanOut, double rowBytes, double metadataElements, double metadataBytes, FlowRates flows) {
     }
 
     /**

@@ -2,11 +2,13 @@ package io.expertlane.bench.scenario;
 
 import io.expertlane.bench.scenario.Traffic.Congestion;
 import io.expertlane.bench.scenario.Traffic.FlowRates;
+import io.expertlane.bench.scenario.Traffic.InNode;
 import io.expertlane.kernel.verbs.QueuePair;
 import io.expertlane.kernel.verbs.WorkQueueElement;
 import io.expertlane.nic.device.NicCounter;
 import io.expertlane.nic.device.NicListener;
 import io.expertlane.nic.device.SimulatedTransport;
+import io.expertlane.nic.profile.InNodeProfile.Link;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 
@@ -16,6 +18,7 @@ import java.util.Arrays;
  */
 final class TrafficMeter implements NicListener {
     private static final double BYTES_PER_PICO_TO_GBPS = 1e3;
+    private static final double PICOS_PER_NANO = 1e3;
 
     private final SimulatedTransport transport;
     private final int ranks;
@@ -28,14 +31,30 @@ final class TrafficMeter implements NicListener {
     private final int[] underWay;
     /** By queue pair. */
     private final int[] delivered;
-    private long metadataElements;
-    private long metadataBytes;
+    private final Metadata nicMetadata = new Metadata();
+    private final Metadata inNodeMetadata = new Metadata();
     private int mostElements;
     private int mostElementsPerQueuePair;
     private int mostCompletions;
     private long misses;
     private long sentBytes;
     private long receivedBytes;
+
+    /** Elements without rows. */
+    private static final class Metadata {
+        private long elements;
+        private long bytes;
+
+        void clear() {
+            elements = 0;
+            bytes = 0;
+        }
+    }
+
+    /** Some of the flows. */
+    private interface Flows {
+        boolean contain(int source, int target);
+    }
 
     TrafficMeter(final SimulatedTransport transport) {
         this.transport = transport;
@@ -55,8 +74,8 @@ final class TrafficMeter implements NicListener {
         startPicos = transport.simulation().nowPicos();
         delayNanos = senderDelayNanos;
         Arrays.fill(rowBytes, 0);
-        metadataElements = 0;
-        metadataBytes = 0;
+        nicMetadata.clear();
+        inNodeMetadata.clear();
         mostElements = 0;
         mostElementsPerQueuePair = 0;
         mostCompletions = 0;
@@ -71,12 +90,18 @@ final class TrafficMeter implements NicListener {
         underWay[rank] += end - first;
         mostElements = Math.max(mostElements, underWay[rank]);
         mostElementsPerQueuePair = Math.max(mostElementsPerQueuePair, end - delivered[queuePair]);
+    }
+
+    /** A rank polls before it posts: what it will have posted before an entry leaves its queue, it has posted when the entry comes. */
+    @Override
+    public void completed(final long timePicos, final int queuePair, final int index, final int status, final int rank) {
         mostCompletions = Math.max(mostCompletions, transport.completionQueue(rank).outstanding());
     }
 
     @Override
     public void delivered(final long timePicos, final int queuePair, final int index, final int opcode, final int rank, final int peerRank) {
-        if (!transport.isInNode(queuePair)) {
+        final boolean isInNode = transport.isInNode(queuePair);
+        if (!isInNode) {
             underWay[rank]--;
             delivered[queuePair] = index + 1;
         }
@@ -85,8 +110,9 @@ final class TrafficMeter implements NicListener {
         final long at = posted.elementOffset(index);
         final int bytes = WorkQueueElement.lengthBytes(queue, at);
         if (WorkQueueElement.residentBytes(queue, at) == bytes) {
-            metadataElements++;
-            metadataBytes += bytes;
+            final Metadata metadata = isInNode ? inNodeMetadata : nicMetadata;
+            metadata.elements++;
+            metadata.bytes += bytes;
         } else {
             rowBytes[rank * ranks + peerRank] += bytes;
             lastPicos[rank * ranks + peerRank] = timePicos;
@@ -95,33 +121,50 @@ final class TrafficMeter implements NicListener {
 
     /** What has been seen since the phase began; {@code creditStalls} are the exchange's. */
     Traffic traffic(final long creditStalls) {
+        final Flows nics = (source, target) -> !transport.isInNode(source, target);
         final long[] received = new long[ranks];
-        final double[] fanOut = new double[ranks];
         for (int flow = 0; flow < rowBytes.length; flow++) {
-            received[flow % ranks] += rowBytes[flow];
-            fanOut[flow / ranks] += rowBytes[flow] > 0 ? 1 : 0;
+            received[flow % ranks] += nics.contain(flow / ranks, flow % ranks) ? rowBytes[flow] : 0;
         }
         int busiest = 0;
         for (int rank = 1; rank < ranks; rank++) {
             busiest = received[rank] > received[busiest] ? rank : busiest;
         }
-        final int target = busiest;
+        final int hot = busiest;
         final boolean queues = transport.profile().fabric().switches().queues();
-        return new Traffic(busiest, Distribution.of(fanOut), (double) metadataElements / ranks,
-            (double) metadataBytes / ranks, creditStalls, transport.total(NicCounter.CONTEXT_MISSES) - misses, mostElements, mostElementsPerQueuePair,
-            mostCompletions, rates(target, true), rates(target, false), queues ? Congestion.of(transport.networkCounters(), resentBytes()) : null);
+        return new Traffic(hot, fanOut(nics), (double) nicMetadata.elements / ranks, (double) nicMetadata.bytes / ranks, creditStalls,
+            transport.total(NicCounter.CONTEXT_MISSES) - misses, mostElements, mostElementsPerQueuePair, mostCompletions,
+            rates((source, target) -> target == hot && nics.contain(source, target)), rates((source, target) -> target != hot && nics.contain(source, target)),
+            queues ? Congestion.of(transport.networkCounters(), resentBytes()) : null, transport.profile().inNode().link() == Link.NVLINK ? inNode() : null);
+    }
+
+    private InNode inNode() {
+        final Flows links = transport::isInNode;
+        long bytes = 0;
+        for (int flow = 0; flow < rowBytes.length; flow++) {
+            bytes += links.contain(flow / ranks, flow % ranks) ? rowBytes[flow] : 0;
+        }
+        return new InNode(fanOut(links), (double) bytes / ranks, (double) inNodeMetadata.elements / ranks, (double) inNodeMetadata.bytes / ranks, rates(links));
+    }
+
+    private Distribution fanOut(final Flows flows) {
+        final double[] fanOut = new double[ranks];
+        for (int flow = 0; flow < rowBytes.length; flow++) {
+            fanOut[flow / ranks] += rowBytes[flow] > 0 && flows.contain(flow / ranks, flow % ranks) ? 1 : 0;
+        }
+        return Distribution.of(fanOut);
     }
 
     private long resentBytes() {
         return transport.total(NicCounter.SENT_BYTES) - sentBytes - (transport.total(NicCounter.RECEIVED_BYTES) - receivedBytes);
     }
 
-    private FlowRates rates(final int busiest, final boolean toBusiest) {
+    private FlowRates rates(final Flows flows) {
         final double[] rates = new double[rowBytes.length];
         int count = 0;
         for (int flow = 0; flow < rowBytes.length; flow++) {
-            if (rowBytes[flow] > 0 && (flow % ranks == busiest) == toBusiest) {
-                final double picos = lastPicos[flow] - startPicos - delayNanos[flow / ranks] * BYTES_PER_PICO_TO_GBPS;
+            if (rowBytes[flow] > 0 && flows.contain(flow / ranks, flow % ranks)) {
+                final double picos = lastPicos[flow] - startPicos - delayNanos[flow / ranks] * PICOS_PER_NANO;
                 rates[count++] = rowBytes[flow] / picos * BYTES_PER_PICO_TO_GBPS;
             }
         }

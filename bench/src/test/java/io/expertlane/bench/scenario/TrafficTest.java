@@ -128,4 +128,38 @@ class TrafficTest {
         assertThat(all).as("each of %s contexts of 8 ranks once", contexts).isEqualTo(8L * contexts);
         assertThat(half).isGreaterThan(all);
     }
+
+    /** Nodes of 8 among 16 ranks: an expert's queue pair, count and rows take NVLink or the NIC by where it is, and no word of either is lost to the other. */
+    @Test
+    void linksInsideANodeAreCountedApart() {
+        final LayerSimulation.Result linked = zero(16, 32, DrawnRouting.uniform(), "inNode.link=NVLINK");
+        final Traffic traffic = linked.dispatch().traffic();
+        assertThat(linked.footprint().queuePairs()).isEqualTo(8 * LOCAL_EXPERTS);
+        assertThat(traffic.metadataElements()).isEqualTo(8 * LOCAL_EXPERTS);
+        assertThat(traffic.metadataBytes()).isEqualTo(8.0 * 8 * LOCAL_EXPERTS);
+        assertThat(traffic.inNode().metadataElements()).isEqualTo(7 * LOCAL_EXPERTS);
+        assertThat(traffic.inNode().metadataBytes()).isEqualTo(8.0 * 7 * LOCAL_EXPERTS);
+        assertThat(traffic.fanOut().max()).isEqualTo(8);
+        assertThat(traffic.inNode().fanOut().max()).isEqualTo(7);
+        final double ownRows = 32 * 8 / 16.0;
+        assertThat(traffic.inNode().rowBytes()).as("rows of FP8 with scales to 7 of 16 ranks, about").isCloseTo(7 * ownRows * 7408, withinPercentage(10));
+        assertThat(traffic.toBusiest().most()).as("two ports of 200 Gb/s").isLessThan(50);
+        assertThat(traffic.toOthers().most()).isLessThan(50);
+        final LayerSimulation.Result byNic = zero(16, 32, DrawnRouting.uniform());
+        assertThat(byNic.dispatch().traffic().inNode()).isNull();
+        assertThat(byNic.dispatch().traffic().metadataElements()).isEqualTo(traffic.metadataElements() + traffic.inNode().metadataElements());
+    }
+
+    /** Inside one node nothing passes a NIC, and the links are as fast as they are. */
+    @Test
+    void oneNodeLeavesItsNicsIdle() {
+        final Traffic traffic = zero(8, 64, new IncastRouting(8), "inNode.link=NVLINK", "inNode.rateGBps=100").dispatch().traffic();
+        assertThat(traffic.fanOut().max()).isZero();
+        assertThat(traffic.metadataElements()).isZero();
+        assertThat(traffic.toBusiest()).isNull();
+        assertThat(traffic.toOthers()).isNull();
+        assertThat(traffic.mostElements()).isZero();
+        assertThat(traffic.inNode().flows().least()).as("the last of seven senders that share what comes in at 100 GB/s").isBetween(0.9 * 100 / 7, 1.1 * 100 / 7);
+        assertThat(traffic.mostCompletions()).as("entries of stores").isPositive();
+    }
 }

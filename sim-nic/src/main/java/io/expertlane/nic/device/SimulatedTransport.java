@@ -217,6 +217,11 @@ public final class SimulatedTransport implements Transport, AutoCloseable {
             && nics.inNode.connects(nics.table.rank(id), nics.table.peerRank(id));
     }
 
+    /** Whether what one rank writes to another takes the links inside their node, if it has such, and passes no NIC. */
+    public boolean isInNode(final int rank, final int peerRank) {
+        return nics.inNode != null && nics.inNode.connects(rank, peerRank);
+    }
+
     /** Length of an element that has been rung and not completed. */
     public int lengthBytes(final int id, final int index) {
         return QueuePairTable.lengthBytes(nics.table.summary(id, index));
