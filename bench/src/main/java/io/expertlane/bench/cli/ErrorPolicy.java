@@ -56,7 +56,7 @@ final class ErrorPolicy {
         if (failure instanceof IllegalArgumentException) {
             final String line = oneLine(failure);
             command.getErr().println(PREFIX + (command.getCommandSpec().userObject() instanceof OptionNames names
-                ? names.named(line, command.getParseResult()) : line));
+                ? names.named(line) : line));
             return CommandLine.ExitCode.USAGE;
         }
         if (failure instanceof IOException || failure instanceof UncheckedIOException) {
@@ -68,7 +68,8 @@ final class ErrorPolicy {
         return CommandLine.ExitCode.SOFTWARE;
     }
 
-    private static String oneLine(final Throwable failure) {
+    /** The first line of what a failure says. */
+    static String oneLine(final Throwable failure) {
         return Objects.toString(failure.getMessage(), failure.getClass().getName()).lines().findFirst().orElse("").strip();
     }
 }

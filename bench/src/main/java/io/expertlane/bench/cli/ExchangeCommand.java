@@ -63,6 +63,8 @@ final class ExchangeCommand implements Callable<Integer>, OptionNames {
     private static final long ROW_FIELDS = 4;
     private static final Map<Stage, String> STAGE_NAMES = new EnumMap<>(Map.of(Stage.ROUTING_MAP, "routingMap", Stage.PACK, "packCast",
         Stage.SEND, "send", Stage.WAIT, "wait", Stage.UNPACK, "unpack", Stage.REDUCE, "reduce"));
+    private static final Map<String, String> NAMES = OptionNames.ofExchangeAnd("ranks", "--ranks", "ranksPerNode", "--ranks-per-node", "experts", "--experts",
+        "topK", "--topk", "hidden", "--hidden", "maxTokensPerRank", "--tokens-per-rank", "tokensPerRank", "--tokens-per-rank");
 
     @Spec
     private CommandSpec spec;
@@ -167,9 +169,8 @@ final class ExchangeCommand implements Callable<Integer>, OptionNames {
     }
 
     @Override
-    public Map<String, String> optionNames() {
-        return OptionNames.ofKindAnd("ranks", "--ranks", "ranksPerNode", "--ranks-per-node", "experts", "--experts", "topK", "--topk", "hidden", "--hidden",
-            "maxTokensPerRank", "--tokens-per-rank", "tokensPerRank", "--tokens-per-rank");
+    public String named(final String message) {
+        return OptionNames.named(message, NAMES, spec);
     }
 
     private static void requireAtLeast(final String option, final Integer value, final int least) {

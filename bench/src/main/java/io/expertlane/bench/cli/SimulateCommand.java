@@ -91,6 +91,9 @@ final class SimulateCommand implements Callable<Integer>, OptionNames {
     private static final Map<Workload.Kind, String> STEP_NAMES =
         Map.of(Workload.Kind.DECODE, "TPOT", Workload.Kind.PREFILL, "time to first token", Workload.Kind.TRAINING, "iteration");
     private static final int DECODE_CONTEXT_TOKENS = 4096;
+    private static final Map<String, String> NAMES = OptionNames.ofExchangeAnd("ranks", "--ep", "experts", "--experts", "maxTokensPerRank", "--tokens",
+        "tokensPerRank", "--tokens", "tokens", "--tokens", "sendQueueDepth", "--queue-depth", "workload", "--workload", "sequence", "--sequence", "context", "--context",
+        "distinctLayers", "--distinct-layers", "burst", "--burst", "step", "--step");
 
     private static final double BYTES_PER_KB = 1e3;
     private static final double BYTES_PER_MB = 1e6;
@@ -208,7 +211,7 @@ final class SimulateCommand implements Callable<Integer>, OptionNames {
         try {
             new CommandLine(command).parseArgs(arguments.toArray(String[]::new));
         } catch (final ParameterException e) {
-            throw new IllegalArgumentException(String.join(" ", arguments) + ": " + ErrorPolicy.parameterMessage(e), e);
+            throw new IllegalArgumentException(ErrorPolicy.parameterMessage(e), e);
         }
         return command;
     }
@@ -294,9 +297,8 @@ final class SimulateCommand implements Callable<Integer>, OptionNames {
     }
 
     @Override
-    public Map<String, String> optionNames() {
-        return OptionNames.ofKindAnd("ranks", "--ep", "experts", "--experts", "maxTokensPerRank", "--tokens", "tokensPerRank", "--tokens",
-            "sendQueueDepth", "--queue-depth");
+    public String named(final String message) {
+        return OptionNames.named(message, NAMES, spec);
     }
 
     private static JsonNode withBottleneck(final LayerSimulation.Result result, final Bottleneck.Attribution bottleneck) {

@@ -1,5 +1,6 @@
 package io.expertlane.bench.cli;
 
+import io.expertlane.bench.scenario.LayerSimulation;
 import io.expertlane.bench.sweep.Shard;
 import io.expertlane.bench.sweep.Sweep;
 import io.expertlane.bench.sweep.SweepDefinition;
@@ -9,6 +10,7 @@ import java.nio.charset.MalformedInputException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -37,9 +39,10 @@ import picocli.CommandLine.Spec;
         "  expertlane sweep grid.json --out part-2 --shard 2/4       in a Slurm array: --shard $SLURM_ARRAY_TASK_ID/4",
         "  expertlane sweep merge part-1 part-2 part-3 part-4 --out results"
     })
-final class SweepCommand implements Callable<Integer> {
+final class SweepCommand implements Callable<Integer>, OptionNames {
     private static final long NANOS_PER_SECOND = 1_000_000_000L;
     private static final int MAX_THREADS = 1024;
+    private static final Map<String, String> NAMES = Map.of("out", "--out", "shard", "--shard");
 
     @Spec
     private CommandSpec spec;
@@ -66,10 +69,13 @@ final class SweepCommand implements Callable<Integer> {
         }
         final SweepDefinition definition = definition();
         for (int index = 0; index < definition.size(); index++) {
-            SimulateCommand.parse(definition.arguments(index)).check();
+            at(definition, definition.arguments(index), point -> {
+                point.check();
+                return null;
+            });
         }
         final Sweep sweep = new Sweep(definition, shard == null ? Shard.WHOLE : Shard.parse(shard), out,
-            arguments -> SimulateCommand.parse(arguments).run());
+            arguments -> at(definition, arguments, SimulateCommand::run));
         final int points = sweep.points().size();
         final long start = System.nanoTime();
         final int[] before = {-1};
@@ -84,6 +90,29 @@ final class SweepCommand implements Callable<Integer> {
         text.printf("%d points in %s, %d of them simulated now%n", points, out, ran);
         text.flush();
         return 0;
+    }
+
+    /** What is done with a point. */
+    @FunctionalInterface
+    private interface PointWork {
+        LayerSimulation.Result on(SimulateCommand point) throws IOException;
+    }
+
+    /** Does {@code work} on the point that {@code arguments} make; what is refused there is a matter of the file's fields. */
+    private LayerSimulation.Result at(final SweepDefinition definition, final List<String> arguments, final PointWork work) throws IOException {
+        OptionNames names = message -> message;
+        try {
+            final SimulateCommand point = SimulateCommand.parse(arguments);
+            names = point;
+            return work.on(point);
+        } catch (final IllegalArgumentException e) {
+            throw new IllegalArgumentException(file + ": " + definition.named(names.named(ErrorPolicy.oneLine(e))), e);
+        }
+    }
+
+    @Override
+    public String named(final String message) {
+        return OptionNames.named(message, NAMES, spec);
     }
 
     private static String progress(final int done, final int before, final int points, final long nanos) {

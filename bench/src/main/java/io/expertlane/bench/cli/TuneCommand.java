@@ -30,7 +30,7 @@ import picocli.CommandLine.Unmatched;
         "  expertlane tune --model deepseek-v3 --ep 32 --tokens 64",
         "  expertlane tune --mode ht --path ring --channels 12 --ep 16 --tokens 1024 --granularity message --objective dispatch"
     })
-final class TuneCommand implements Callable<Integer> {
+final class TuneCommand implements Callable<Integer>, OptionNames {
     private static final int MAX_TOP = 1000;
 
     @Spec
@@ -50,6 +50,9 @@ final class TuneCommand implements Callable<Integer> {
     @Unmatched
     private List<String> simulateOptions = new ArrayList<>();
 
+    /** What the options of simulate say, once they have been read. */
+    private SimulateCommand workload;
+
     @Override
     public Integer call() throws IOException {
         if (top < 1 || top > MAX_TOP) {
@@ -57,7 +60,7 @@ final class TuneCommand implements Callable<Integer> {
         }
         final Tuning.Objective small =
             Tuning.Objective.valueOf(Choice.of("--objective", objective, "dispatch", "combine", "exchange", "step").toUpperCase(Locale.ROOT));
-        final SimulateCommand workload = SimulateCommand.parse(simulateOptions);
+        workload = SimulateCommand.parse(simulateOptions);
         workload.requireNoOutput("tune");
         workload.check();
         final Tuning tuning = Tuning.of(workload.simulation(), small);
@@ -69,6 +72,11 @@ final class TuneCommand implements Callable<Integer> {
         }
         out.flush();
         return 0;
+    }
+
+    @Override
+    public String named(final String message) {
+        return workload == null ? message : workload.named(message);
     }
 
     private void print(final Tuning tuning, final PrintWriter out) {

@@ -6,6 +6,8 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import tools.jackson.core.JacksonException;
 import tools.jackson.core.StreamReadFeature;
 import tools.jackson.databind.JsonNode;
@@ -205,6 +207,23 @@ public record SweepDefinition(Map<String, String> base, Map<String, List<String>
             }
         });
         return arguments;
+    }
+
+    /** {@code message} about options of {@code simulate}, by the names that they have in the file. */
+    public String named(final String message) {
+        String named = message;
+        for (final String name : base.keySet()) {
+            named = named(named, name, "base.");
+        }
+        for (final String name : grid.keySet()) {
+            named = named(named, name, "grid.");
+        }
+        return named;
+    }
+
+    private static String named(final String message, final String name, final String place) {
+        final String option = name.startsWith(SET) ? "--set " + name.substring(SET.length()) : "--" + name;
+        return Pattern.compile("(?<![\\w-])" + Pattern.quote(option) + "(?![\\w.-])").matcher(message).replaceAll(Matcher.quoteReplacement(place + name));
     }
 
     /** The definition as a line of JSON; equal definitions give equal lines. */

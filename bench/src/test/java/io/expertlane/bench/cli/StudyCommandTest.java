@@ -125,6 +125,6 @@ class StudyCommandTest {
         CommandRun.of("simulate", "--ep", 4, "--routing", "incast:x").refused("--routing=incast:x", "0 to K");
         CommandRun.of("simulate", "--ep", 4, "--routing", "incast:9").refused("incast selections=9.0", "at most 8");
         CommandRun.of("simulate", "--ep", 4, "--routing", "incast:1", "--topk-groups", 2, "--groups", 4).refused("--topk-groups=2");
-        CommandRun.of("simulate", "--ep", 4, "--burst", 0).refused("burst=0: 1 to 1024");
+        CommandRun.of("simulate", "--ep", 4, "--burst", 0).refused("--burst=0: 1 to 1024");
     }
 }

@@ -138,11 +138,14 @@ class SweepCommandTest {
         "{\"grid\": {\"tokens\": [1]}, \"plot\": []}; plot: unknown field; base, grid, plots",
         "{\"base\": {\"tokens\": 1}, \"grid\": {\"tokens\": [1]}}; grid.tokens; base",
         "{\"grid\": {\"trace\": [\"a.json\"]}}; grid.trace; option of simulate",
-        "{\"grid\": {\"tokenz\": [1]}}; --tokenz; Unknown option",
-        "{\"grid\": {\"tokens\": [1, \"x\"]}}; --tokens=x; int",
-        "{\"grid\": {\"tokens\": [1, 0]}}; maxTokensPerRank=0; 1 to",
-        "{\"grid\": {\"ep\": [4, 3]}}; experts=256; a multiple of ranks=3",
-        "{\"grid\": {\"set.nic.mtuBytes\": [4097]}}; nic.mtuBytes=4097; 256",
+        "{\"grid\": {\"tokenz\": [1]}}; grid.tokenz; Unknown option",
+        "{\"grid\": {\"tokens\": [1, \"x\"]}}; grid.tokens=x; int",
+        "{\"grid\": {\"tokens\": [1, 0]}}; grid.tokens=0; 1 to",
+        "{\"grid\": {\"ep\": [4, 3]}}; experts=256; a multiple of grid.ep=3",
+        "{\"base\": {\"ep\": 3, \"experts\": 8}, \"grid\": {\"tokens\": [1]}}; base.experts=8; a multiple of base.ep=3",
+        "{\"base\": {\"mode\": \"ht\"}, \"grid\": {\"channels\": [4, 65]}}; grid.channels=65; 1 to 64",
+        "{\"base\": {\"path\": \"zero\"}, \"grid\": {\"ring\": [64]}}; grid.ring=64; only with base.path ring",
+        "{\"grid\": {\"set.nic.mtuBytes\": [4097]}}; grid.set.nic.mtuBytes=4097; 256",
         "{\"grid\": {\"set.nic.mtu\": [4096]}}; nic.mtu; unknown field",
         "{\"grid\": {\"ports\": [\"fixed\"]}, \"plots\": [{\"x\": \"ports\", \"y\": \"wqes\"}]}; plots[0].x=ports; numbers",
         "{\"grid\": {\"tokens\": [1]}, \"plots\": [{\"x\": \"tokens\", \"y\": \"tpot\"}]}; plots[0].y=\"tpot\"; expected one of",
@@ -155,8 +158,8 @@ class SweepCommandTest {
 
     @Test
     void refusesBadOptions() {
-        sweep("out", "--shard", "5/4").refused("shard=5/4", "1 to N");
-        sweep("out", "--shard", "1").refused("shard=1", "I/N");
+        sweep("out", "--shard", "5/4").refused("--shard=5/4", "1 to N");
+        sweep("out", "--shard", "1").refused("--shard=1", "I/N");
         sweep("out", "--threads", 0).refused("--threads=0", "1 to 1024");
         CommandRun.of("sweep", folder.resolve("none.json"), "--out", folder.resolve("out")).refused("none.json", "no such file");
         CommandRun.of("sweep", file).refused("--out", "missing");

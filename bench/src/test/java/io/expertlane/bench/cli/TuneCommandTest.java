@@ -47,7 +47,10 @@ class TuneCommandTest {
         tune("--trace", "t.json").refused("--trace=t.json", "not with tune");
         tune("--attribute").refused("--attribute", "not with tune");
         tune("--step", "fused").refused("--step=fused", "not with tune");
-        CommandRun.of("tune", "--tokens", 0).refused("maxTokensPerRank=0");
-        CommandRun.of("tune", "--ep", 7).refused("experts=256", "ranks=7");
+        CommandRun.of("tune", "--tokens", 0).refused("expertlane: --tokens=0: 1 to");
+        CommandRun.of("tune", "--tokens", "x").refused("expertlane: --tokens=x: 'x' is not an int");
+        CommandRun.of("tune", "--ep", 7).refused("expertlane: experts=256: a multiple of --ep=7");
+        CommandRun.of("tune", "--mode", "ht", "--channels", 65).refused("expertlane: --channels=65: 1 to 64");
+        CommandRun.of("tune", "--queue-depth", 5).refused("expertlane: --queue-depth=5: a power of two");
     }
 }
