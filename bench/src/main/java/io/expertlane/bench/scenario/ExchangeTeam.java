@@ -48,16 +48,20 @@ public final class ExchangeTeam implements AutoCloseable {
         rounds = new Round[ranks];
         try {
             transport = new DirectTransport(heap, mapping, ranksPerNode, COMPLETION_QUEUE_DEPTH);
+        } catch (final RuntimeException | Error e) {
+            heap.close();
+            throw e;
+        }
+        try {
             movedBytes = new MovedBytes(ranks, transport, arena);
             for (int rank = 0; rank < rounds.length; rank++) {
                 rounds[rank] = factory.create(movedBytes, rank, movedBytes.meter(rank), System::nanoTime);
             }
-        } catch (final RuntimeException e) {
-            arena.close();
-            heap.close();
+            team = new RankTeam(Math.min(threads, rounds.length));
+        } catch (final RuntimeException | Error e) {
+            free();
             throw e;
         }
-        team = new RankTeam(Math.min(threads, rounds.length));
         idle = new IdleStrategy[team.threads()];
         for (int thread = 0; thread < idle.length; thread++) {
             idle[thread] = RankTeam.idleStrategy();
@@ -178,6 +182,10 @@ public final class ExchangeTeam implements AutoCloseable {
     @Override
     public void close() {
         team.close();
+        free();
+    }
+
+    private void free() {
         transport.close();
         arena.close();
         heap.close();

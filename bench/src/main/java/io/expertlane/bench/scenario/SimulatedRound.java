@@ -74,8 +74,12 @@ public final class SimulatedRound implements AutoCloseable {
     public SimulatedRound(final int ranks, final long heapBytes, final Pages pages, final ClusterProfile cluster, final PortPolicy ports, final int sms,
                           final boolean storesCharged, final Round.Factory factory) {
         heap = new SymmetricHeap(ranks, heapBytes, pages);
-        transport = new SimulatedTransport(heap, cluster, ports, COMPLETION_QUEUE_DEPTH, isLossy(cluster.fabric().switches()) ? FaultProfile.NONE : null);
-        scheduler = new AgentScheduler(transport, sms, storesCharged);
+        try {
+            transport = new SimulatedTransport(heap, cluster, ports, COMPLETION_QUEUE_DEPTH, isLossy(cluster.fabric().switches()) ? FaultProfile.NONE : null);
+        } catch (final RuntimeException | Error e) {
+            heap.close();
+            throw e;
+        }
         startNanos = cluster.host().kernels().startNanos();
         this.cluster = cluster;
         delayNanos = delays(ranks, cluster.host().kernels().jitterNanos());
@@ -85,13 +89,19 @@ public final class SimulatedRound implements AutoCloseable {
         beforeMicros = new double[STAGES.length][ranks];
         spentMicros = new double[STAGES.length][ranks];
         sentMicros = new double[ranks];
-        transport.addListener(new Arrivals());
-        for (int rank = 0; rank < agents.length; rank++) {
-            agents[rank] = new RankAgent(rank, factory.create(transport, rank, scheduler.meter(), scheduler.nanoClock()));
-            scheduler.add(rank, agents[rank]);
+        try {
+            scheduler = new AgentScheduler(transport, sms, storesCharged);
+            transport.addListener(new Arrivals());
+            for (int rank = 0; rank < agents.length; rank++) {
+                agents[rank] = new RankAgent(rank, factory.create(transport, rank, scheduler.meter(), scheduler.nanoClock()));
+                scheduler.add(rank, agents[rank]);
+            }
+            meter = new TrafficMeter(transport);
+            transport.addListener(meter);
+        } catch (final RuntimeException | Error e) {
+            close();
+            throw e;
         }
-        meter = new TrafficMeter(transport);
-        transport.addListener(meter);
     }
 
     /** Whether packets may be lost, so that NICs must keep what they send. */

@@ -1,21 +1,26 @@
 package io.expertlane.bench.scenario;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.sun.management.ThreadMXBean;
 import io.expertlane.kernel.exchange.CombineMethod;
 import io.expertlane.kernel.exchange.DispatchType;
 import io.expertlane.kernel.exchange.Payload;
 import io.expertlane.kernel.exchange.TransferPath;
+import io.expertlane.kernel.memory.Pages;
 import io.expertlane.kernel.moe.DrawnRouting;
 import io.expertlane.kernel.moe.MoeShape;
 import io.expertlane.kernel.moe.Routing;
+import io.expertlane.kernel.verbs.DirectTransport;
 import io.expertlane.kernel.verbs.PortPolicy;
 import io.expertlane.nic.profile.ClusterProfile;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.management.ManagementFactory;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -84,5 +89,32 @@ class SimulatedRoundTest {
                 assertThat(without.eventStreamHash()).as("call %d", call).isEqualTo(with.eventStreamHash());
             }
         }
+    }
+
+    /** A rank that cannot be connected leaves nothing open: neither the heap nor the queues of those before it, simulated or for real. */
+    @Test
+    void freesItsMemoryWhenARankCannotBeConnected() {
+        final ClusterProfile cluster = ClusterProfile.ofName(ClusterProfile.DEFAULT_NAME);
+        final List<MemorySegment> memory = new ArrayList<>();
+        final Round.Factory failing = (transport, rank, meter, nanoClock) -> {
+            memory.add(transport.heap().region(rank));
+            memory.add(transport.connect(rank, rank + 1, 8, 0).memory());
+            throw new IllegalArgumentException("rank=" + rank + ": refused");
+        };
+        assertThatThrownBy(() -> new SimulatedRound(RANKS, 4096, cluster, PortPolicy.PREALLOCATED, 1, false, failing)).hasMessage("rank=0: refused");
+        assertThatThrownBy(() -> new ExchangeTeam(RANKS, RANKS, 4096, Pages.BASE, DirectTransport.Mapping.SELF, failing, 1)).hasMessage("rank=0: refused");
+        assertThat(memory).hasSize(4).noneMatch(segment -> segment.scope().isAlive());
+    }
+
+    /** Nor do ranks that are connected and cannot be driven. */
+    @Test
+    void freesItsMemoryWhenThreadsAreRefused() {
+        final List<MemorySegment> memory = new ArrayList<>();
+        final Round.Factory none = (transport, rank, meter, nanoClock) -> {
+            memory.add(transport.connect(rank, (rank + 1) % RANKS, 8, 0).memory());
+            return null;
+        };
+        assertThatThrownBy(() -> new ExchangeTeam(RANKS, RANKS, 4096, Pages.BASE, DirectTransport.Mapping.SELF, none, 0)).hasMessage("threads=0: at least 1");
+        assertThat(memory).hasSize(RANKS).noneMatch(segment -> segment.scope().isAlive());
     }
 }

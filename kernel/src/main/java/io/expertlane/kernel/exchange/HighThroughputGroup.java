@@ -20,13 +20,18 @@ public final class HighThroughputGroup implements AutoCloseable {
      */
     public HighThroughputGroup(final HighThroughputConfig config, final DirectTransport.Mapping mapping, final LongSupplier nanoClock) {
         heap = new SymmetricHeap(config.shape().ranks(), HighThroughputExchange.heapBytes(config));
-        transport = new DirectTransport(heap, mapping, config.shape().ranksPerNode(), COMPLETION_QUEUE_DEPTH);
+        try {
+            transport = new DirectTransport(heap, mapping, config.shape().ranksPerNode(), COMPLETION_QUEUE_DEPTH);
+        } catch (final RuntimeException | Error e) {
+            heap.close();
+            throw e;
+        }
         exchanges = new HighThroughputExchange[config.shape().ranks()];
         try {
             for (int rank = 0; rank < exchanges.length; rank++) {
                 exchanges[rank] = new HighThroughputExchange(config, transport, rank, WorkMeter.NONE, nanoClock);
             }
-        } catch (final RuntimeException e) {
+        } catch (final RuntimeException | Error e) {
             close();
             throw e;
         }

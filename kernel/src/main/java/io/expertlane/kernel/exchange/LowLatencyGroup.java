@@ -20,13 +20,18 @@ public final class LowLatencyGroup implements AutoCloseable {
      */
     public LowLatencyGroup(final LowLatencyConfig config, final DirectTransport.Mapping mapping, final LongSupplier nanoClock) {
         heap = new SymmetricHeap(config.shape().ranks(), LowLatencyExchange.heapBytes(config));
-        transport = new DirectTransport(heap, mapping, COMPLETION_QUEUE_DEPTH);
+        try {
+            transport = new DirectTransport(heap, mapping, COMPLETION_QUEUE_DEPTH);
+        } catch (final RuntimeException | Error e) {
+            heap.close();
+            throw e;
+        }
         exchanges = new LowLatencyExchange[config.shape().ranks()];
         try {
             for (int rank = 0; rank < exchanges.length; rank++) {
                 exchanges[rank] = new LowLatencyExchange(config, transport, rank, WorkMeter.NONE, nanoClock);
             }
-        } catch (final RuntimeException e) {
+        } catch (final RuntimeException | Error e) {
             close();
             throw e;
         }

@@ -86,7 +86,7 @@ public final class CompletionQueue {
      * Makes a queue.
      *
      * @param depth  entries it holds, a power of two
-     * @param memory {@code depth * ENTRY_BYTES} bytes, zeroed
+     * @param memory {@link #memoryBytes} bytes, zeroed
      */
     public CompletionQueue(final int depth, final MemorySegment memory) {
         this(depth, memory, true);
@@ -98,15 +98,24 @@ public final class CompletionQueue {
      * @param reserving whether room is reserved when an element that may be signaled is posted
      */
     public CompletionQueue(final int depth, final MemorySegment memory, final boolean reserving) {
-        if (depth < 1 || Integer.bitCount(depth) != 1) {
-            throw new IllegalArgumentException("completionQueueDepth=" + depth + ": a power of two");
-        }
-        if (memory.byteSize() < (long) depth * ENTRY_BYTES) {
-            throw new IllegalArgumentException("memory bytes=" + memory.byteSize() + ": at least " + (long) depth * ENTRY_BYTES);
+        if (memory.byteSize() < memoryBytes(depth)) {
+            throw new IllegalArgumentException("memory bytes=" + memory.byteSize() + ": at least " + memoryBytes(depth));
         }
         this.depth = depth;
         this.memory = memory;
         this.reserving = reserving;
+    }
+
+    /**
+     * Bytes of memory that a queue of {@code depth} entries needs.
+     *
+     * @throws IllegalArgumentException if it is no power of two
+     */
+    public static long memoryBytes(final int depth) {
+        if (depth < 1 || Integer.bitCount(depth) != 1) {
+            throw new IllegalArgumentException("completionQueueDepth=" + depth + ": a power of two");
+        }
+        return (long) depth * ENTRY_BYTES;
     }
 
     void register(final int number) {

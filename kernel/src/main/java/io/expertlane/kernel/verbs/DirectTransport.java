@@ -53,9 +53,14 @@ public final class DirectTransport implements Transport, AutoCloseable {
         };
         this.completionQueues = new CompletionQueue[heap.ranks()];
         this.nextNumber = new int[heap.ranks()];
-        for (int rank = 0; rank < completionQueues.length; rank++) {
-            completionQueues[rank] = new CompletionQueue(completionQueueDepth,
-                arena.allocate((long) completionQueueDepth * CompletionQueue.ENTRY_BYTES, CompletionQueue.ENTRY_BYTES));
+        try {
+            for (int rank = 0; rank < completionQueues.length; rank++) {
+                completionQueues[rank] = new CompletionQueue(completionQueueDepth,
+                    arena.allocate(CompletionQueue.memoryBytes(completionQueueDepth), CompletionQueue.ENTRY_BYTES));
+            }
+        } catch (final RuntimeException | Error e) {
+            arena.close();
+            throw e;
         }
     }
 

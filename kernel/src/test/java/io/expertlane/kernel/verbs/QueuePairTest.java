@@ -179,8 +179,10 @@ class QueuePairTest {
         for (final int depth : new int[] {-1, 0, 1, 3, 1 << 16}) {
             assertThatThrownBy(() -> transport.connect(0, 1, depth, 0)).isInstanceOf(IllegalArgumentException.class);
         }
-        assertThatThrownBy(() -> new DirectTransport(heap, DirectTransport.Mapping.SELF, 3)).isInstanceOf(IllegalArgumentException.class)
-            .hasMessage("completionQueueDepth=3: a power of two");
+        for (final int depth : new int[] {-4, 0, 3, Integer.MIN_VALUE}) {
+            assertThatThrownBy(() -> new DirectTransport(heap, DirectTransport.Mapping.SELF, depth)).isInstanceOf(IllegalArgumentException.class)
+                .hasMessage("completionQueueDepth=" + depth + ": a power of two");
+        }
     }
 
     @Test

@@ -88,13 +88,18 @@ public final class SimulatedTransport implements Transport, AutoCloseable {
         this.completionQueueDepth = completionQueueDepth;
         this.faults = faults;
         this.completionQueues = new CompletionQueue[heap.ranks()];
-        for (int rank = 0; rank < completionQueues.length; rank++) {
-            completionQueues[rank] = new CompletionQueue(completionQueueDepth, allocate((long) completionQueueDepth * CompletionQueue.ENTRY_BYTES),
-                profile.nic().completionOverflow() == CompletionOverflow.RESERVED);
+        try {
+            for (int rank = 0; rank < completionQueues.length; rank++) {
+                completionQueues[rank] = new CompletionQueue(completionQueueDepth, allocate(CompletionQueue.memoryBytes(completionQueueDepth)),
+                    profile.nic().completionOverflow() == CompletionOverflow.RESERVED);
+            }
+            this.nics = new Nics(simulation, heap, completionQueues, profile, faults);
+            this.fabric = new Fabric(profile.fabric(), profile.ranksPerNode());
+            this.binder = new PortBinder(ports, profile);
+        } catch (final RuntimeException | Error e) {
+            arena.close();
+            throw e;
         }
-        this.nics = new Nics(simulation, heap, completionQueues, profile, faults);
-        this.fabric = new Fabric(profile.fabric(), profile.ranksPerNode());
-        this.binder = new PortBinder(ports, profile);
         this.ids = new int[heap.ranks()][16];
         this.connected = new int[heap.ranks()];
     }
@@ -398,21 +403,30 @@ public final class SimulatedTransport implements Transport, AutoCloseable {
     public SimulatedTransport fork(final SymmetricHeap copy) {
         copy.copyFrom(heap);
         final SimulatedTransport fork = new SimulatedTransport(copy, profile, ports, completionQueueDepth, faults);
-        for (int id = 0; id < nics.table.count(); id++) {
-            final QueuePair original = queuePair(id);
-            final QueuePair copied = fork.connect(original.rank(), original.peerRank(), original.depth(), original.lane());
+        try {
+            fork.copyFrom(this);
+            return fork;
+        } catch (final RuntimeException | Error e) {
+            fork.close();
+            throw e;
+        }
+    }
+
+    private void copyFrom(final SimulatedTransport other) {
+        for (int id = 0; id < other.nics.table.count(); id++) {
+            final QueuePair original = other.queuePair(id);
+            final QueuePair copied = connect(original.rank(), original.peerRank(), original.depth(), original.lane());
             copied.copyFrom(original);
             if (original.receiveQueue() != null) {
-                fork.openReceiveQueue(copied, original.receiveQueue().depth()).copyFrom(original.receiveQueue());
+                openReceiveQueue(copied, original.receiveQueue().depth()).copyFrom(original.receiveQueue());
             }
-            fork.sourcePorts[id] = sourcePorts[id];
+            sourcePorts[id] = other.sourcePorts[id];
         }
         for (int rank = 0; rank < heap.ranks(); rank++) {
-            fork.completionQueues[rank].copyFrom(completionQueues[rank]);
+            completionQueues[rank].copyFrom(other.completionQueues[rank]);
         }
-        fork.nics.copyFrom(nics);
-        fork.simulation.copyFrom(simulation);
-        return fork;
+        nics.copyFrom(other.nics);
+        simulation.copyFrom(other.simulation);
     }
 
     /** The clock that this transport's events run on; others may register their own handlers there. */

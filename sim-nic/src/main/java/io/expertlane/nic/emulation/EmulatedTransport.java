@@ -53,10 +53,15 @@ public final class EmulatedTransport implements Transport, AutoCloseable {
         this.completionQueues = new CompletionQueue[heap.ranks()];
         this.nics = new EmulatedNic[heap.ranks()];
         this.nextNumber = new int[heap.ranks()];
-        for (int rank = 0; rank < nics.length; rank++) {
-            completionQueues[rank] = new CompletionQueue(completionQueueDepth,
-                arena.allocate((long) completionQueueDepth * CompletionQueue.ENTRY_BYTES, CompletionQueue.ENTRY_BYTES));
-            nics[rank] = new EmulatedNic(rank, heap, completionQueues[rank], profile, nanoClock, paced);
+        try {
+            for (int rank = 0; rank < nics.length; rank++) {
+                completionQueues[rank] = new CompletionQueue(completionQueueDepth,
+                    arena.allocate(CompletionQueue.memoryBytes(completionQueueDepth), CompletionQueue.ENTRY_BYTES));
+                nics[rank] = new EmulatedNic(rank, heap, completionQueues[rank], profile, nanoClock, paced);
+            }
+        } catch (final RuntimeException | Error e) {
+            arena.close();
+            throw e;
         }
     }
 

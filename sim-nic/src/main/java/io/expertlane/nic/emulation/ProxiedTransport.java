@@ -46,13 +46,17 @@ public final class ProxiedTransport implements Transport, AutoCloseable {
         this.completionQueues = new CompletionQueue[ranks];
         this.proxies = new CpuProxy[proxies];
         this.handOffs = new HandOff[ranks][0];
-        for (int rank = 0; rank < ranks; rank++) {
-            final int depth = network.completionQueue(rank).depth();
-            completionQueues[rank] = new CompletionQueue(depth,
-                arena.allocate((long) depth * CompletionQueue.ENTRY_BYTES, CompletionQueue.ENTRY_BYTES));
-        }
-        for (int index = 0; index < proxies; index++) {
-            this.proxies[index] = new CpuProxy(index, this, network, proxies);
+        try {
+            for (int rank = 0; rank < ranks; rank++) {
+                final int depth = network.completionQueue(rank).depth();
+                completionQueues[rank] = new CompletionQueue(depth, arena.allocate(CompletionQueue.memoryBytes(depth), CompletionQueue.ENTRY_BYTES));
+            }
+            for (int index = 0; index < proxies; index++) {
+                this.proxies[index] = new CpuProxy(index, this, network, proxies);
+            }
+        } catch (final RuntimeException | Error e) {
+            arena.close();
+            throw e;
         }
     }
 
