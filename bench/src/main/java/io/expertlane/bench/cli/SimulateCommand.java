@@ -400,8 +400,17 @@ final class SimulateCommand implements Callable<Integer>, OptionNames {
         printSteps(result, out);
         out.printf("%s: %.2f ms for %d layers, %d of them MoE, communication %.1f %% (simulated)%n", STEP_NAMES.get(result.workload().kind()),
             result.stepMicros() / 1e3, result.layers(), result.moeLayers(), 100 * result.steps().getFirst().communicationShare());
-        out.printf("%d WQEs, %d events in %.0f ms, %.0f of them dispatch, %.0f combine%n", result.wqes(), result.events(), result.wallMillis(),
-            result.dispatch().wallMillis(), result.combine().wallMillis());
+        printCost(result, out);
+    }
+
+    /** What simulating cost: the calls of one layer, and all that was simulated, set-up, other layers and other steps included. */
+    private static void printCost(final LayerSimulation.Result result, final PrintWriter out) {
+        final double calls = result.dispatch().wallMillis() + result.combine().wallMillis();
+        final double gradients = result.gradientDispatch() == null ? 0 : result.gradientDispatch().wallMillis() + result.gradientCombine().wallMillis();
+        final int layers = result.workload().distinctLayers();
+        out.printf("%s%d WQEs, %d events in %.0f ms, %.0f of them dispatch, %.0f combine%s; all that was simulated in %.0f ms%n",
+            layers == 1 ? "" : "first of " + layers + " layers: ", result.wqes(), result.events(), calls + gradients, result.dispatch().wallMillis(),
+            result.combine().wallMillis(), result.gradientDispatch() == null ? "" : String.format(", %.0f gradients", gradients), result.wallMillis());
     }
 
     private static void printFootprint(final LayerSimulation.Footprint footprint, final PrintWriter out) {

@@ -1,6 +1,7 @@
 package io.expertlane.bench.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 import static org.assertj.core.api.Assertions.withinPercentage;
 import static org.assertj.core.api.Assumptions.assumeThat;
 
@@ -15,6 +16,9 @@ import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -249,5 +253,31 @@ class SimulateCommandTest {
                 assertThat(withoutWallTime(simulate("--model", modelFile, "--cluster", clusterFile, "--ep", 2, "--tokens", 1))).isEqualTo(named);
             }
         }
+    }
+
+    /** WQEs, events and the times of calls are one layer's, however many are simulated, and the total is over all that was. */
+    @Test
+    void tellsWhatItsCostIsOf() {
+        final Object[] layer = {"--model", "qwen3-235b", "--ep", 4, "--tokens", 8};
+        final JsonNode one = simulate(layer).json();
+        final String counts = one.get("wqes") + " WQEs, " + one.get("events") + " events in ";
+        assertCost(CommandRun.of(with(layer, "simulate")), counts, "");
+        assertCost(CommandRun.of(with(layer, "simulate", "--distinct-layers", 3)), "first of 3 layers: " + counts, "");
+        assertCost(CommandRun.of("simulate", "--ep", 4, "--tokens", 8, "--mode", "ht", "--workload", "training"), "", "gradients");
+    }
+
+    private static Object[] with(final Object[] options, final Object command, final Object... more) {
+        return Stream.of(new Object[] {command}, options, more).flatMap(Arrays::stream).toArray();
+    }
+
+    private static void assertCost(final CommandRun run, final String start, final String part) {
+        final String line = run.succeeded().out().lines().filter(each -> each.contains(" WQEs, ")).findFirst().orElseThrow();
+        assertThat(line).startsWith(start).contains(part);
+        final double[] millis = Pattern.compile("(\\d+) (?:ms|of them dispatch|combine|gradients)").matcher(line).results()
+            .mapToDouble(match -> Double.parseDouble(match.group(1))).toArray();
+        assertThat(millis).as(line).hasSize(part.isEmpty() ? 4 : 5);
+        final double calls = Arrays.stream(millis, 1, millis.length - 1).sum();
+        assertThat(millis[0]).as(line).isCloseTo(calls, within(2.0));
+        assertThat(millis[millis.length - 1]).as(line).isGreaterThanOrEqualTo(millis[0]);
     }
 }
