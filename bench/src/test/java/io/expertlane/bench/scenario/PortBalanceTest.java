@@ -53,7 +53,7 @@ class PortBalanceTest {
         final MemorySegment[] nothing = new MemorySegment[ranks];
         Arrays.fill(nothing, MemorySegment.NULL);
         try (Arena arena = Arena.ofConfined();
-             SimulatedRound round = new SimulatedRound(ranks, kind.heapBytes(shape), cluster, PortPolicy.PREALLOCATED, sms, path == TransferPath.RING,
+             SimulatedRound round = new SimulatedRound(ranks, kind.heapBytes(shape), kind.pages(), cluster, PortPolicy.PREALLOCATED, sms, path == TransferPath.RING,
                  kind.rounds(shape, ExpertStep.IDENTITY, arena))) {
             final Routing[] routings = DrawnRouting.zipf(SKEW).routings(shape, TOKENS, SEED, arena);
             final long[][] before = portBytes(round, ranks, cluster.nic().ports());

@@ -101,7 +101,7 @@ class SimulatedRoundTest {
             memory.add(transport.connect(rank, rank + 1, 8, 0).memory());
             throw new IllegalArgumentException("rank=" + rank + ": refused");
         };
-        assertThatThrownBy(() -> new SimulatedRound(RANKS, 4096, cluster, PortPolicy.PREALLOCATED, 1, false, failing)).hasMessage("rank=0: refused");
+        assertThatThrownBy(() -> new SimulatedRound(RANKS, 4096, Pages.BASE, cluster, PortPolicy.PREALLOCATED, 1, false, failing)).hasMessage("rank=0: refused");
         assertThatThrownBy(() -> new ExchangeTeam(RANKS, RANKS, 4096, Pages.BASE, DirectTransport.Mapping.SELF, failing, 1)).hasMessage("rank=0: refused");
         assertThat(memory).hasSize(4).noneMatch(segment -> segment.scope().isAlive());
     }
