@@ -117,7 +117,7 @@ public final class SymmetricHeap implements AutoCloseable {
         for (int writer = 0; writerKeys[rank] != null && writer < writerKeys[rank].length; writer++) {
             KEYS.setRelease(writerKeys[rank], writer, key);
         }
-        revocations++;
+        revoked();
     }
 
     /** Invalidates the key that {@code writer} has of {@code rank}'s region, and nobody else's. Allocates the first time. */
@@ -128,7 +128,13 @@ public final class SymmetricHeap implements AutoCloseable {
             WRITER_KEYS.setRelease(writerKeys, rank, ofWriters);
         }
         KEYS.setRelease(writerKeys[rank], writer, nextKey());
+        revoked();
+    }
+
+    private void revoked() {
         revocations++;
+        // Who sees what the caller stores from here on sees the new keys, too.
+        VarHandle.fullFence();
     }
 
     /** Keys revoked since the heap was made, anybody's: while it stays the same, so do all keys. */

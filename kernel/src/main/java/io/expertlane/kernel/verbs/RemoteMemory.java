@@ -15,7 +15,8 @@ public final class RemoteMemory {
 
     /**
      * Carries out the element at {@code at} of {@code queue}, posted by {@code rank}, on {@code peerRank}'s region; refuses it if the region
-     * was revoked since the queue pair was connected, be it for this rank only. The receive that a write with immediate consumes is the caller's business.
+     * was revoked since the queue pair was connected, be it for this rank only. The receive that a write with immediate consumes is the caller's
+     * business.
      *
      * @return {@link CompletionQueue#SUCCESS} or {@link CompletionQueue#REMOTE_ACCESS_ERROR}
      */

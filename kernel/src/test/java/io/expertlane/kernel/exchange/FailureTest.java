@@ -18,7 +18,7 @@ class FailureTest {
     private static final long BASE_SEED = 20_261_123;
     private static final int MOST_RANKS = 16;
     private static final int MOST_HIDDEN = 128;
-    /** After every fifth seed the stopped rank comes back before the others must have noticed: 200 seeds have masks. */
+    /** At every fifth seed the stopped rank comes back before the others must have noticed: at 200 seeds they mask it. */
     private static final int SEEDS = 250;
     private static final int SEEDS_OF_TWO = 15;
     private static final int NOTICED_OF = 5;
