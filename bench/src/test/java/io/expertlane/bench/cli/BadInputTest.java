@@ -199,7 +199,7 @@ class BadInputTest {
         "--routing zipf:NaN; zipf exponent=NaN", "--routing zipf:1e400; zipf exponent=Infinity", "--routing esft:; --routing=esft:",
         "--segment 63; --segment=63: 64 to", "--channels 2; --channels=2: 1 with mode ll", "--path ring --combine pull; --combine=pull: push with",
         "--mode ht --channels 65; --channels=65: 1 to 64", "--mode ht --chunk 0; --chunk=0: 1 to 1024",
-        "--mode ht --path ring --ring 31; --ring=31: at least two chunks of chunkTokens=16", "--mode ht --path ring --chunk 12 --ring 30; --ring=30: a multiple of --chunk=12",
+        "--mode ht --path ring --ring 31; --ring=31: 32 to 65536", "--mode ht --path ring --chunk 12 --ring 30; --ring=30: a multiple of --chunk=12",
         "--routing esft:nowhere; esft=nowhere: expected a folder", "--routing max-mean:x; --routing=max-mean:x: R of", "--routing max-mean:0.5; maxOverMean=0.5: at least 1",
         "--routing max-mean:4.5; maxOverMean=4.5: 1 to 4.0", "--routing max-mean:NaN; maxOverMean=NaN", "--topk-groups 4 --groups 3; --topk-groups=4: 1 to --groups=3",
         "--topk-groups 0; --topk-groups=0: 1 to groups=8", "--topk-groups 1 --groups 3; --groups=3: a divisor of --experts=8", "--topk-groups 1; --topk=2: at most --experts=1",

@@ -1,6 +1,5 @@
 package io.expertlane.kernel.exchange;
 
-import io.expertlane.kernel.codec.Float8E4M3;
 import io.expertlane.kernel.moe.MoeShape;
 import io.expertlane.kernel.verbs.QueuePairPlan;
 
@@ -36,12 +35,7 @@ public record HighThroughputConfig(
 
     /** The default of {@code timeoutNanos}: DeepEP's 100 s. */
     public static final long DEFAULT_TIMEOUT_NANOS = 100_000_000_000L;
-    private static final long MIN_TIMEOUT_NANOS = 1_000;
-    private static final long MAX_TIMEOUT_NANOS = 3_600_000_000_000L;
     private static final int MAX_CHANNELS = 64;
-    private static final int MAX_CHUNK_TOKENS = 1024;
-    private static final int MAX_RING_TOKENS = 1 << 16;
-    private static final int MAX_SEND_QUEUE_DEPTH = 1 << 15;
 
     /**
      * Checks the values.
@@ -49,43 +43,24 @@ public record HighThroughputConfig(
      * @throws IllegalArgumentException naming the value and the limit it breaks
      */
     public HighThroughputConfig {
-        if (dispatchType == DispatchType.FP8 && shape.hidden() % Float8E4M3.CHANNELS_PER_SCALE != 0) {
-            throw new IllegalArgumentException("hidden=" + shape.hidden() + ": a multiple of " + Float8E4M3.CHANNELS_PER_SCALE + " with FP8 dispatch");
-        }
-        requireRange("channels", channels, 1, MAX_CHANNELS);
-        requireRange("queuePairsPerChannel", queuePairsPerChannel, 1, QueuePairPlan.MAX_LANES);
-        requireRange("segmentBytes", segmentBytes, QueuePairPlan.MIN_SEGMENT_BYTES, QueuePairPlan.NO_SEGMENTATION);
-        requireRange("chunkTokens", chunkTokens, 1, MAX_CHUNK_TOKENS);
+        ExchangeLimits.requireHidden(shape, dispatchType);
+        ExchangeLimits.requireRange("channels", channels, 1, MAX_CHANNELS);
+        ExchangeLimits.requireRange("queuePairsPerChannel", queuePairsPerChannel, 1, QueuePairPlan.MAX_LANES);
+        ExchangeLimits.requireChunk(chunkTokens);
         if (path == TransferPath.RING) {
-            if (ringTokens < 2 * chunkTokens || ringTokens > MAX_RING_TOKENS) {
-                throw new IllegalArgumentException("ringTokens=" + ringTokens + ": at least two chunks of chunkTokens=" + chunkTokens
-                    + ", at most " + MAX_RING_TOKENS);
-            }
-            if (ringTokens % chunkTokens != 0) {
-                throw new IllegalArgumentException("ringTokens=" + ringTokens + ": a multiple of chunkTokens=" + chunkTokens);
-            }
+            ExchangeLimits.requireRing(chunkTokens, ringTokens);
         }
-        requireRange("sendQueueDepth", sendQueueDepth, 2, MAX_SEND_QUEUE_DEPTH);
-        if (Integer.bitCount(sendQueueDepth) != 1) {
-            throw new IllegalArgumentException("sendQueueDepth=" + sendQueueDepth + ": a power of two");
-        }
-        requireRange("doorbellBatch", doorbellBatch, 1, sendQueueDepth);
-        requireRange("liveCalls", liveCalls, 1, 2);
-        requireRange("maxReceiveRows", maxReceiveRows, 1, Integer.MAX_VALUE);
-        requireRange("expertAlignment", expertAlignment, 1, Integer.MAX_VALUE);
-        requireRange("rowsPerTurn", rowsPerTurn, 1, Integer.MAX_VALUE);
-        requireRange("timeoutNanos", timeoutNanos, MIN_TIMEOUT_NANOS, MAX_TIMEOUT_NANOS);
+        ExchangeLimits.requireElements(segmentBytes, sendQueueDepth, doorbellBatch);
+        ExchangeLimits.requireRange("liveCalls", liveCalls, 1, 2);
+        ExchangeLimits.requireRange("maxReceiveRows", maxReceiveRows, 1, Integer.MAX_VALUE);
+        ExchangeLimits.requireRange("expertAlignment", expertAlignment, 1, Integer.MAX_VALUE);
+        ExchangeLimits.requireRange("rowsPerTurn", rowsPerTurn, 1, Integer.MAX_VALUE);
+        ExchangeLimits.requireTimeout(timeoutNanos);
     }
 
     /** The queue pairs to each rank of the node and rail whose memory is not mapped. */
     public QueuePairPlan queuePairPlan() {
         return new QueuePairPlan(channels, queuePairsPerChannel, path == TransferPath.RING ? queuePairsPerChannel : 1, segmentBytes);
-    }
-
-    private static void requireRange(final String name, final long value, final long least, final long most) {
-        if (value < least || value > most) {
-            throw new IllegalArgumentException(name + "=" + value + ": " + least + " to " + most);
-        }
     }
 
     /**

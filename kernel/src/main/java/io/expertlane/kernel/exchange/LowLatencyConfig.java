@@ -1,6 +1,5 @@
 package io.expertlane.kernel.exchange;
 
-import io.expertlane.kernel.codec.Float8E4M3;
 import io.expertlane.kernel.codec.LogFmt10;
 import io.expertlane.kernel.moe.MoeShape;
 import io.expertlane.kernel.verbs.QueuePairPlan;
@@ -41,11 +40,6 @@ public record LowLatencyConfig(
     public static final int DEFAULT_CHUNK_TOKENS = 4;
     /** The default of {@code ringTokens}. */
     public static final int DEFAULT_RING_TOKENS = 16;
-    private static final long MIN_TIMEOUT_NANOS = 1_000;
-    private static final long MAX_TIMEOUT_NANOS = 3_600_000_000_000L;
-    private static final int MAX_CHUNK_TOKENS = 1024;
-    private static final int MAX_RING_TOKENS = 1 << 16;
-    private static final int MAX_SEND_QUEUE_DEPTH = 1 << 15;
 
     /**
      * Checks the values.
@@ -53,44 +47,28 @@ public record LowLatencyConfig(
      * @throws IllegalArgumentException naming the value and the limit it breaks
      */
     public LowLatencyConfig {
-        if (dispatchType == DispatchType.FP8 && shape.hidden() % Float8E4M3.CHANNELS_PER_SCALE != 0) {
-            throw new IllegalArgumentException("hidden=" + shape.hidden() + ": a multiple of " + Float8E4M3.CHANNELS_PER_SCALE + " with FP8 dispatch");
-        }
+        ExchangeLimits.requireHidden(shape, dispatchType);
         if (combineType == CombineType.LOGFMT10 && shape.hidden() % LogFmt10.CHANNELS_PER_GROUP != 0) {
             throw new IllegalArgumentException("hidden=" + shape.hidden() + ": a multiple of " + LogFmt10.CHANNELS_PER_GROUP + " with LogFMT-10 combine");
         }
         if (combineType == CombineType.LOGFMT10 && combine != CombineMethod.PUSH) {
             throw new IllegalArgumentException("combine=" + combine + ": PUSH with LogFMT-10 combine");
         }
-        requireRange("queuePairsPerExpert", queuePairsPerExpert, 1, QueuePairPlan.MAX_LANES);
-        requireRange("segmentBytes", segmentBytes, QueuePairPlan.MIN_SEGMENT_BYTES, NO_SEGMENTATION);
-        requireRange("chunkTokens", chunkTokens, 1, MAX_CHUNK_TOKENS);
-        requireRange("ringTokens", ringTokens, 2L * chunkTokens, MAX_RING_TOKENS);
-        if (ringTokens % chunkTokens != 0) {
-            throw new IllegalArgumentException("ringTokens=" + ringTokens + ": a multiple of chunkTokens=" + chunkTokens);
-        }
+        ExchangeLimits.requireRange("queuePairsPerExpert", queuePairsPerExpert, 1, QueuePairPlan.MAX_LANES);
+        ExchangeLimits.requireChunk(chunkTokens);
+        ExchangeLimits.requireRing(chunkTokens, ringTokens);
         if (path == TransferPath.RING && combine != CombineMethod.PUSH) {
             throw new IllegalArgumentException("combine=" + combine + ": PUSH over the ring path");
         }
-        requireRange("sendQueueDepth", sendQueueDepth, 2, MAX_SEND_QUEUE_DEPTH);
-        if (Integer.bitCount(sendQueueDepth) != 1) {
-            throw new IllegalArgumentException("sendQueueDepth=" + sendQueueDepth + ": a power of two");
-        }
-        requireRange("doorbellBatch", doorbellBatch, 1, sendQueueDepth);
-        requireRange("rowsPerDutyCycle", rowsPerDutyCycle, 1, Integer.MAX_VALUE);
-        requireRange("timeoutNanos", timeoutNanos, MIN_TIMEOUT_NANOS, MAX_TIMEOUT_NANOS);
+        ExchangeLimits.requireElements(segmentBytes, sendQueueDepth, doorbellBatch);
+        ExchangeLimits.requireRange("rowsPerDutyCycle", rowsPerDutyCycle, 1, Integer.MAX_VALUE);
+        ExchangeLimits.requireTimeout(timeoutNanos);
     }
 
     /** The queue pairs of rows and outputs. The ring path has one more to each peer, for counts, flags and signs of life. */
     public QueuePairPlan queuePairPlan() {
         return path == TransferPath.RING ? new QueuePairPlan(1, queuePairsPerExpert, queuePairsPerExpert, segmentBytes)
             : new QueuePairPlan(shape.localExperts(), queuePairsPerExpert, 0, segmentBytes);
-    }
-
-    private static void requireRange(final String name, final long value, final long least, final long most) {
-        if (value < least || value > most) {
-            throw new IllegalArgumentException(name + "=" + value + ": " + least + " to " + most);
-        }
     }
 
     /** Defaults for {@code shape}: zero path, BF16, one queue pair an expert, no segmentation, depth 64, a doorbell every 4 elements, push. */

@@ -12,33 +12,13 @@ import java.lang.foreign.MemorySegment;
  *
  * @param source whose sizes it takes
  */
-public record BalancedRouting(RoutingSource source) implements RoutingSource {
+public record BalancedRouting(RoutingSource source) implements DerivedRouting {
     /** Coprime to every even number of experts but its multiples: neighbours of a token lie far apart. */
     private static final int STRIDE = 10_007;
 
     @Override
-    public int experts() {
-        return source.experts();
-    }
-
-    @Override
-    public int topK() {
-        return source.topK();
-    }
-
-    @Override
-    public GroupLimit limit() {
-        return source.limit();
-    }
-
-    @Override
     public void check(final MoeShape shape, final int tokensPerRank) {
         limit().size(shape);
-    }
-
-    @Override
-    public int tokens(final int rank, final int tokensPerRank) {
-        return source.tokens(rank, tokensPerRank);
     }
 
     @Override

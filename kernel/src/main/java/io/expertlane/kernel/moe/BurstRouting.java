@@ -8,7 +8,7 @@ import java.lang.foreign.Arena;
  * @param source of the choices
  * @param factor 1 to 1024
  */
-public record BurstRouting(RoutingSource source, int factor) implements RoutingSource {
+public record BurstRouting(RoutingSource source, int factor) implements DerivedRouting {
     private static final int MAX_FACTOR = 1024;
 
     /**
@@ -20,21 +20,6 @@ public record BurstRouting(RoutingSource source, int factor) implements RoutingS
         if (factor < 1 || factor > MAX_FACTOR) {
             throw new IllegalArgumentException("burst=" + factor + ": 1 to " + MAX_FACTOR);
         }
-    }
-
-    @Override
-    public int experts() {
-        return source.experts();
-    }
-
-    @Override
-    public int topK() {
-        return source.topK();
-    }
-
-    @Override
-    public GroupLimit limit() {
-        return source.limit();
     }
 
     @Override

@@ -14,7 +14,7 @@ import java.util.SplittableRandom;
  * @param source what is renumbered
  * @param layer  number of the layer, 0 or more
  */
-public record PermutedRouting(RoutingSource source, int layer) implements RoutingSource {
+public record PermutedRouting(RoutingSource source, int layer) implements DerivedRouting {
     /** Spreads the layers' seeds; not the step of {@link SplittableRandom}, or a layer's numbers would be those of the one before, one on. */
     private static final long LAYER_SEED = 0xD1342543DE82EF95L;
 
@@ -29,28 +29,8 @@ public record PermutedRouting(RoutingSource source, int layer) implements Routin
     }
 
     @Override
-    public int experts() {
-        return source.experts();
-    }
-
-    @Override
-    public int topK() {
-        return source.topK();
-    }
-
-    @Override
-    public GroupLimit limit() {
-        return source.limit();
-    }
-
-    @Override
     public void check(final MoeShape shape, final int tokensPerRank) {
         source.check(shape, tokensPerRank);
-    }
-
-    @Override
-    public int tokens(final int rank, final int tokensPerRank) {
-        return source.tokens(rank, tokensPerRank);
     }
 
     @Override

@@ -347,7 +347,7 @@ class HighThroughputLimitsTest {
     void configurationsThatCannotWorkAreRefused() {
         final HighThroughputConfig config = HighThroughputConfig.of(SMALL);
         final HighThroughputConfig ring = config.withPath(TransferPath.RING);
-        assertThatThrownBy(() -> ring.withChunkTokens(16, 31)).hasMessage("ringTokens=31: at least two chunks of chunkTokens=16, at most 65536");
+        assertThatThrownBy(() -> ring.withChunkTokens(16, 31)).hasMessage("ringTokens=31: 32 to 65536");
         assertThatThrownBy(() -> ring.withChunkTokens(16, 40)).hasMessage("ringTokens=40: a multiple of chunkTokens=16");
         assertThatThrownBy(() -> config.withChunkTokens(0, 8)).hasMessage("chunkTokens=0: 1 to 1024");
         assertThatThrownBy(() -> config.withChannels(65)).hasMessage("channels=65: 1 to 64");
