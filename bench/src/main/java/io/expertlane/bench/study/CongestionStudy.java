@@ -1,15 +1,27 @@
 package io.expertlane.bench.study;
 
+import static io.expertlane.bench.study.Words.format;
+import static io.expertlane.bench.study.Words.item;
+import static io.expertlane.bench.study.Words.list;
+import static io.expertlane.bench.study.Words.longer;
+import static io.expertlane.bench.study.Words.paragraph;
+import static io.expertlane.bench.study.Words.when;
+
 import io.expertlane.bench.report.LineChart;
 import io.expertlane.bench.scenario.LayerSimulation;
 import io.expertlane.bench.scenario.Traffic;
 import io.expertlane.bench.scenario.Traffic.Congestion;
 import io.expertlane.nic.fabric.Network.Tier;
+import io.expertlane.nic.profile.SwitchProfile;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.function.Predicate;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 
 /** What a hot rank does to switches, and they to the flows of others. */
 final class CongestionStudy {
@@ -23,12 +35,21 @@ final class CongestionStudy {
     private static final String MARKING = " --set fabric.switches.marking.enabled=true";
     private static final String CONTROL = MARKING + " --set fabric.switches.rateControl.enabled=true";
     private static final String EARLY = " --set fabric.switches.marking.minBytes=1e5 --set fabric.switches.marking.maxBytes=4e5";
+    private static final String STEEP = " --set fabric.switches.marking.maxProbability=1";
+    private static final String LONG = " --set fabric.linkNanos=500";
+    private static final String HIGH = " --set fabric.switches.pause.xoffBytes=524288 --set fabric.switches.pause.xonBytes=520000";
     private static final double[] SELECTIONS = {0.25, 0.5, 0.75, 1, 1.5, 2, 3, 4};
     private static final int[] EXPERT_RATIOS = {1, 2, 4, 8, 16, 32};
     private static final int[] SENDERS = {1, 3, 7, 15, 31};
     private static final String HOT = "incast:2";
+    private static final String MILD = "incast:1";
+    /** Less than this is no difference. */
+    private static final double SAME = 0.02;
     private static final double BYTES_PER_KB = 1e3;
     private static final double PERCENT = 100;
+    private static final double NANOS_PER_MICRO = 1e3;
+    /** Of the longer timeout of two: it is waited for if it costs more than this. */
+    private static final double HALF_TIMEOUT_MICROS = 500;
 
     private final StudyRuns runs;
     private final StudyPage page;
@@ -69,10 +90,6 @@ final class CongestionStudy {
         return result.load().rankMaxOverMean();
     }
 
-    private static String format(final String format, final Object... values) {
-        return String.format(Locale.ROOT, format, values);
-    }
-
     private static String coldAndHot(final LayerSimulation.Result result) {
         return format("%.0f / %.0f", result.dispatch().latencyMicros().p50(), result.dispatch().latencyMicros().max());
     }
@@ -107,10 +124,32 @@ final class CongestionStudy {
         page.chart("storm", chart, "Links that are paused at the same time, by tier, over the load of the hot rank");
         page.text("""
             From `dispatch.traffic.network.paused`: links that were paused at all, the most at the same time, and the time they stood, summed over them. *Without PFC* are runs
-            with `%s`.
+            with `%s`.""".formatted(NO_PAUSE.strip()));
+        page.text(stormWords());
+    }
 
-            Pauses climb against the traffic: the hot rank's leaf fills and pauses the spine's links to it; the spine fills and pauses the other leaves; these pause the NICs. All other ranks
-            send to the hot one, so the storm ends with nearly every port of every NIC standing, although only one port pair of 32 is overloaded.""".formatted(NO_PAUSE.strip()));
+    private String stormWords() {
+        final double leaf = firstPause(Tier.SPINE_TO_LEAF);
+        final double spine = firstPause(Tier.LEAF_TO_SPINE);
+        final LayerSimulation.Result hottest = of(incast(SELECTIONS[SELECTIONS.length - 1]), DEEP + QUEUES);
+        final int ports = hottest.shape().ranks() * hottest.parameters().nic().ports();
+        final int standing = network(hottest).paused(Tier.NIC_TO_LEAF).mostAtOnce();
+        return paragraph(when(leaf < spine,
+                "Pauses climb against the traffic: the hot rank's leaf fills and pauses the spine's links to it (from %.1f times the mean load on) and its own NICs;", leaf),
+            when(leaf < spine && spine < Double.MAX_VALUE, "then the spine fills and pauses the other leaves (from %.1f on), and these pause their NICs.", spine),
+            format("At %.1f times the mean load %d of %d NIC ports stand at the same time, although one port pair of %d is overloaded.", ratio(hottest), standing, ports,
+                hottest.shape().ranks()));
+    }
+
+    /** The least load of the hot rank at which links of a tier are paused; more than any if they never are. */
+    private double firstPause(final Tier tier) {
+        for (final double selections : SELECTIONS) {
+            final LayerSimulation.Result result = of(incast(selections), DEEP + QUEUES);
+            if (network(result).paused(tier).pausedLinks() > 0) {
+                return ratio(result);
+            }
+        }
+        return Double.MAX_VALUE;
     }
 
     private void victims() {
@@ -141,7 +180,7 @@ final class CongestionStudy {
         page.table(List.of("network", "load of hot rank", "cold / hot rank [us]", "victims' flows, least [GB/s]", "median", "flows to hot rank, median", "NIC ports' pause [us]", "lost packets"), rows);
         page.chart("victim", victims, "Latency of dispatch on a cold rank over the load of the hot rank, with and without pause");
         page.text(victimWords());
-        page.chart("victim-worse", worse, "The same with lost packets and with short send queues, which hurt more than pause does");
+        page.chart("victim-worse", worse, "The same with lost packets and with short send queues");
         page.text(ways.entrySet().stream().map(way -> "* " + way.getKey() + ": `" + way.getValue().strip() + "`").reduce("The options of each line:\n", (a, b) -> a + "\n" + b));
     }
 
@@ -153,24 +192,53 @@ final class CongestionStudy {
 
     private String victimWords() {
         final LayerSimulation.Result free = of(HOT, DEEP + QUEUES + NO_PAUSE);
+        final LayerSimulation.Result milder = of(incast(SELECTIONS[0]), DEEP + QUEUES + NO_PAUSE);
+        final double apart = Arrays.stream(SELECTIONS).map(selections -> Math.abs(1 - hot(of(incast(selections), DEEP + QUEUES))
+            / hot(of(incast(selections), DEEP + QUEUES + NO_PAUSE)))).max().orElseThrow();
+        return paragraph(
+            format("In a network without pause a cold rank takes %.0f us at %.1f times the mean load and %.0f us at %.1f times%s.", cold(milder), ratio(milder),
+                cold(free), ratio(free),
+                when(cold(free) < cold(milder), ", because fewer rows go to it; what it takes longer with pause is what it waits behind others")),
+            "*Flows* are the bytes of rows from one rank to another over the time until the last of them is there (`traffic.toOthers`, `traffic.toBusiest`).",
+            when(apart < SAME, "The hot rank itself, the largest latency, is bound by its ports: with PFC and without, it takes the same within %.1f %%.", PERCENT * apart))
+            + "\n\n" + list(pauseWords(free), queueWords(free), lossWords(free));
+    }
+
+    private String pauseWords(final LayerSimulation.Result free) {
+        final LayerSimulation.Result paused = of(HOT, DEEP + QUEUES);
+        final double freely = traffic(free).toOthers().least();
+        final double pausedly = traffic(paused).toOthers().least();
+        return item(format("**PFC** makes a cold rank's dispatch %s at %.1f times the mean load;", longer(cold(paused) / cold(free)), ratio(paused)),
+            format("the victims' slowest flow, whose last row it needs, has %.2f GB/s and %.2f without.", pausedly, freely));
+    }
+
+    private String queueWords(final LayerSimulation.Result free) {
         final LayerSimulation.Result paused = of(HOT, DEEP + QUEUES);
         final LayerSimulation.Result shallow = of(HOT, SHALLOW + QUEUES + NO_PAUSE);
+        final boolean worse = cold(shallow) > cold(paused);
+        final double mild = cold(of(MILD, SHALLOW + QUEUES + NO_PAUSE)) / cold(of(MILD, DEEP + QUEUES + NO_PAUSE));
+        return item(when(worse, "**The worse head of line is in software**:"),
+            "send queues of 32 elements make a rank that posts its tokens in order wait for the hot expert's queue.",
+            format("With them a cold rank takes %.0f instead of %.0f us%s.", cold(shallow), cold(free), when(network(shallow).pauses() == 0, " without a single pause")),
+            when(worse, "Send queues of 256, deeper than a rank has tokens, cure it."),
+            when(worse && Math.abs(mild - 1) < SAME, "At half of that load nothing of this is seen."));
+    }
+
+    private String lossWords(final LayerSimulation.Result free) {
         final LayerSimulation.Result lossy = of(HOT, DEEP + QUEUES + LOSSY);
         final LayerSimulation.Result later = of(HOT, DEEP + QUEUES + LOSSY.replace("timeoutNanos=1e6", "timeoutNanos=2e6"));
-        return format("""
-            In a network without pause a cold rank is done early, and its latency even falls with N, because fewer rows go to it. What it takes longer is what it waits behind others.
-            *Flows* are the bytes of rows from one rank to another over the time until the last of them is there (`traffic.toOthers`, `traffic.toBusiest`). The hot rank itself, the largest latency,
-            is bound by its ports and the same with PFC and without.
+        final boolean waits = cold(later) - cold(lossy) > HALF_TIMEOUT_MICROS;
+        return item(when(network(lossy).dropped() > 0, "**Without PFC and with shallow buffers** %d packets are lost and sent again.", network(lossy).dropped()),
+            format("Cold ranks then take %.0f us (%.0f us in the endless buffer), and %.0f us if the timeout is 2 ms instead of 1 (by default it is 67)%s.", cold(lossy),
+                cold(free), cold(later), when(waits, ": what is lost at the end of a flow is only noticed by the timeout")));
+    }
 
-            * **PFC** makes the victims' slowest flow %.1f times slower at 8 times the load (%.2f to %.2f GB/s), and a cold rank's dispatch %.0f %% longer: it needs the last row of the slowest flow.
-            * That it is not worse is, as we read it, due to the queue pair for each expert: a NIC serves its queue pairs in turn, so rows to cold ranks are mostly sent before the storm. **The worse head of
-              line is in software**: send queues of 32 elements make a rank that posts its tokens in order wait for the hot expert's queue. Then a cold rank takes %.0f instead of %.0f us without
-              a single pause. Send queues of 256, deeper than a rank has tokens, cure it. At 4 times the mean load nothing of this is seen.
-            * **Without PFC and with shallow buffers** packets are lost and sent again. Cold ranks then take %.0f us, and %.0f us if the timeout is 2 ms instead of 1 (by default it is 67): what is lost
-              at the end of a flow is only noticed by the timeout.""",
-            traffic(free).toOthers().least() / traffic(paused).toOthers().least(), traffic(free).toOthers().least(), traffic(paused).toOthers().least(),
-            PERCENT * (paused.dispatch().latencyMicros().p50() / free.dispatch().latencyMicros().p50() - 1), shallow.dispatch().latencyMicros().p50(),
-            free.dispatch().latencyMicros().p50(), lossy.dispatch().latencyMicros().p50(), later.dispatch().latencyMicros().p50());
+    private static double cold(final LayerSimulation.Result result) {
+        return result.dispatch().latencyMicros().p50();
+    }
+
+    private static double hot(final LayerSimulation.Result result) {
+        return result.dispatch().latencyMicros().max();
     }
 
     private void marks() {
@@ -189,11 +257,34 @@ final class CongestionStudy {
         }
         page.table(List.of("routing", "load of busiest rank", "marked, Kmin 800 KB [%]", "marked, Kmin 100 KB [%]", "pauses", "longest queue [KB]"), rows);
         page.chart("marks", chart, "Share of packets marked over the load of the busiest rank");
-        page.text("""
-            At an even load nothing queues for long and nothing is marked. With one hot rank the share of marked packets grows with its load (with the early Kmin nearly in proportion, with the late one from twice the mean load on), because it is the share of packets that pass
-            its leaf's queues. A gate's skew (`max-mean`) spreads over more ranks: many queues of some 100 KB, so many marks with an early Kmin, and few with Kmin at 800 KB. Its longest queue is
-            shorter, since pause bounds a queue to XOFF times the links that its packets come over: with `incast` 32 links from the spine and 7 from NICs, 39 x 153 KB (the most held of one in the next section) = 6.0 MB, above the 5.5 MB seen; the rows
-            of one expert come over one queue pair a sender, so over fewer links.""");
+        page.text(markWords());
+    }
+
+    private String markWords() {
+        final double[] late = Arrays.stream(SELECTIONS).map(selections -> marked(incast(selections), "")).toArray();
+        final double[] early = Arrays.stream(SELECTIONS).map(selections -> marked(incast(selections), EARLY)).toArray();
+        final String skewed = "max-mean:" + EXPERT_RATIOS[EXPERT_RATIOS.length - 1];
+        final LayerSimulation.Result gate = of(skewed, DEEP + QUEUES + MARKING);
+        final LayerSimulation.Result rank = of(HOT, DEEP + QUEUES + MARKING);
+        final boolean broader = marked(skewed, EARLY) > marked(HOT, EARLY) && marked(skewed, "") < marked(HOT, "");
+        final double gateQueue = network(gate).mostQueuedBytes() / BYTES_PER_KB;
+        final double rankQueue = network(rank).mostQueuedBytes() / BYTES_PER_KB;
+        return paragraph(when(marked("max-mean:1", "") == 0, "At an even load nothing is marked with Kmin at 800 KB."),
+            when(rises(late) && rises(early), "With one hot rank the share of marked packets grows with its load,"
+                + " from %.2f to %.2f %% with Kmin at 800 KB and from %.2f to %.2f %% at 100 KB.",
+                PERCENT * late[0], PERCENT * late[late.length - 1], PERCENT * early[0], PERCENT * early[early.length - 1]),
+            format("A gate's skew (`%s`, %.1f times the mean load on the busiest rank) gets %.1f %% of packets marked with the early Kmin and %.1f %% with the late one,",
+                skewed, ratio(gate), PERCENT * marked(skewed, EARLY), PERCENT * marked(skewed, "")),
+            format("one hot rank (`%s`, %.1f times) %.1f and %.1f %%%s; the longest queues are %.0f and %.0f KB.", HOT, ratio(rank), PERCENT * marked(HOT, EARLY),
+                PERCENT * marked(HOT, ""), when(broader, ": the gate's skew spreads over more ranks and makes many short queues"), gateQueue, rankQueue));
+    }
+
+    private double marked(final String routing, final String options) {
+        return network(of(routing, DEEP + QUEUES + MARKING + options)).markedShare();
+    }
+
+    private static boolean rises(final double[] values) {
+        return IntStream.range(1, values.length).allMatch(i -> values[i] >= values[i - 1]);
     }
 
     private List<String> markRow(final String routing, final String name, final LineChart chart) {
@@ -206,23 +297,40 @@ final class CongestionStudy {
     }
 
     private void firstSigns() {
-        page.text("""
-            ## Which comes first
-
-            Pause looks at what came over one link, marking at the queue before one link. S senders to one port share its queue: it is S times as long as what each of them has there. So with fewer than
-            800 / 131 = 6 senders to a port pause keeps the queue too short to be marked. Every rank but the hot one sends it all its
-            tokens here (`incast:8`), on one leaf:""");
+        final SwitchProfile switches = ofSenders(SENDERS[0]).parameters().fabric().switches();
+        page.text("## Which comes first");
+        page.text(paragraph("Pause looks at what came over one link, marking at the queue before one link.",
+            "S senders to one port share its queue: it is S times as long as what each of them has there.",
+            format("So with fewer than %.0f / %.0f = %.0f senders to a port pause keeps the queue too short to be marked.", switches.marking().minBytes() / BYTES_PER_KB,
+                switches.pause().xoffBytes() / BYTES_PER_KB, switches.marking().minBytes() / switches.pause().xoffBytes()),
+            "Every rank but the hot one sends it all its tokens here (`incast:8`), on one leaf:"));
         page.command("expertlane simulate --ep S+1 --routing incast:8" + DEEP + QUEUES + MARKING + " --json");
         final List<List<String>> rows = new ArrayList<>();
         for (final int senders : SENDERS) {
-            final Congestion network = network(runs.of("--ep " + (senders + 1) + " --routing incast:8" + DEEP + QUEUES + MARKING));
+            final Congestion network = network(ofSenders(senders));
             rows.add(List.of(Integer.toString(senders), Long.toString(network.pauses()), Long.toString(network.marked()), format("%.2f", PERCENT * network.markedShare()),
                 format("%.0f", network.mostHeldBytes() / BYTES_PER_KB), format("%.0f", network.mostQueuedBytes() / BYTES_PER_KB)));
         }
         page.table(List.of("senders S", "pauses", "marked", "marked [%]", "most held of a link [KB]", "longest queue [KB]"), rows);
-        page.text("""
-            One sender cannot overload a port of its own rate. With three, pauses and not one mark; from seven on, both; the longest queue is about 144 KB a sender. So token skew on a large expert-parallel group triggers marks
-            and pauses; on one of four only pauses, and DCQCN is blind to it unless Kmin is set below XOFF times the number of senders.""");
+        page.text(signWords());
+    }
+
+    private LayerSimulation.Result ofSenders(final int senders) {
+        return runs.of("--ep " + (senders + 1) + " --routing incast:8" + DEEP + QUEUES + MARKING);
+    }
+
+    private String signWords() {
+        final String calm = senders(network -> network.pauses() == 0 && network.marked() == 0);
+        final String blind = senders(network -> network.pauses() > 0 && network.marked() == 0);
+        final String seen = senders(network -> network.pauses() > 0 && network.marked() > 0);
+        return paragraph(when(!calm.isEmpty(), "With S = %s there are neither pauses nor marks.", calm),
+            when(!blind.isEmpty(), "With S = %s there are pauses and not one mark: DCQCN is blind to the skew there,"
+                + " unless Kmin is set below XOFF times the number of senders.", blind),
+            when(!seen.isEmpty(), "With S = %s there are both.", seen));
+    }
+
+    private String senders(final Predicate<Congestion> sign) {
+        return Arrays.stream(SENDERS).filter(senders -> sign.test(network(ofSenders(senders)))).mapToObj(Integer::toString).collect(Collectors.joining(", "));
     }
 
     private void experiments() {
@@ -234,10 +342,10 @@ final class CongestionStudy {
         final Map<String, String> changes = new LinkedHashMap<>();
         changes.put("as above", "");
         changes.put("marks from 100 to 400 KB on", EARLY);
-        changes.put("marks as steep: Pmax 1", " --set fabric.switches.marking.maxProbability=1");
+        changes.put("marks as steep: Pmax 1", STEEP);
         changes.put("a notification every 4 us, not 50", " --set fabric.switches.rateControl.noticeNanos=4000");
-        changes.put("ways 10 times as long: links of 500 ns", " --set fabric.linkNanos=500");
-        changes.put("XOFF 4 times as high", " --set fabric.switches.pause.xoffBytes=524288 --set fabric.switches.pause.xonBytes=520000");
+        changes.put("ways 10 times as long: links of 500 ns", LONG);
+        changes.put("XOFF 4 times as high", HIGH);
         final List<List<String>> rows = new ArrayList<>();
         changes.forEach((name, change) -> {
             rows.add(experiment(name + (change.isEmpty() ? "" : ": `" + change.strip() + "`"), of(HOT, DEEP + QUEUES + CONTROL + change)));
@@ -256,12 +364,22 @@ final class CongestionStudy {
     private String experimentWords() {
         final LayerSimulation.Result without = of(HOT, DEEP + QUEUES + MARKING);
         final LayerSimulation.Result with = of(HOT, DEEP + QUEUES + CONTROL);
-        return format("""
-            **A dispatch is over before DCQCN has settled**, as we read it: notifications come 50 us apart, rates recover in steps of 55 us, and the whole call takes %.0f us without it. Rate control saves the
-            cold ranks %.0f us, but the hot rank takes %.0f %% longer: rates that were cut while all flows met do not come back in time. Marking earlier or more makes both effects larger. A higher XOFF
-            frees the cold ranks, since queues hold more before anything is paused, but costs buffer. Why longer ways halve the pauses was not examined. What a lossless low-latency exchange needs is not
-            slower senders but fewer rows for one rank: replicas of hot experts (`LoadPlanner`).""",
-            without.dispatch().latencyMicros().max(), without.dispatch().latencyMicros().p50() - with.dispatch().latencyMicros().p50(),
-            PERCENT * (with.dispatch().latencyMicros().max() / without.dispatch().latencyMicros().max() - 1));
+        final LayerSimulation.Result early = of(HOT, DEEP + QUEUES + CONTROL + EARLY);
+        final LayerSimulation.Result steep = of(HOT, DEEP + QUEUES + CONTROL + STEEP);
+        final LayerSimulation.Result high = of(HOT, DEEP + QUEUES + CONTROL + HIGH);
+        final double pauses = (double) network(of(HOT, DEEP + QUEUES + CONTROL + LONG)).pauses() / network(with).pauses();
+        final SwitchProfile.RateControl control = with.parameters().fabric().switches().rateControl();
+        return paragraph(format("With rate control a cold rank takes %s (%.0f us, not %.0f) and the hot one %s.", longer(cold(with) / cold(without)), cold(with), cold(without),
+                longer(hot(with) / hot(without))),
+            when(hot(with) > (1 + SAME) * hot(without),
+                "**A dispatch is over before DCQCN has settled**, as we read it: notifications come %.0f us apart, rates recover in steps of %.0f us,"
+                    + " and the whole call takes %.0f us without it.",
+                control.noticeNanos() / NANOS_PER_MICRO, control.increaseTimerNanos() / NANOS_PER_MICRO, hot(without)),
+            when(Math.max(cold(early), cold(steep)) < cold(with) && Math.min(hot(early), hot(steep)) > hot(with), "Marking earlier or more makes both effects larger."),
+            when(cold(high) < cold(with), "With the higher XOFF cold ranks take %s, at the price of buffer: a switch holds up to %.0f KB of a link, not %.0f.",
+                longer(cold(high) / cold(with)), network(high).mostHeldBytes() / BYTES_PER_KB, network(with).mostHeldBytes() / BYTES_PER_KB),
+            when(Math.abs(pauses - 1) > SAME, "Longer ways make pauses %.1f times as many; why was not examined.", pauses),
+            when(hot(with) >= hot(without),
+                "What a lossless low-latency exchange needs is not slower senders but fewer rows for one rank: replicas of hot experts (`LoadPlanner`)."));
     }
 }
