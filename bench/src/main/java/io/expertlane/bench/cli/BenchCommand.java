@@ -12,7 +12,6 @@ import io.expertlane.bench.scenario.ExchangeKind;
 import io.expertlane.bench.scenario.LayerSimulation;
 import io.expertlane.bench.scenario.ModelProfile;
 import io.expertlane.bench.scenario.SimulatedMetrics;
-import io.expertlane.bench.suite.Figures;
 import io.expertlane.bench.suite.Preset;
 import io.expertlane.bench.suite.Presets;
 import io.expertlane.bench.suite.SuiteRun;
@@ -88,7 +87,7 @@ final class BenchCommand implements Callable<Integer> {
     private CommandSpec spec;
 
     @Option(names = "--preset", paramLabel = "NAME", defaultValue = "quick", description = {
-        "What to run: quick (about 3 minutes), standard (30 minutes), nightly (2 hours), kernel (its figures with their aims; ring against zero, by tokens and bursts), "
+        "What to run: quick (about 3 minutes), standard (30 minutes), nightly (2 hours), kernel (what the figures command holds against each other), "
             + "custom (every benchmark of the jar, to be narrowed by the options below), or a JSON file. Default: ${DEFAULT-VALUE}."})
     private String presetName;
 
@@ -266,11 +265,6 @@ final class BenchCommand implements Callable<Integer> {
             out.println(Json.text(summary));
         } else {
             SummaryTable.lines(summary).forEach(out::println);
-            final List<String> figures = Figures.lines(summary);
-            if (!figures.isEmpty()) {
-                out.println();
-                figures.forEach(out::println);
-            }
             simulated.ifPresent(result -> {
                 out.println();
                 SimulateCommand.print(result, out);

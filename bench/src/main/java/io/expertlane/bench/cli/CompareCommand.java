@@ -3,9 +3,11 @@ package io.expertlane.bench.cli;
 import io.expertlane.bench.report.Comparison;
 import io.expertlane.bench.report.ComparisonTable;
 import io.expertlane.bench.results.ForkPairs;
+import io.expertlane.bench.results.JmhFile;
 import io.expertlane.bench.results.Json;
 import io.expertlane.bench.results.Run;
 import io.expertlane.bench.suite.InterleavedForks;
+import io.expertlane.bench.suite.InterleavedForks.ForkRun;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
@@ -128,7 +130,8 @@ final class CompareCommand implements Callable<Integer> {
         } catch (final PatternSyntaxException e) {
             throw new UsageException("--include", include, "not a regular expression (" + e.getDescription() + ")");
         }
-        final List<ForkPairs> measured = InterleavedForks.measure(jars, include, forks, positionals, spec.commandLine().getErr());
+        final List<ForkPairs> measured = InterleavedForks.measure(ForkRun.ofJar(jars.get(0), include, positionals),
+            ForkRun.ofJar(jars.get(1), include, positionals), forks, JmhFile::pairs, spec.commandLine().getErr());
         return Comparison.ofPairs(jars.get(0).toString(), jars.get(1).toString(), measured, threshold);
     }
 }

@@ -46,6 +46,27 @@ public final class JmhFile {
         return all.stream().map(series -> new ForkPairs(series, of(series, firstForks), of(series, secondForks))).toList();
     }
 
+    /**
+     * The first benchmark of a file, its first fork.
+     *
+     * @param times of its iterations
+     * @param secondary means of its secondary results
+     */
+    public record Fork(double[] times, Map<String, Double> secondary) {
+    }
+
+    /**
+     * Reads one fork.
+     *
+     * @throws IllegalArgumentException if the file is missing, is not JSON or not JMH's
+     */
+    public static Fork fork(final Path file) throws IOException {
+        final JmhResult result = read(file).getFirst();
+        final Map<String, Double> secondary = new LinkedHashMap<>();
+        result.secondaryMetrics().forEach((name, metric) -> secondary.put(name, metric.score()));
+        return new Fork(result.primaryMetric().iterations()[0], secondary);
+    }
+
     private static Map<Series, double[]> iterations(final Path file) throws IOException {
         final Map<Series, double[]> found = new LinkedHashMap<>();
         for (final JmhResult result : read(file)) {

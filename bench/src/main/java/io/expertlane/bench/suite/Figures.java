@@ -1,24 +1,34 @@
 package io.expertlane.bench.suite;
 
-import io.expertlane.bench.results.RunSummary;
+import io.expertlane.bench.jmh.RooflineProfiler;
+import io.expertlane.bench.results.JmhFile;
+import io.expertlane.bench.statistics.ForkTest;
+import io.expertlane.bench.statistics.PairTest;
+import io.expertlane.bench.suite.InterleavedForks.ForkRun;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.Objects;
 import java.util.TreeMap;
+import java.util.function.Predicate;
 import java.util.stream.Stream;
 
 /**
- * The figures that the kernel's speed is held to: ratios of two rows of one run, with their aims. Rings against direct writes have none where
- * they are only to be compared.
+ * The figures that the kernel's speed is held to: ratios of two benchmarks, with their aims. Rings against direct writes have none where they are only
+ * to be compared. Both sides of a figure are measured in pairs of forks whose iterations take turns (see {@link InterleavedForks}): measured one after
+ * the other, what else the machine does would be in one of them.
  */
 public final class Figures {
-    private static final List<String> HEADINGS = List.of("figure", "aim", "ratio", "error", "reached");
+    private static final List<String> HEADINGS = List.of("figure", "aim", "ratio", "90 % interval", "reached");
+    private static final String PRESET = "kernel";
+    private static final List<String> TIMING = List.of("-bm", "avgt", "-tu", "ns", "-wi", "8", "-w", "150ms", "-i", "16", "-r", "100ms", "-prof", RooflineProfiler.NAME);
+    private static final double SMALLEST_NANOS = 1e-3;
     private static final String LL = "LowLatencyBenchmark.";
     private static final String HT = "HighThroughputBenchmark.";
     private static final String NONE = "-";
-    private static final List<String> SHAPE = List.of("ranks", "hidden", "topK", "experts");
     private static final int TOKENS = 128;
     private static final int MANY_TOKENS = 4096;
     private static final List<Figure> ALL = all();
@@ -26,11 +36,11 @@ public final class Figures {
     /** What is divided: rates, or times. */
     private enum Quantity { RATE, TIME }
 
-    /** Rows of a benchmark that have these parameters, among others. */
+    /** What the preset measures of a benchmark with these parameters, among others. */
     private record Side(String benchmark, Map<String, String> params) {
-        Stream<RunSummary.Row> rows(final RunSummary summary) {
-            return summary.rows().stream().filter(row -> row.benchmark().equals(benchmark) && row.params().entrySet().containsAll(params.entrySet())
-                && row.gigabytesPerSecond() != null);
+        Trial trial(final List<Trial> trials) {
+            return trials.stream().filter(trial -> trial.row().benchmark().equals(benchmark) && trial.params().entrySet().containsAll(params.entrySet())).findFirst()
+                .orElseThrow(() -> new IllegalStateException("preset=" + PRESET + ": has no " + benchmark + " " + params));
         }
     }
 
@@ -38,13 +48,34 @@ public final class Figures {
     }
 
     private record Aim(double limit, boolean isLeast) {
-        boolean isReached(final double ratio) {
-            return isLeast ? ratio >= limit : ratio <= limit;
+        /** Where the interval has the limit inside, more pairs or a quieter machine are needed. */
+        String reached(final double low, final double high) {
+            if (low < limit && limit < high) {
+                return "open";
+            }
+            return (isLeast ? low >= limit : high <= limit) ? "yes" : "no";
         }
 
         @Override
         public String toString() {
             return String.format(Locale.ROOT, "%s %.2f", isLeast ? ">=" : "<=", limit);
+        }
+    }
+
+    /**
+     * A measured figure.
+     *
+     * @param name of the figure
+     * @param aim what its ratio is held to, such as {@code >= 0.90}; null if it is only compared
+     * @param ratio Hodges-Lehmann of the pairs
+     * @param low lower end of its 90 % interval
+     * @param high upper end
+     * @param pairs pairs of forks
+     * @param reached {@code yes}, {@code no} or, if the aim lies inside the interval, {@code open}; null without an aim
+     */
+    public record Measured(String name, String aim, double ratio, double low, double high, int pairs, String reached) {
+        private static Measured of(final String name, final Aim aim, final double ratio, final double low, final double high, final int pairs) {
+            return new Measured(name, aim == null ? null : aim.toString(), ratio, low, high, pairs, aim == null ? null : aim.reached(low, high));
         }
     }
 
@@ -73,7 +104,7 @@ public final class Figures {
         }
         figures.add(new Figure("LL dispatch, time of ring / zero, burst", Quantity.TIME, lowLatency("RING", 32, 8, "BF16"),
             lowLatency("ZERO", 32, 8, "BF16"), null));
-        for (final int tokens : new int[] {8, 32, TOKENS, MANY_TOKENS}) {
+        for (final int tokens : new int[] {8, 32, TOKENS}) {
             figures.add(new Figure("HT dispatch, time of ring / zero, " + tokens + " tokens", Quantity.TIME, highThroughput("RING", tokens, 1),
                 highThroughput("ZERO", tokens, 1), null));
         }
@@ -101,32 +132,72 @@ public final class Figures {
             "combine", "PUSH");
     }
 
-    /** A table of the figures whose two rows {@code summary} has; no lines if there are none. */
-    public static List<String> lines(final RunSummary summary) {
-        final List<List<String>> cells = new ArrayList<>();
-        for (final Figure figure : ALL) {
-            figure.of().rows(summary).flatMap(of -> figure.by().rows(summary).filter(by -> isOfOneShape(of, by)).map(by -> cells(figure, of, by)))
-                .findFirst().ifPresent(cells::add);
+    /** Names of the figures, in the order of the table. */
+    public static List<String> names() {
+        return ALL.stream().map(Figure::name).toList();
+    }
+
+    /**
+     * Measures the figures that {@code wanted} accepts by their names.
+     *
+     * @param pairs JVMs for each side of a figure
+     * @param progress takes lines
+     */
+    public static List<Measured> measure(final Predicate<String> wanted, final int pairs, final PrintWriter progress) throws IOException, InterruptedException {
+        final List<Figure> figures = ALL.stream().filter(figure -> wanted.test(figure.name())).toList();
+        final List<Trial> trials = Presets.all().get(PRESET).trials(_ -> true);
+        final List<Measured> measured = new ArrayList<>();
+        for (final Figure figure : figures) {
+            progress.printf("figure %d of %d: %s%n", measured.size() + 1, figures.size(), figure.name());
+            measured.add(InterleavedForks.measure(ForkRun.ofTrial(figure.of().trial(trials), TIMING),
+                ForkRun.ofTrial(figure.by().trial(trials), TIMING), pairs, (of, by) -> measured(figure, of, by), progress));
         }
-        return cells.isEmpty() ? List.of() : SummaryTable.table(HEADINGS, cells);
+        return measured;
     }
 
-    /** Whether two rows are of the same ranks, rows and experts, as far as both say. */
-    private static boolean isOfOneShape(final RunSummary.Row a, final RunSummary.Row b) {
-        return SHAPE.stream().allMatch(name -> Objects.equals(a.params().getOrDefault(name, b.params().get(name)), b.params().getOrDefault(name, a.params().get(name))));
+    /** JMH's benchmark and arguments of both sides of every figure. */
+    static List<List<String>> commands() {
+        final List<Trial> trials = Presets.all().get(PRESET).trials(_ -> true);
+        return ALL.stream().flatMap(figure -> Stream.of(figure.of(), figure.by())).map(side -> ForkRun.ofTrial(side.trial(trials), TIMING))
+            .map(run -> Stream.concat(Stream.of(run.include()), run.arguments().stream()).toList()).toList();
     }
 
-    private static List<String> cells(final Figure figure, final RunSummary.Row of, final RunSummary.Row by) {
-        final double ratio = figure.quantity() == Quantity.RATE ? of.gigabytesPerSecond() / by.gigabytesPerSecond() : of.nanosPerOp() / by.nanosPerOp();
-        final String reached = figure.aim() == null ? NONE : figure.aim().isReached(ratio) ? "yes" : "no";
-        return List.of(figure.name(), figure.aim() == null ? NONE : figure.aim().toString(), String.format(Locale.ROOT, "%.2f", ratio), error(of, by), reached);
-    }
-
-    /** Half of the interval of the ratio, from those of its two means, which are independent. */
-    private static String error(final RunSummary.Row of, final RunSummary.Row by) {
-        if (of.nanosPerOpError() == null || by.nanosPerOpError() == null) {
-            return NONE;
+    private static Measured measured(final Figure figure, final List<Path> of, final List<Path> by) throws IOException {
+        final List<double[]> ofTimes = new ArrayList<>();
+        final List<double[]> byTimes = new ArrayList<>();
+        double bytes = 1;
+        for (int pair = 0; pair < of.size(); pair++) {
+            final JmhFile.Fork ofFork = JmhFile.fork(of.get(pair));
+            final JmhFile.Fork byFork = JmhFile.fork(by.get(pair));
+            ofTimes.add(ofFork.times());
+            byTimes.add(byFork.times());
+            if (figure.quantity() == Quantity.RATE) {
+                bytes = ofFork.secondary().get(RooflineProfiler.MUST_MOVE) / byFork.secondary().get(RooflineProfiler.MUST_MOVE);
+            }
         }
-        return String.format(Locale.ROOT, "%.0f %%", 100 * Math.hypot(of.nanosPerOpError() / of.nanosPerOp(), by.nanosPerOpError() / by.nanosPerOp()));
+        return measured(figure.name(), ofTimes, byTimes, bytes);
+    }
+
+    /**
+     * Makes a figure of the times of its sides. A rate is bytes over time: the ratio of rates that of bytes over that of times.
+     *
+     * @param of iterations of each fork of what is divided
+     * @param by those of what it is divided by
+     * @param bytes of an operation of the one over those of the other, for rates; else 1
+     */
+    static Measured measured(final String name, final List<double[]> of, final List<double[]> by, final double bytes) {
+        final Figure figure = ALL.stream().filter(each -> each.name().equals(name)).findFirst().orElseThrow();
+        final ForkTest times = figure.quantity() == Quantity.RATE ? PairTest.of(of, by, SMALLEST_NANOS) : PairTest.of(by, of, SMALLEST_NANOS);
+        return Measured.of(name, figure.aim(), bytes * (1 + times.change()), bytes * (1 + times.low()), bytes * (1 + times.high()), of.size());
+    }
+
+    /** A table of measured figures. */
+    public static List<String> lines(final List<Measured> measured) {
+        return SummaryTable.table(HEADINGS, measured.stream().map(Figures::cells).toList());
+    }
+
+    private static List<String> cells(final Measured figure) {
+        return List.of(figure.name(), figure.aim() == null ? NONE : figure.aim(), String.format(Locale.ROOT, "%.2f", figure.ratio()),
+            String.format(Locale.ROOT, "%.2f to %.2f", figure.low(), figure.high()), figure.reached() == null ? NONE : figure.reached());
     }
 }

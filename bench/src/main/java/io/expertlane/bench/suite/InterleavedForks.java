@@ -1,8 +1,7 @@
 package io.expertlane.bench.suite;
 
+import io.expertlane.bench.jmh.BenchmarkMain;
 import io.expertlane.bench.jmh.TurnProfiler;
-import io.expertlane.bench.results.ForkPairs;
-import io.expertlane.bench.results.JmhFile;
 import java.io.File;
 import java.io.IOException;
 import java.io.InputStream;
@@ -16,32 +15,55 @@ import java.util.List;
 import java.util.jar.Attributes;
 import java.util.jar.JarFile;
 import java.util.jar.Manifest;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
 /**
- * Measures the same benchmarks of two JMH jars on one machine, in pairs of forks: both live at the same time and run their iterations in turn, A B,
- * B A, A B ... Iterations of the two that belong together are a fraction of a second apart, so that what disturbs the machine for longer disturbs both.
- * Which jar comes first changes from pair to pair, so that where a fork comes to lie does not tell the jars apart.
+ * Measures what two JMH runs name on one machine, in pairs of forks: both live at the same time and run their iterations in turn, A B, B A, A B ...
+ * Iterations of the two that belong together are a fraction of a second apart, so that what disturbs the machine for longer disturbs both. Which run
+ * comes first changes from pair to pair, so that where a fork comes to lie does not tell the runs apart.
  *
  * <p>Failure: {@link IOException} with the last line of JMH's output where a fork fails. Interrupted, it ends the forks that run.
  */
 public final class InterleavedForks {
     private static final String PROFILER_FILE = TurnProfiler.class.getName().replace('.', '/') + ".class";
 
-    private final List<Path> jars;
-    private final List<String> mainClasses = new ArrayList<>();
-    private final String include;
-    private final List<String> arguments;
+    private final List<ForkRun> runs;
     private final Path folder;
 
-    private InterleavedForks(final List<Path> jars, final String include, final List<String> arguments, final Path folder) throws IOException {
-        this.jars = jars;
-        this.include = include;
-        this.arguments = arguments;
-        this.folder = folder;
-        for (final Path jar : jars) {
-            mainClasses.add(mainClass(jar));
+    /**
+     * One of the two runs.
+     *
+     * @param name what messages call it
+     * @param classPath of JMH's own JVM
+     * @param mainClass JMH's, or one that takes JMH's arguments
+     * @param include what is measured: a regular expression
+     * @param arguments JMH's other arguments; not -f, -rf, -rff and -foe
+     */
+    public record ForkRun(String name, String classPath, String mainClass, String include, List<String> arguments) {
+        /** Benchmarks of a JMH jar. */
+        public static ForkRun ofJar(final Path jar, final String include, final List<String> arguments) throws IOException {
+            return new ForkRun("jar=" + jar, jar.toString(), mainClassOf(jar), include, arguments);
         }
+
+        /** A trial of this suite. */
+        static ForkRun ofTrial(final Trial trial, final List<String> timing) {
+            final List<String> arguments = new ArrayList<>(timing);
+            trial.params().forEach((name, value) -> arguments.addAll(List.of("-p", name + "=" + value)));
+            return new ForkRun(trial.row().benchmark(), System.getProperty("java.class.path"), BenchmarkMain.class.getName(), "^" + Pattern.quote(trial.benchmark()) + "$", arguments);
+        }
+    }
+
+    /** Makes something of JMH's result files: those of the first run, and those of the forks that ran beside them. */
+    @FunctionalInterface
+    public interface ResultsReader<T> {
+        /** Reads as many files of the second run as of the first. */
+        T read(List<Path> first, List<Path> second) throws IOException;
+    }
+
+    private InterleavedForks(final List<ForkRun> runs, final Path folder) throws IOException {
+        this.runs = runs;
+        this.folder = folder;
         final Path profiler = folder.resolve(PROFILER_FILE);
         Files.createDirectories(profiler.getParent());
         try (InputStream in = TurnProfiler.class.getResourceAsStream("/" + PROFILER_FILE)) {
@@ -52,33 +74,33 @@ public final class InterleavedForks {
     /**
      * Measures.
      *
-     * @param jars two JMH jars
-     * @param include what JMH measures: a regular expression
-     * @param pairs JVMs for each jar
-     * @param arguments JMH's other arguments; not -f, -rf, -rff and -foe
+     * @param first one run
+     * @param second the other
+     * @param pairs JVMs for each
+     * @param reader is given the results, which are deleted then
      * @param progress takes a line for each pair
      */
-    public static List<ForkPairs> measure(final List<Path> jars, final String include, final int pairs, final List<String> arguments,
-                                          final PrintWriter progress) throws IOException, InterruptedException {
+    public static <T> T measure(final ForkRun first, final ForkRun second, final int pairs, final ResultsReader<T> reader, final PrintWriter progress)
+        throws IOException, InterruptedException {
         final Path folder = Files.createTempDirectory("expertlane-forks-");
         try {
-            final InterleavedForks forks = new InterleavedForks(jars, include, arguments, folder);
+            final InterleavedForks forks = new InterleavedForks(List.of(first, second), folder);
             final List<List<Path>> files = List.of(new ArrayList<>(), new ArrayList<>());
             for (int pair = 0; pair < pairs; pair++) {
-                progress.printf("[pair %d/%d] %s, %s%n", pair + 1, pairs, jars.get(0), jars.get(1));
+                progress.printf("[pair %d/%d] %s, %s%n", pair + 1, pairs, first.name(), second.name());
                 progress.flush();
                 forks.measurePair(pair);
-                for (int jar = 0; jar < jars.size(); jar++) {
-                    files.get(jar).add(forks.json(pair, jar));
+                for (int run = 0; run < files.size(); run++) {
+                    files.get(run).add(forks.json(pair, run));
                 }
             }
-            return JmhFile.pairs(files.get(0), files.get(1));
+            return reader.read(files.get(0), files.get(1));
         } finally {
             delete(folder);
         }
     }
 
-    private static String mainClass(final Path jar) throws IOException {
+    private static String mainClassOf(final Path jar) throws IOException {
         final String name;
         try (JarFile file = new JarFile(jar.toFile())) {
             final Manifest manifest = file.getManifest();
@@ -102,8 +124,8 @@ public final class InterleavedForks {
         }
     }
 
-    private Path json(final int pair, final int jar) {
-        return folder.resolve(pair + "-" + jar + ".json");
+    private Path json(final int pair, final int run) {
+        return folder.resolve(pair + "-" + run + ".json");
     }
 
     private void measurePair(final int pair) throws IOException, InterruptedException {
@@ -111,17 +133,17 @@ public final class InterleavedForks {
         final Thread onInterrupt = new Thread(() -> processes.forEach(InterleavedForks::end), "end-forks");
         Runtime.getRuntime().addShutdownHook(onInterrupt);
         try (Turns turns = new Turns()) {
-            for (int run = 0; run < jars.size(); run++) {
-                final int self = run;
-                final Process process = start(pair, jar(pair, run), run == 0, turns.port(run));
+            for (int place = 0; place < runs.size(); place++) {
+                final int self = place;
+                final Process process = start(pair, run(pair, place), place == 0, turns.port(place));
                 processes.add(process);
                 process.onExit().thenRun(() -> turns.leave(self));
             }
-            for (int run = 0; run < jars.size(); run++) {
-                final int jar = jar(pair, run);
-                final int exitCode = processes.get(run).waitFor();
-                if (exitCode != 0 || Files.notExists(json(pair, jar))) {
-                    throw new IOException("jar=" + jars.get(jar) + ": JMH ended with " + exitCode + ": " + lastLine(log(pair, jar)));
+            for (int place = 0; place < runs.size(); place++) {
+                final int run = run(pair, place);
+                final int exitCode = processes.get(place).waitFor();
+                if (exitCode != 0 || Files.notExists(json(pair, run))) {
+                    throw new IOException(runs.get(run).name() + ": JMH ended with " + exitCode + ": " + lastLine(log(pair, run)));
                 }
             }
         } finally {
@@ -130,28 +152,30 @@ public final class InterleavedForks {
         }
     }
 
-    private static int jar(final int pair, final int run) {
-        return (pair + run) % 2;
+    /** Which run comes first or second. */
+    private static int run(final int pair, final int place) {
+        return (pair + place) % 2;
     }
 
-    private Path log(final int pair, final int jar) {
-        return folder.resolve(pair + "-" + jar + ".log");
+    private Path log(final int pair, final int run) {
+        return folder.resolve(pair + "-" + run + ".log");
     }
 
     private static String lastLine(final Path log) throws IOException {
         return Files.readString(log, StandardCharsets.UTF_8).lines().filter(line -> !line.isBlank()).reduce((a, b) -> b).orElse("no output").strip();
     }
 
-    private Process start(final int pair, final int jar, final boolean first, final int turnPort) throws IOException {
+    private Process start(final int pair, final int index, final boolean first, final int turnPort) throws IOException {
+        final ForkRun run = runs.get(index);
         final List<String> command = new ArrayList<>(List.of(ProcessHandle.current().info().command().orElse("java")));
         // JMH lets one run at a time on a machine: the first of a pair asks for both.
         if (!first || Boolean.getBoolean("jmh.ignoreLock")) {
             command.add("-Djmh.ignoreLock=true");
         }
-        command.addAll(List.of("-cp", folder + File.pathSeparator + jars.get(jar), mainClasses.get(jar), include, "-f", "1", "-foe", "true",
-            "-rf", "json", "-rff", json(pair, jar).toString(), "-prof", TurnProfiler.class.getName()));
-        command.addAll(arguments);
-        final ProcessBuilder builder = new ProcessBuilder(command).redirectErrorStream(true).redirectOutput(log(pair, jar).toFile());
+        command.addAll(List.of("-cp", folder + File.pathSeparator + run.classPath(), run.mainClass(), run.include(), "-f", "1", "-foe", "true",
+            "-rf", "json", "-rff", json(pair, index).toString(), "-prof", TurnProfiler.class.getName()));
+        command.addAll(run.arguments());
+        final ProcessBuilder builder = new ProcessBuilder(command).redirectErrorStream(true).redirectOutput(log(pair, index).toFile());
         builder.environment().put(TurnProfiler.PORT, Integer.toString(turnPort));
         return builder.start();
     }

@@ -1,51 +1,70 @@
 package io.expertlane.bench.suite;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 
-import io.expertlane.bench.results.RunSummary;
-import java.util.HashMap;
+import java.io.PrintWriter;
+import java.io.StringWriter;
 import java.util.List;
-import java.util.Map;
+import java.util.SplittableRandom;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 
 class FiguresTest {
+    private static final String COPY = "LL dispatch / copy of cached rows to memory";
+    private static final String FP8 = "LL dispatch, time of FP8 / BF16";
+    private static final String BURST = "LL dispatch, time of ring / zero, burst";
+
     @Test
     void thePresetMeasuresBothSidesOfEveryFigure() {
-        final List<RunSummary.Row> rows = Presets.all().get("kernel").trials(_ -> true).stream()
-            .map(trial -> row(trial.row().benchmark(), trial.params(), 1_000, 10.0, 1.0)).toList();
-        assertThat(Figures.lines(summary(rows)).stream().skip(1)).hasSize(15).allMatch(line -> line.contains(" 1.00 "));
+        assertThat(Figures.commands()).hasSize(2 * Figures.names().size()).allSatisfy(command -> assertThat(command).contains("-p", "hidden=7168"));
     }
 
     @Test
-    void ratiosAreHeldAgainstTheirAims() {
-        final Map<String, String> dispatch = Map.of("path", "ZERO", "tokens", "128", "burst", "1", "skew", "0", "combine", "PUSH", "queuePairs", "1",
-            "segmentBytes", "0", "dispatchType", "BF16", "hidden", "7168");
-        final List<String> lines = Figures.lines(summary(List.of(row("LowLatencyBenchmark.dispatch", dispatch, 1_000, 30.0, 18.0),
-            row("LowLatencyBenchmark.dispatch", replaced(dispatch, "dispatchType", "FP8"), 760, null, 30.0),
-            row("LowLatencyBenchmark.dispatch", replaced(dispatch, "path", "RING"), 1_500, 60.0, 12.0),
-            row("RankMemoryBenchmark.copyCachedRows", Map.of("tokens", "128"), 500, 20.0, 20.0),
-            row("RowMemoryBenchmark.reduce8", Map.of(), 1, 0.0, 15.9), row("RowMemoryBenchmark.copyMemoryToMemory", Map.of(), 1, 0.0, 10.0))));
-        assertThat(lines).map(line -> line.replaceAll(" {2,}", "|")).containsExactly("figure|aim|ratio|error|reached",
-            "LL dispatch / copy of cached rows to memory|>= 0.90|0.90|5 %|yes", "LL dispatch, time of FP8 / BF16|<= 0.75|0.76|-|no",
-            "weighted sum of 8 rows / copy of memory|>= 1.60|1.59|0 %|no", "LL dispatch, time of ring / zero, 128 tokens|-|1.50|5 %|-");
+    void aRateIsBytesOverTime() {
+        final Figures.Measured figure = Figures.measured(COPY, forks(200, 0), forks(100, 0), 1.9);
+        assertThat(figure.ratio()).isCloseTo(0.95, within(1e-9));
+        assertThat(figure.reached()).isEqualTo("yes");
     }
 
     @Test
-    void aRunWithoutBothSidesHasNoFigures() {
-        assertThat(Figures.lines(summary(List.of(row("RowMemoryBenchmark.reduce8", Map.of(), 1, 0.0, 15.9))))).isEmpty();
+    void aTimeIsHeldAgainstItsLargestValue() {
+        final Figures.Measured missed = Figures.measured(FP8, forks(76, 0), forks(100, 0), 1);
+        assertThat(missed.ratio()).isCloseTo(0.76, within(1e-9));
+        assertThat(missed.reached()).isEqualTo("no");
+        assertThat(Figures.measured(FP8, forks(74, 0), forks(100, 0), 1).reached()).isEqualTo("yes");
     }
 
-    private static Map<String, String> replaced(final Map<String, String> params, final String name, final String value) {
-        final Map<String, String> more = new HashMap<>(params);
-        more.put(name, value);
-        return more;
+    /** Both sides slow down and speed up together, by up to a half; the ratio stays. */
+    @Test
+    void whatDisturbsBothSidesCancels() {
+        for (long seed = 0; seed < 100; seed++) {
+            final Figures.Measured figure = Figures.measured(BURST, forks(150, seed + 1), forks(100, seed + 1), 1);
+            assertThat(figure.ratio()).as("seed %d", seed).isCloseTo(1.5, within(1e-9));
+            assertThat(figure.reached()).isNull();
+        }
     }
 
-    private static RunSummary.Row row(final String benchmark, final Map<String, String> params, final double nanos, final Double error, final double rate) {
-        return new RunSummary.Row(benchmark, params, nanos, error, 5, 1_000L, null, rate, null, null, null, null);
+    @Test
+    void anAimInsideTheIntervalIsOpen() {
+        final List<double[]> of = List.of(new double[] {100}, new double[] {100}, new double[] {100}, new double[] {100}, new double[] {100});
+        final List<double[]> by = List.of(new double[] {85}, new double[] {88}, new double[] {91}, new double[] {94}, new double[] {97});
+        final Figures.Measured figure = Figures.measured(COPY, of, by, 1);
+        assertThat(figure.reached()).isEqualTo("open");
+        assertThat(Figures.lines(List.of(figure))).map(line -> line.replaceAll(" {2,}", "|")).containsExactly("figure|aim|ratio|90 % interval|reached",
+            COPY + "|>= 0.90|0.91|0.85 to 0.97|open");
     }
 
-    private static RunSummary summary(final List<RunSummary.Row> rows) {
-        return new RunSummary(RunSummary.SCHEMA, "id", "kernel", false, false, rows, List.of(), List.of());
+    @Test
+    void measuresNothingThatIsNotWanted() throws Exception {
+        final StringWriter progress = new StringWriter();
+        assertThat(Figures.measure(name -> false, 5, new PrintWriter(progress))).isEmpty();
+        assertThat(progress.toString()).isEmpty();
+    }
+
+    /** Five forks of twenty iterations, all of one time, or with the disturbance of {@code seed}. */
+    private static List<double[]> forks(final double nanos, final long seed) {
+        final SplittableRandom random = new SplittableRandom(seed);
+        return IntStream.range(0, 5).mapToObj(_ -> IntStream.range(0, 20).mapToDouble(_ -> nanos * (seed == 0 ? 1 : random.nextDouble(1, 1.5))).toArray()).toList();
     }
 }
