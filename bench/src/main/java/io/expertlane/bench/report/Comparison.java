@@ -162,7 +162,9 @@ public record Comparison(String first, String second, double threshold, List<Str
         }
         rows.sort(Comparator.comparing(Row::series));
         rows.sort((a, b) -> Double.compare(weight(b), weight(a)));
-        return new Comparison(firstName, secondName, threshold, List.of(), List.of(), rows);
+        final boolean together = all.stream().allMatch(pairs -> pairs.complete() == pairs.first().size());
+        final List<String> notes = together ? List.of() : List.of("the two do not have the same series: iterations of others ran side by side; narrow --include to what both have");
+        return new Comparison(firstName, secondName, threshold, List.of(), notes, rows);
     }
 
     private static Map<Series, Measurement> bySeries(final List<Measurement> measurements, final List<String> differences) {

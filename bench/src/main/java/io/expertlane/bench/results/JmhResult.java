@@ -56,7 +56,7 @@ record JmhResult(String benchmark, String mode, int threads, int forks, int warm
         return found;
     }
 
-    /** Iterations of the first fork, of each series. */
+    /** Iterations of the first fork, of each series whose values are numbers. */
     Map<Series, double[]> firstFork() {
         final Map<Series, double[]> found = new LinkedHashMap<>();
         found.put(time(), primaryMetric.iterations()[0]);
@@ -64,6 +64,7 @@ record JmhResult(String benchmark, String mode, int threads, int forks, int warm
         if (allocated != null) {
             found.put(allocation(), allocated.iterations()[0]);
         }
+        found.values().removeIf(values -> !Arrays.stream(values).allMatch(Double::isFinite));
         return found;
     }
 

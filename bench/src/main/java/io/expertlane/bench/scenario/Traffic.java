@@ -8,7 +8,7 @@ import java.util.List;
  * What a dispatch or combine put on links and queues. A flow is what one rank sends another; rows are elements with payload, metadata all others:
  * counts, flags, tails of rings, credits. Rows, metadata and flows are those that pass NICs; {@code inNode} has the others.
  *
- * @param busiestRank                the rank whose NIC receives the most bytes of rows
+ * @param busiestRank                the rank whose NIC receives the most bytes of rows; without meaning where no rows pass a NIC
  * @param fanOut                     ranks that a rank's NIC sends rows to
  * @param metadataElements           elements without rows that a rank's NIC sends, on average
  * @param metadataBytes              their payload
@@ -18,8 +18,8 @@ import java.util.List;
  * @param mostElementsPerQueuePair   the same of one queue pair
  * @param mostCompletions            the most completion entries that a rank had room reserved for, those of stores inside its node included: the depth its
  *                                   completion queue needs
- * @param toBusiest                  rates of the flows to the busiest rank
- * @param toOthers                   rates of all other flows: the victims', where the busiest rank is congested
+ * @param toBusiest                  rates of the flows to the busiest rank; null where no rows pass a NIC
+ * @param toOthers                   rates of all other flows: the victims', where the busiest rank is congested; null if there are none
  * @param network                    the switches between NICs; null where packets do not queue in them
  * @param inNode                     the links inside nodes; null where ranks of a node reach each other through their NICs
  */

@@ -188,7 +188,7 @@ final class ScalingStudy {
         final LayerSimulation.Result first = of(FIRST, "ring");
         final LayerSimulation.Result last = of(LAST, "ring");
         final boolean smaller = Arrays.stream(RANKS).allMatch(ranks -> registered(of(ranks, "ring")) < registered(of(ranks, "zero")));
-        return item(threeAPeer(RANKS, "") ? "**Ring path: what it holds follows the peers.** Three queue pairs a peer (rows, outputs, words):"
+        return item(threeAPeer(RANKS, "") ? "**Ring path: what it holds follows the peers.** Three queue pairs a peer (rows and outputs, credits, words):"
                 : "**Ring path.** Queue pairs:",
             format("%d at EP%d, %d at EP%d.", first.footprint().queuePairs(), FIRST, last.footprint().queuePairs(), LAST),
             format("Its memory goes from %s to %s MB%s.", megabytes(first), megabytes(last),

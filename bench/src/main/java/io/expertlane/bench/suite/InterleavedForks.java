@@ -12,6 +12,8 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.jar.Attributes;
 import java.util.jar.JarFile;
 import java.util.jar.Manifest;
@@ -129,7 +131,7 @@ public final class InterleavedForks {
     }
 
     private void measurePair(final int pair) throws IOException, InterruptedException {
-        final List<Process> processes = new ArrayList<>();
+        final List<Process> processes = new CopyOnWriteArrayList<>();
         final Thread onInterrupt = new Thread(() -> processes.forEach(InterleavedForks::end), "end-forks");
         Runtime.getRuntime().addShutdownHook(onInterrupt);
         try (Turns turns = new Turns()) {
@@ -139,16 +141,20 @@ public final class InterleavedForks {
                 processes.add(process);
                 process.onExit().thenRun(() -> turns.leave(self));
             }
-            for (int place = 0; place < runs.size(); place++) {
-                final int run = run(pair, place);
-                final int exitCode = processes.get(place).waitFor();
-                if (exitCode != 0 || Files.notExists(json(pair, run))) {
-                    throw new IOException(runs.get(run).name() + ": JMH ended with " + exitCode + ": " + lastLine(log(pair, run)));
-                }
-            }
+            // One that fails is told of at once, not when the other has run to its end.
+            final Process first = (Process) CompletableFuture.anyOf(processes.get(0).onExit(), processes.get(1).onExit()).join();
+            final int place = processes.indexOf(first);
+            requireDone(pair, run(pair, place), first.exitValue());
+            requireDone(pair, run(pair, 1 - place), processes.get(1 - place).waitFor());
         } finally {
             processes.forEach(InterleavedForks::end);
             forget(onInterrupt);
+        }
+    }
+
+    private void requireDone(final int pair, final int run, final int exitCode) throws IOException {
+        if (exitCode != 0 || Files.notExists(json(pair, run))) {
+            throw new IOException(runs.get(run).name() + ": JMH ended with " + exitCode + ": " + lastLine(log(pair, run)));
         }
     }
 

@@ -74,8 +74,8 @@ final class Turns implements AutoCloseable {
     private void serve(final int run, final Socket fork) throws IOException {
         final long processId = new DataInputStream(fork.getInputStream()).readLong();
         boolean asks = fork.getInputStream().read() >= 0;
+        stopIf(asks, processId);
         while (asks) {
-            Signals.stop(processId);
             final int round = phaser.arriveAndAwaitAdvance() / PHASES;
             final boolean leads = round % RUNS == run;
             if (!leads) {
@@ -83,10 +83,18 @@ final class Turns implements AutoCloseable {
             }
             Signals.resume(processId);
             asks = asksAfterTurn(fork);
+            stopIf(asks, processId);
             if (leads) {
                 phaser.arriveAndAwaitAdvance();
             }
             phaser.arriveAndAwaitAdvance();
+        }
+    }
+
+    /** A fork that asks waits, stopped, before anybody is told that its turn is over. */
+    private static void stopIf(final boolean asks, final long processId) {
+        if (asks) {
+            Signals.stop(processId);
         }
     }
 

@@ -108,7 +108,7 @@ class ResultsCommandsTest {
         final Path second = sampleJar("second.jar");
         final CommandRun run = CommandRun.of("compare", "--jars", first, second, "--include", "SampleBenchmark.(copy|allocate)$", "--forks", "2", "--json", "--",
             "-p", "lengthBytes=4096", "-bm", "avgt", "-wi", "1", "-w", "5ms", "-i", "4", "-r", "5ms", "-prof", "gc").succeeded();
-        assertThat(run.err()).contains("[pair 2/2] " + first + ", " + second);
+        assertThat(run.err()).contains("[pair 2/2] jar=" + first + ", jar=" + second);
         assertThat(run.json().get("rows").valueStream().map(r -> r.get("name").asString() + " " + r.get("metric").asString() + " " + r.get("firstForks").asInt()
             + " " + r.get("secondForks").asInt() + " " + r.get("verdict").asString())).containsExactlyInAnyOrder("SampleBenchmark.allocate allocation 2 2 unstable",
                 "SampleBenchmark.allocate time 2 2 unstable", "SampleBenchmark.copy allocation 2 2 unstable", "SampleBenchmark.copy time 2 2 unstable");

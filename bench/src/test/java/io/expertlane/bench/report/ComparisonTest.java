@@ -100,10 +100,12 @@ class ComparisonTest {
         assertVerdict(comparison, "A.noisy", Verdict.UNSTABLE);
         assertThat(row(comparison, "Only.first")).returns(Verdict.MISSING, Comparison.Row::verdict).returns("only in a.jar", Comparison.Row::note)
             .returns(1.0, Comparison.Row::firstValue).returns(0, Comparison.Row::secondForks);
+        assertThat(comparison.notes()).singleElement().asString().startsWith("the two do not have the same series");
         assertThat(row(comparison, "A.worse").change()).isBetween(0.045, 0.055);
         assertThat(comparison.rows()).extracting(Comparison.Row::label).containsExactly("A.worse", "A.rate", "A.noisy", "A.same", "Only.first");
         final Comparison few = Comparison.ofPairs("a.jar", "b.jar", List.of(new ForkPairs(series("A.x", Better.LOWER),
             List.of(new double[] {1}), List.of(new double[] {2}))), Comparison.DEFAULT_THRESHOLD);
+        assertThat(few.notes()).isEmpty();
         assertThat(row(few, "A.x")).returns(Verdict.UNSTABLE, Comparison.Row::verdict).returns("1 fork a side: a change needs 7 to show", Comparison.Row::note);
     }
 

@@ -35,11 +35,21 @@ class FiguresTest {
         assertThat(Figures.measured(FP8, forks(74, 0), forks(100, 0), 1).reached()).isEqualTo("yes");
     }
 
-    /** Both sides slow down and speed up together, by up to a half; the ratio stays. */
+    /** Both sides are slower by up to a half now and then, together; each, in a few iterations, by a lot and alone. */
     @Test
     void whatDisturbsBothSidesCancels() {
         for (long seed = 0; seed < 100; seed++) {
-            final Figures.Measured figure = Figures.measured(BURST, forks(150, seed + 1), forks(100, seed + 1), 1);
+            final SplittableRandom random = new SplittableRandom(seed);
+            final List<double[]> of = forks(150, random.nextLong());
+            final List<double[]> by = forks(100, 0);
+            for (int fork = 0; fork < of.size(); fork++) {
+                for (int i = 0; i < of.get(fork).length; i++) {
+                    by.get(fork)[i] = of.get(fork)[i] / 1.5;
+                }
+                of.get(fork)[random.nextInt(20)] *= 10;
+                by.get(fork)[random.nextInt(20)] *= 20;
+            }
+            final Figures.Measured figure = Figures.measured(BURST, of, by, 1);
             assertThat(figure.ratio()).as("seed %d", seed).isCloseTo(1.5, within(1e-9));
             assertThat(figure.reached()).isNull();
         }
