@@ -56,10 +56,11 @@ import java.util.function.LongSupplier;
  *
  * <p>Late writes: a masked rank may live, and go on when it is driven again. A rank that masks a peer therefore revokes the key that the peer
  * has of its memory ({@link io.expertlane.kernel.memory.SymmetricHeap#revoke(int, int)}). What the peer's queue pairs still hold completes with
- * {@link io.expertlane.kernel.verbs.CompletionQueue#REMOTE_ACCESS_ERROR}; where memory is mapped, it asks for the key before it stores a record
- * or a signal; and it masks those that have masked it at its next {@code doWork()}. A rank that comes back revokes its memory, too, and gets new
- * keys: nothing from before reaches rows of later calls. Without that, over the zero path, rows that a masked rank of the node writes would
- * land where another call has put those of others; all other places are written by one peer only and carry the call number or a position.
+ * {@link io.expertlane.kernel.verbs.CompletionQueue#REMOTE_ACCESS_ERROR}; where memory is mapped, it asks for the key before it stores a row
+ * of the zero path, a block of counts or a signal; and it masks those that have masked it at its next {@code doWork()}. A rank that comes back
+ * revokes its memory, too, and gets new keys: nothing from before reaches rows of later calls. Without that, over the zero path, rows that a
+ * masked rank of the node writes would land where another call has put those of others; all other places, those of rings and credits among
+ * them, are written by one peer only and carry the call number or a position.
  * A sum by pull is made anew, without the peer, if the peer revoked its memory while its rows were read.
  *
  * <p>Not protected: mapped memory has no key, so a thread that is suspended between asking and the end of the one record it stores, for longer
@@ -252,6 +253,8 @@ public final class HighThroughputExchange {
     /**
      * Moves on whatever can be moved on.
      *
+     * <p>A rank that is {@linkplain #rejoin() coming back} has nothing to move on before it is in.
+     *
      * @return how much was done: rows, signals and completions; 0 if there was nothing to do
      * @throws IllegalStateException if more rows are to come than there is room for; and from then on
      */
@@ -259,9 +262,10 @@ public final class HighThroughputExchange {
         requireWorking();
         final long elapsedNanos = members.advance();
         final int completions = context.peers().queuePairs().poll();
-        if (context.peers().isAnyRevoked()) {
-            giveUpGone();
+        if (rejoining) {
+            return completions;
         }
+        giveUpGone();
         members.tell();
         final int work;
         try {
@@ -283,8 +287,12 @@ public final class HighThroughputExchange {
 
     /** Gives up those who have given this rank up. */
     private void giveUpGone() {
+        if (!context.peers().isAnyRevoked()) {
+            return;
+        }
         for (final int peer : members.peers()) {
             if (members.isGone(peer)) {
+                welcoming = welcoming == peer ? NOBODY : welcoming;
                 mask(peer);
             }
         }
@@ -478,6 +486,7 @@ public final class HighThroughputExchange {
         members.advance();
         members.progressed();
         context.peers().queuePairs().poll();
+        giveUpGone();
         if (members.isPeer(other) && welcoming != other && !members.hasKnocked(other)) {
             return false;
         }
@@ -559,6 +568,7 @@ public final class HighThroughputExchange {
             members.refuse(other);
             members.clear(other);
         }
+        members.forgetWelcomes();
     }
 
     private void enter() {

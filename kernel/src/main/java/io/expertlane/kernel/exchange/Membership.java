@@ -234,9 +234,9 @@ final class Membership {
         return !untold[index] && connections.signal(peer, memory.knock(rank), connections.keyFor(peer));
     }
 
+    /** Whether {@code peer} asks to be let in, with the key that its memory has now: a knock from an earlier attempt is none. */
     boolean hasKnocked(final int peer) {
-        final long key = (long) LONG.getAcquire(region, memory.knock(peer));
-        return key != 0 && key != connections.keyOf(peer);
+        return connections.isGone(peer) && (long) LONG.getAcquire(region, memory.knock(peer)) == connections.keyOf(peer);
     }
 
     /** Whether a knock at {@code peer} was refused, or may have been. */
@@ -265,6 +265,13 @@ final class Membership {
             count += (long) LONG.getAcquire(region, memory.welcome(peer)) != 0 ? 1 : 0;
         }
         return count;
+    }
+
+    /** Forgets the welcomes of an earlier attempt. */
+    void forgetWelcomes() {
+        for (final int peer : peers) {
+            takeWelcome(peer);
+        }
     }
 
     /** Takes a welcome: the number of the last call, or -1 where {@code peer} has not let this rank in. */

@@ -79,9 +79,9 @@ final class PeerConnections {
         return heap.key(rank, peer);
     }
 
-    /** The key of the peer's memory that the connections use. */
+    /** The key of the peer's memory for this rank: another one than that of the connections if the peer {@link #isGone}. */
     int keyOf(final int peer) {
-        return keys[peer];
+        return heap.key(peer, rank);
     }
 
     /** Connects anew to a peer that {@link #isGone}; the arrays that {@link #data} gave hold the new queue pairs. */
