@@ -77,7 +77,9 @@ case $1 in
 esac
 series=0 changed=0 found=0
 for ((try = 1; try <= $2; try++)); do
-    read -r rows differ verdict change <<<"$(compare)"
+    # Not within the read: its status would be lost, and a comparison that failed would count as one without changes.
+    line=$(compare)
+    read -r rows differ verdict change <<<"$line"
     series=$((series + rows)) changed=$((changed + differ))
     [ "$verdict" != slower ] || found=$((found + 1))
     echo "try $try: $kernel $verdict ($change), $differ of $rows series called changed"
