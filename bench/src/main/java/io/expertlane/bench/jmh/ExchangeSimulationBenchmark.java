@@ -62,6 +62,10 @@ public class ExchangeSimulationBenchmark {
     @Param("128")
     public int tokens;
 
+    /** Elements of a send queue. */
+    @Param("32")
+    public int queueDepth;
+
     private final Arena arena = Arena.ofShared();
     private SimulatedRound round;
     private Routing[] routings;
@@ -91,7 +95,7 @@ public class ExchangeSimulationBenchmark {
     public void connect() {
         final ClusterProfile cluster = ClusterProfile.ofName(ClusterProfile.DEFAULT_NAME);
         final MoeShape shape = new MoeShape(ranks, Math.min(ranks, cluster.ranksPerNode()), EXPERTS, TOP_K, HIDDEN, tokens);
-        final ExchangeKind kind = ExchangeKind.lowLatency(DispatchType.FP8, Payload.OMITTED);
+        final ExchangeKind kind = ExchangeKind.lowLatency(DispatchType.FP8, Payload.OMITTED).withSendQueueDepth(queueDepth);
         round = new SimulatedRound(ranks, kind.heapBytes(shape), kind.pages(), cluster, PortPolicy.PREALLOCATED, cluster.host().kernels().lowLatencySms(), false,
             kind.rounds(shape, ExpertStep.IDENTITY, arena));
         routings = DrawnRouting.uniform().routings(shape, tokens, SEED, arena);

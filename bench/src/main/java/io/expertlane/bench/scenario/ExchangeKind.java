@@ -76,6 +76,11 @@ public record ExchangeKind(
         return new ExchangeKind(mode, path, dispatchType, combine, split, segmentBytes, channels, chunkTokens, tokens, sendQueueDepth, payload);
     }
 
+    /** The same with send queues of {@code depth} elements. */
+    public ExchangeKind withSendQueueDepth(final int depth) {
+        return new ExchangeKind(mode, path, dispatchType, combine, split, segmentBytes, channels, chunkTokens, ringTokens, depth, payload);
+    }
+
     /** The same with rows, or without. */
     public ExchangeKind withPayload(final Payload other) {
         return new ExchangeKind(mode, path, dispatchType, combine, split, segmentBytes, channels, chunkTokens, ringTokens, sendQueueDepth, other);

@@ -3,13 +3,10 @@ package io.expertlane.bench.scenario;
 import io.expertlane.bench.scenario.Traffic.Congestion;
 import io.expertlane.bench.scenario.Traffic.FlowRates;
 import io.expertlane.bench.scenario.Traffic.InNode;
-import io.expertlane.kernel.verbs.QueuePair;
-import io.expertlane.kernel.verbs.WorkQueueElement;
 import io.expertlane.nic.device.NicCounter;
 import io.expertlane.nic.device.NicListener;
 import io.expertlane.nic.device.SimulatedTransport;
 import io.expertlane.nic.profile.InNodeProfile.Link;
-import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 
 /**
@@ -105,11 +102,8 @@ final class TrafficMeter implements NicListener {
             underWay[rank]--;
             delivered[queuePair] = index + 1;
         }
-        final QueuePair posted = transport.queuePair(queuePair);
-        final MemorySegment queue = posted.memory();
-        final long at = posted.elementOffset(index);
-        final int bytes = WorkQueueElement.lengthBytes(queue, at);
-        if (WorkQueueElement.residentBytes(queue, at) == bytes) {
+        final int bytes = transport.lengthBytes(queuePair, index);
+        if (transport.residentBytes(queuePair, index) == bytes) {
             final Metadata metadata = isInNode ? inNodeMetadata : nicMetadata;
             metadata.elements++;
             metadata.bytes += bytes;

@@ -229,7 +229,12 @@ public final class SimulatedTransport implements Transport, AutoCloseable {
 
     /** Length of an element that has been rung and not completed. */
     public int lengthBytes(final int id, final int index) {
-        return QueuePairTable.lengthBytes(nics.table.summary(id, index));
+        return WorkQueueElement.lengthBytes(nics.table.queueMemory(id), nics.table.elementOffset(id, index));
+    }
+
+    /** How many of these bytes are moved: fewer where the payload is omitted. */
+    public int residentBytes(final int id, final int index) {
+        return WorkQueueElement.residentBytes(nics.table.queueMemory(id), nics.table.elementOffset(id, index));
     }
 
     /** Whether such an element is a WRITE, not a word that tells of writes. */
