@@ -126,7 +126,7 @@ public class HighThroughputBenchmark {
         rows = ExchangeTeam.normalRows(ranks, burst * tokens, hidden, SEED, arena);
         combined = new MemorySegment[ranks];
         for (int rank = 0; rank < ranks; rank++) {
-            combined[rank] = arena.allocate((long) burst * tokens * shape.rowBytes(), 64);
+            combined[rank] = ExchangeTeam.rows((long) burst * tokens * shape.rowBytes(), arena);
         }
         checkRound(shape);
         ExchangeProfiler.watch(team);

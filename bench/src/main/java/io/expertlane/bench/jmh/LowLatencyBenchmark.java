@@ -125,7 +125,7 @@ public class LowLatencyBenchmark {
         rows = ExchangeTeam.normalRows(ranks, burst * tokens, hidden, SEED, arena);
         combined = new MemorySegment[ranks];
         for (int rank = 0; rank < ranks; rank++) {
-            combined[rank] = arena.allocate((long) burst * tokens * shape.rowBytes(), 64);
+            combined[rank] = ExchangeTeam.rows((long) burst * tokens * shape.rowBytes(), arena);
         }
         // Here and not at the end, whose allocations JMH would count with the last iteration's.
         checkRound(LowLatencyExchange.messageBytes(config), shape.rowBytes());

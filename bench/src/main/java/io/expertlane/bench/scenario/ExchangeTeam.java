@@ -3,6 +3,7 @@ package io.expertlane.bench.scenario;
 import static java.lang.foreign.ValueLayout.JAVA_SHORT;
 
 import io.expertlane.kernel.codec.Bfloat16;
+import io.expertlane.kernel.memory.PageMemory;
 import io.expertlane.kernel.memory.Pages;
 import io.expertlane.kernel.memory.SymmetricHeap;
 import io.expertlane.kernel.moe.Routing;
@@ -68,18 +69,23 @@ public final class ExchangeTeam implements AutoCloseable {
         }
     }
 
-    /** Token rows of normally distributed BF16 numbers, one segment a rank. */
+    /** Token rows of normally distributed BF16 numbers, one segment a rank, in pages like those of the heap. */
     public static MemorySegment[] normalRows(final int ranks, final int tokensPerRank, final int hidden, final long seed, final Arena arena) {
         final SplittableRandom random = new SplittableRandom(seed);
         final MemorySegment[] rows = new MemorySegment[ranks];
         for (int rank = 0; rank < ranks; rank++) {
             final long count = (long) tokensPerRank * hidden;
-            rows[rank] = arena.allocate(Math.max(1, count * Short.BYTES), 64);
+            rows[rank] = rows(count * Short.BYTES, arena);
             for (long i = 0; i < count; i++) {
                 rows[rank].setAtIndex(JAVA_SHORT, i, Bfloat16.fromFloat((float) random.nextGaussian()));
             }
         }
         return rows;
+    }
+
+    /** Memory for rows outside the heap, in pages like its own. */
+    public static MemorySegment rows(final long bytes, final Arena arena) {
+        return PageMemory.allocate(Math.max(1, bytes), Pages.HUGE, arena);
     }
 
     /** Dispatches {@code rows[rank]} by {@code choices[rank]} on every rank, until all rows are received. */

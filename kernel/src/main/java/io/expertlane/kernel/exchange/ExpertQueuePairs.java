@@ -43,6 +43,7 @@ final class ExpertQueuePairs {
     private final int doorbellBatch;
     private final QueuePair[] queuePairs;
     private final int[] keys;
+    private boolean allMapped = true;
 
     /**
      * Connects {@code rank}.
@@ -71,6 +72,7 @@ final class ExpertQueuePairs {
     private void connect(final int peer) {
         keys[peer] = heap.key(peer, rank);
         if (!transport.isMapped(rank, peer)) {
+            allMapped = false;
             final int lanes = localExperts * perExpert;
             final int first = Math.floorMod(peer - rank, keys.length);
             for (int lane = 0; lane < lanes; lane++) {
@@ -99,6 +101,11 @@ final class ExpertQueuePairs {
     /** Whether rows for {@code peer} are stored directly. */
     boolean isMapped(final int peer) {
         return queuePairs[peer * localExperts * perExpert] == null;
+    }
+
+    /** Whether rows for all ranks are stored directly. */
+    boolean isAllMapped() {
+        return allMapped;
     }
 
     /** Takes completions; gives their number. */

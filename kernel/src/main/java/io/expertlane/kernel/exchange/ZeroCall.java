@@ -84,8 +84,13 @@ final class ZeroCall extends LowLatencyCall {
         return token - first + 1;
     }
 
+    /** Where the token's message is packed. Stores to mapped memory are over when they return: one place serves all tokens, and stays in the cache. */
+    private long packed() {
+        return buffers.send(buffer, queuePairs.isAllMapped() ? 0 : token);
+    }
+
     private void pack() {
-        final long at = buffers.send(buffer, token);
+        final long at = packed();
         region.set(JAVA_INT, at, token);
         region.set(JAVA_INT, at + HEADER_RANK_OFFSET, rank);
         region.set(JAVA_LONG, at + HEADER_CALL_OFFSET, callNumber);
@@ -108,7 +113,7 @@ final class ZeroCall extends LowLatencyCall {
                 final int peer = expert / localExperts;
                 final int localExpert = expert - peer * localExperts;
                 final long target = buffers.receive(buffer, localExpert, rank, slots[token * topK + selection]);
-                if (!sendMessage(peer, localExpert, dispatchSplit, buffers.send(buffer, token), target)) {
+                if (!sendMessage(peer, localExpert, dispatchSplit, packed(), target)) {
                     return false;
                 }
             }
