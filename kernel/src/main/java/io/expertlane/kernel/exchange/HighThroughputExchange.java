@@ -292,7 +292,6 @@ public final class HighThroughputExchange {
         }
         for (final int peer : members.peers()) {
             if (members.isGone(peer)) {
-                welcoming = welcoming == peer ? NOBODY : welcoming;
                 mask(peer);
             }
         }
@@ -301,7 +300,8 @@ public final class HighThroughputExchange {
     private void giveUpOverdue() {
         final BitSet missing = addMissing(members.missing());
         for (final int peer : members.peers()) {
-            if (members.isOverdue(peer, missing.get(peer))) {
+            // One that is being let in has its words still to come, and nothing is waited for from it.
+            if (peer != welcoming && members.isOverdue(peer, missing.get(peer))) {
                 mask(peer);
             }
         }
@@ -460,6 +460,7 @@ public final class HighThroughputExchange {
         if (members.isGivenUp(other)) {
             return;
         }
+        welcoming = welcoming == other ? NOBODY : welcoming;
         members.mask(other);
         for (final HighThroughputCall call : calls) {
             call.leaveOut(other);

@@ -127,6 +127,24 @@ class RejoinTest {
         assertThat(mask(GUEST)).isEqualTo(NOBODY);
     }
 
+    @ParameterizedTest
+    @EnumSource(value = Mapping.class, names = {"SELF", "ALL"})
+    void aGuestThatIsMaskedWhileItIsLetInIsNotIn(final Mapping mapping) {
+        connect(mapping);
+        exchanges[0].mask(GUEST);
+        exchanges[1].mask(GUEST);
+        exchanges[GUEST].rejoin();
+        until("rank 1 lets rank 2 in", () -> exchanges[1].clearMask(GUEST));
+        until("rank 0 lets rank 2 in", () -> exchanges[0].clearMask(GUEST));
+        exchanges[0].mask(GUEST);
+        until("rank 2 is in", () -> exchanges[GUEST].rejoin());
+        for (int turn = 0; turn < MOST_TURNS; turn++) {
+            assertThat(exchanges[0].clearMask(GUEST)).as("rank 0 lets rank 2 in, which does not knock").isFalse();
+            exchanges[GUEST].doWork();
+        }
+        assertThat(mask(0)).containsExactly(0, 0, 1);
+    }
+
     private int[] mask(final int rank) {
         final int[] mask = new int[RANKS];
         exchanges[rank].queryMask(mask);
