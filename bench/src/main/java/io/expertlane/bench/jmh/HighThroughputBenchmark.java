@@ -90,8 +90,11 @@ public class HighThroughputBenchmark {
     @Param("16")
     public int chunkTokens;
 
-    /** Tokens a ring holds. Where threads share cores, small rings measure the scheduler. */
-    @Param("64")
+    /**
+     * Tokens a ring holds: by default as many as DeepEP's inside a node. Smaller rings stay in a cache that ranks may share, and wait for each other's
+     * where they do not; where threads share cores, small rings measure the scheduler.
+     */
+    @Param("256")
     public int ringTokens;
 
     /** ZERO or RING. */
