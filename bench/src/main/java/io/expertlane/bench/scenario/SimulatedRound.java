@@ -6,7 +6,6 @@ import io.expertlane.kernel.memory.SymmetricHeap;
 import io.expertlane.kernel.moe.Routing;
 import io.expertlane.kernel.verbs.PortPolicy;
 import io.expertlane.nic.device.NicCounter;
-import io.expertlane.nic.device.NicListener;
 import io.expertlane.nic.device.SimulatedTransport;
 import io.expertlane.nic.host.AgentScheduler;
 import io.expertlane.nic.host.DeadlockException;
@@ -48,9 +47,6 @@ public final class SimulatedRound implements AutoCloseable {
     private String phase = "";
     private int finished;
     private int checksToWatch = CHECKS_BETWEEN_WATCHES;
-    /** By rank: when the last element it sent was delivered, and whose element it got last. */
-    private final long[] sentPicos;
-    private final int[] lastSources;
     private final TrafficMeter meter;
     private Traffic traffic;
     private long stallsBefore;
@@ -59,7 +55,7 @@ public final class SimulatedRound implements AutoCloseable {
     /** By stage and rank, before the phase that ran last, and in it. */
     private final double[][] beforeMicros;
     private final double[][] spentMicros;
-    /** By rank: from the start of the phase to {@link #sentPicos}. */
+    /** By rank: from the start of the phase to the delivery of the last element it sent. */
     private final double[] sentMicros;
     private StageSplit stageSplit;
     private ModelStep.Call slowestCall;
@@ -84,14 +80,11 @@ public final class SimulatedRound implements AutoCloseable {
         this.cluster = cluster;
         delayNanos = delays(ranks, cluster.host().kernels().jitterNanos());
         agents = new RankAgent[ranks];
-        sentPicos = new long[ranks];
-        lastSources = new int[ranks];
         beforeMicros = new double[STAGES.length][ranks];
         spentMicros = new double[STAGES.length][ranks];
         sentMicros = new double[ranks];
         try {
             scheduler = new AgentScheduler(transport, sms, storesCharged);
-            transport.addListener(new Arrivals());
             for (int rank = 0; rank < agents.length; rank++) {
                 agents[rank] = new RankAgent(rank, factory.create(transport, rank, scheduler.meter(), scheduler.nanoClock()));
                 scheduler.add(rank, agents[rank]);
@@ -162,6 +155,7 @@ public final class SimulatedRound implements AutoCloseable {
             final int work = round.doWork();
             if (running && (round.isReceived() || round.isOver())) {
                 running = false;
+                meter.finish(rank);
                 endPicos = scheduler.workDonePicos();
                 finished++;
             }
@@ -221,17 +215,6 @@ public final class SimulatedRound implements AutoCloseable {
         run("combine");
     }
 
-    /** Sees what a rank sent, and what it was sent last before it was through. */
-    private final class Arrivals implements NicListener {
-        @Override
-        public void delivered(final long timePicos, final int queuePair, final int index, final int opcode, final int rank, final int peerRank) {
-            sentPicos[rank] = timePicos;
-            if (agents[peerRank].running) {
-                lastSources[peerRank] = rank;
-            }
-        }
-    }
-
     private void run(final String name) {
         phase = name;
         startPicos = transport.simulation().nowPicos();
@@ -239,16 +222,14 @@ public final class SimulatedRound implements AutoCloseable {
         stagesInto(beforeMicros);
         stallsBefore = creditStalls();
         meter.begin(delayNanos);
-        Arrays.fill(sentPicos, startPicos);
         for (int rank = 0; rank < agents.length; rank++) {
-            lastSources[rank] = rank;
             agents[rank].running = true;
             scheduler.wake(rank);
         }
         runUntilFinished();
         stagesInto(spentMicros);
         for (int rank = 0; rank < agents.length; rank++) {
-            sentMicros[rank] = (sentPicos[rank] - startPicos) / PICOS_PER_MICRO - delayNanos[rank] / NANOS_PER_MICRO;
+            sentMicros[rank] = (meter.sentPicos(rank) - startPicos) / PICOS_PER_MICRO - delayNanos[rank] / NANOS_PER_MICRO;
             for (int stage = 0; stage < STAGES.length; stage++) {
                 spentMicros[stage][rank] -= beforeMicros[stage][rank];
             }
@@ -298,7 +279,7 @@ public final class SimulatedRound implements AutoCloseable {
             micros[rank] = (agents[rank].endPicos - startPicos) / PICOS_PER_MICRO - delayNanos[rank] / NANOS_PER_MICRO;
         }
         final double[][] byStage = StageSplit.byStage(micros, startNanos / NANOS_PER_MICRO, spentMicros, sentMicros);
-        stageSplit = StageSplit.of(micros, byStage, lastSources);
+        stageSplit = StageSplit.of(micros, byStage, meter.lastSources());
         slowestCall = stageSplit.slowest(byStage);
         traffic = meter.traffic(creditStalls() - stallsBefore);
         return micros;

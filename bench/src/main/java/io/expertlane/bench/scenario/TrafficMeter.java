@@ -26,6 +26,10 @@ final class TrafficMeter implements NicListener {
     private final long[] lastPicos;
     /** By rank. */
     private final int[] underWay;
+    private final boolean[] finished;
+    /** By rank: when the last element it sent was delivered, and whose element it got last before it was through. */
+    private final long[] sentPicos;
+    private final int[] lastSources;
     /** By queue pair. */
     private final int[] delivered;
     private final Metadata nicMetadata = new Metadata();
@@ -59,6 +63,9 @@ final class TrafficMeter implements NicListener {
         this.rowBytes = new long[ranks * ranks];
         this.lastPicos = new long[ranks * ranks];
         this.underWay = new int[ranks];
+        this.finished = new boolean[ranks];
+        this.sentPicos = new long[ranks];
+        this.lastSources = new int[ranks];
         this.delivered = new int[transport.queuePairCount()];
     }
 
@@ -70,6 +77,9 @@ final class TrafficMeter implements NicListener {
     void begin(final double[] senderDelayNanos) {
         startPicos = transport.simulation().nowPicos();
         delayNanos = senderDelayNanos;
+        Arrays.fill(finished, false);
+        Arrays.fill(sentPicos, startPicos);
+        Arrays.setAll(lastSources, rank -> rank);
         Arrays.fill(rowBytes, 0);
         nicMetadata.clear();
         inNodeMetadata.clear();
@@ -80,6 +90,11 @@ final class TrafficMeter implements NicListener {
         sentBytes = transport.total(NicCounter.SENT_BYTES);
         receivedBytes = transport.total(NicCounter.RECEIVED_BYTES);
         transport.clearNetworkCounters();
+    }
+
+    /** A rank is through: what comes now is for others. */
+    void finish(final int rank) {
+        finished[rank] = true;
     }
 
     @Override
@@ -97,6 +112,10 @@ final class TrafficMeter implements NicListener {
 
     @Override
     public void delivered(final long timePicos, final int queuePair, final int index, final int opcode, final int rank, final int peerRank) {
+        sentPicos[rank] = timePicos;
+        if (!finished[peerRank]) {
+            lastSources[peerRank] = rank;
+        }
         final boolean isInNode = transport.isInNode(queuePair);
         if (!isInNode) {
             underWay[rank]--;
@@ -111,6 +130,16 @@ final class TrafficMeter implements NicListener {
             rowBytes[rank * ranks + peerRank] += bytes;
             lastPicos[rank * ranks + peerRank] = timePicos;
         }
+    }
+
+    /** When the last element that a rank sent was delivered; the start of the phase where it sent none. */
+    long sentPicos(final int rank) {
+        return sentPicos[rank];
+    }
+
+    /** By rank: whose element it got last before it was through; itself where it got none. */
+    int[] lastSources() {
+        return lastSources;
     }
 
     /** What has been seen since the phase began; {@code creditStalls} are the exchange's. */

@@ -17,6 +17,8 @@ final class Ports {
     /** Payload bytes rung and not yet sent. */
     final long[] backlogBytes;
     private final long[] counters;
+    /** Looked up faster than divided. */
+    private final int[] ranks;
     /** Fixed point, 1/65,536 ps: the error of a packet's time stays below 1 ps. */
     private final long picosPerByte;
 
@@ -28,11 +30,18 @@ final class Ports {
         paused = new boolean[ports];
         backlogBytes = new long[ports];
         counters = new long[ports * COUNTERS];
+        this.ranks = new int[ports];
+        Arrays.setAll(this.ranks, port -> port / profile.ports());
         picosPerByte = Math.round(PICOS_PER_BYTE_AT_1_GBPS / profile.portRateGbps() * (1 << FRACTION_BITS));
     }
 
     int count() {
         return egressFree.length;
+    }
+
+    /** The rank whose NIC has a port. */
+    int rank(final int port) {
+        return ranks[port];
     }
 
     /** Serialisation time. */

@@ -185,7 +185,7 @@ final class Sender {
     /** An idle queue pair goes to the port of its NIC that has the fewest bytes to send; the lowest of several. */
     private void moveToLeastLoaded(final int qp) {
         final int from = table.ints[qp * INTS + LOCAL_PORT];
-        final int first = from / portsPerNic * portsPerNic;
+        final int first = ports.rank(from) * portsPerNic;
         int best = first;
         for (int port = first + 1; port < first + portsPerNic; port++) {
             if (ports.backlogBytes[port] < ports.backlogBytes[best]) {
@@ -237,7 +237,7 @@ final class Sender {
 
     /** As the table says, without its other cache line. */
     private int rank(final int qp) {
-        return table.ints[qp * INTS + LOCAL_PORT] / portsPerNic;
+        return ports.rank(table.ints[qp * INTS + LOCAL_PORT]);
     }
 
     private long pipelinePicos(final int rank, final int summary, final long now) {

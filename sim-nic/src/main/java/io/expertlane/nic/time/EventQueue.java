@@ -16,8 +16,8 @@ import java.util.Arrays;
  * </pre>
  * An event beyond the window goes to the level of the highest base-64 digit in which its time differs from {@code reference}, to the slot of that digit.
  * Since no event may be scheduled before {@code now}, everything in a lower level is earlier than anything in a higher one, and slots of a level are in
- * order. When the run is empty the first bucket is opened: up to one chunk of events is insertion-sorted into the run; a larger bucket is spread over
- * a lower level first. Buckets are chains of chunks in one {@code long[]} pool, appended and read front to back, so equal times keep their order
+ * order. When the run is empty the first bucket is opened: up to one chunk of events goes into the run, counted into the order of the next digit and then
+ * sorted by insertion; a larger bucket is spread over a lower level first. Buckets are chains of chunks in one {@code long[]} pool, appended and read front to back, so equal times keep their order
  * without a sequence number:
  * <pre>
  *   chunk, 256 longs: | time | payload | handler | time | payload | handler | ... 85 events ... | index of next chunk |
@@ -55,7 +55,10 @@ public final class EventQueue {
     private static final int EMPTY = LINK;
 
     private static final int INITIAL_POOL_CHUNKS = 16;
-    private static final int INITIAL_RUN_EVENTS = 64;
+    /** The run has room for a chunk at least. */
+    private static final int INITIAL_RUN_EVENTS = 128;
+    /** Fewer events than this are sorted by insertion alone. */
+    private static final int MIN_COUNTED_LONGS = 10 * EVENT_LONGS;
     /** An insertion into the run that would move more events than this narrows the window instead. */
     private static final int MAX_SHIFT_LONGS = 32 * EVENT_LONGS;
 
@@ -69,6 +72,7 @@ public final class EventQueue {
     private int freeChunk;
 
     private long[] run = new long[INITIAL_RUN_EVENTS * EVENT_LONGS];
+    private final int[] slotPlaces = new int[SLOTS];
     private int runHead;
     private int runTail;
     private long reference;
@@ -123,7 +127,8 @@ public final class EventQueue {
     public boolean pollUntil(final long limitPicos) {
         final int at;
         if (runHead == runTail) {
-            if (size == 0 || earliestInBuckets() > limitPicos) {
+            // Without a limit there is no need to look for the earliest.
+            if (size == 0 || limitPicos != MAX_TIME_PICOS && earliestInBuckets() > limitPicos) {
                 return false;
             }
             refillRun();
@@ -311,31 +316,34 @@ public final class EventQueue {
         return level << DIGIT_BITS | Long.numberOfTrailingZeros(occupiedSlots[level]);
     }
 
-    /** Opens the first bucket and fills the empty run from it; {@code bucketMin} is known and becomes the reference. */
+    /** Opens the first bucket and fills the empty run from it. The reference may be any event of the bucket that is opened last: all share the higher digits. */
     private void refillRun() {
-        final long min = bucketMin;
-        reference = min;
         bucketMin = -1;
         runHead = 0;
         runTail = 0;
-        int bucket = firstBucket();
         while (true) {
+            final int bucket = firstBucket();
             final int head = bucketHead[bucket];
             final int tail = bucketTail[bucket];
             final int from = bucket >>> DIGIT_BITS;
-            windowLast = min | ((1L << from * DIGIT_BITS) - 1);
+            reference = pool[head];
+            windowLast = reference | ((1L << from * DIGIT_BITS) - 1);
             detach(bucket);
-            final long differing = tail - head < CHUNK_LONGS && tail > head ? 0 : differingBits(head, tail, min);
+            final boolean oneChunk = tail - head < CHUNK_LONGS && tail > head;
+            final long differing = oneChunk ? 0 : differingBits(head, tail, reference);
             final int level = differing == 0 ? 0 : levelOf(differing);
             if (preview != null && from >= PREVIEW_LEVEL && level < PREVIEW_LEVEL) {
                 showTo(preview, head, tail);
             }
             if (differing == 0) {
-                moveToRun(head, tail);
+                if (oneChunk) {
+                    moveChunkToRun(head, tail, Math.max(0, from - 1) * DIGIT_BITS);
+                } else {
+                    moveEqualToRun(head, tail);
+                }
                 return;
             }
             spread(head, tail, level);
-            bucket = bucketAt(level, min);
         }
     }
 
@@ -349,18 +357,19 @@ public final class EventQueue {
         }
     }
 
-    private long differingBits(final int head, final int tail, final long min) {
+    private long differingBits(final int head, final int tail, final long time) {
         final long[] events = pool;
         long differing = 0;
         int at = head;
         while (at != tail) {
-            differing |= events[at] ^ min;
+            differing |= events[at] ^ time;
             at = next(events, at, tail);
         }
         return differing;
     }
 
-    private void moveToRun(final int head, final int tail) {
+    /** Any number of events of one time. */
+    private void moveEqualToRun(final int head, final int tail) {
         int at = head;
         while (at != tail) {
             if (runTail == run.length) {
@@ -370,6 +379,49 @@ public final class EventQueue {
             at = nextFreeing(at, tail);
         }
         freeChunkOf(tail);
+    }
+
+    /** The events of one chunk: many of them by the highest digit in which they may differ first, which leaves little to sort. */
+    private void moveChunkToRun(final int head, final int tail, final int shift) {
+        final int length = tail - head;
+        if (length < MIN_COUNTED_LONGS) {
+            System.arraycopy(pool, head, run, 0, length);
+        } else {
+            moveByDigit(head, tail, shift);
+        }
+        freeChunkOf(tail);
+        final long[] events = run;
+        for (int at = EVENT_LONGS; at < length; at += EVENT_LONGS) {
+            if (events[at - EVENT_LONGS] > events[at]) {
+                runTail = at;
+                insertSorted(events[at], events[at + PAYLOAD], events[at + HANDLER]);
+            }
+        }
+        runTail = length;
+    }
+
+    private void moveByDigit(final int head, final int tail, final int shift) {
+        final long[] from = pool;
+        final int[] places = slotPlaces;
+        Arrays.fill(places, 0);
+        for (int at = head; at < tail; at += EVENT_LONGS) {
+            places[(int) (from[at] >>> shift) & (SLOTS - 1)] += EVENT_LONGS;
+        }
+        int end = 0;
+        for (int slot = 0; slot < SLOTS; slot++) {
+            final int length = places[slot];
+            places[slot] = end;
+            end += length;
+        }
+        final long[] to = run;
+        for (int at = head; at < tail; at += EVENT_LONGS) {
+            final int slot = (int) (from[at] >>> shift) & (SLOTS - 1);
+            final int place = places[slot];
+            places[slot] = place + EVENT_LONGS;
+            to[place] = from[at];
+            to[place + PAYLOAD] = from[at + PAYLOAD];
+            to[place + HANDLER] = from[at + HANDLER];
+        }
     }
 
     private void spread(final int head, final int tail, final int level) {
