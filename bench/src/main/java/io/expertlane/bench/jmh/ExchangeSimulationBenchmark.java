@@ -3,6 +3,7 @@ package io.expertlane.bench.jmh;
 import io.expertlane.bench.scenario.Distribution;
 import io.expertlane.bench.scenario.ExchangeKind;
 import io.expertlane.bench.scenario.ExpertStep;
+import io.expertlane.bench.scenario.ProfileJson;
 import io.expertlane.bench.scenario.SimulatedRound;
 import io.expertlane.kernel.exchange.DispatchType;
 import io.expertlane.kernel.exchange.Payload;
@@ -12,6 +13,7 @@ import io.expertlane.kernel.moe.Routing;
 import io.expertlane.kernel.verbs.PortPolicy;
 import io.expertlane.nic.device.NicCounter;
 import io.expertlane.nic.profile.ClusterProfile;
+import io.expertlane.nic.profile.NicProfile.Granularity;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
@@ -50,7 +52,6 @@ import org.openjdk.jmh.annotations.Warmup;
 @Fork(3)
 public class ExchangeSimulationBenchmark {
     private static final long SEED = 61;
-    private static final int EXPERTS = 256;
     private static final int TOP_K = 8;
     private static final int HIDDEN = 7168;
 
@@ -61,6 +62,14 @@ public class ExchangeSimulationBenchmark {
     /** Tokens a rank sends in a call. */
     @Param("128")
     public int tokens;
+
+    /** Experts in all. */
+    @Param("256")
+    public int experts;
+
+    /** What goes over the network in one event: PACKET, or MESSAGE for whole ones. */
+    @Param("PACKET")
+    public Granularity granularity;
 
     /** Elements of a send queue. */
     @Param("32")
@@ -93,8 +102,8 @@ public class ExchangeSimulationBenchmark {
     /** Connects all ranks. */
     @Setup
     public void connect() {
-        final ClusterProfile cluster = ClusterProfile.ofName(ClusterProfile.DEFAULT_NAME);
-        final MoeShape shape = new MoeShape(ranks, Math.min(ranks, cluster.ranksPerNode()), EXPERTS, TOP_K, HIDDEN, tokens);
+        final ClusterProfile cluster = ProfileJson.with(ClusterProfile.ofName(ClusterProfile.DEFAULT_NAME), "nic.granularity", granularity.name());
+        final MoeShape shape = new MoeShape(ranks, Math.min(ranks, cluster.ranksPerNode()), experts, TOP_K, HIDDEN, tokens);
         final ExchangeKind kind = ExchangeKind.lowLatency(DispatchType.FP8, Payload.OMITTED).withSendQueueDepth(queueDepth);
         round = new SimulatedRound(ranks, kind.heapBytes(shape), kind.pages(), cluster, PortPolicy.PREALLOCATED, cluster.host().kernels().lowLatencySms(), false,
             kind.rounds(shape, ExpertStep.IDENTITY, arena));
