@@ -5,15 +5,20 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.TreeMap;
 import java.util.stream.Collectors;
 
-/** A summary as aligned plain text, the same on a terminal and in a pipe. */
+/**
+ * A summary as aligned plain text, the same on a terminal and in a pipe. What most rows of a benchmark class have in common is told once below the
+ * table; a row names only what it has differently.
+ */
 public final class SummaryTable {
     private static final List<String> HEADINGS = List.of("benchmark", "params", "time/op", "error", "GB/s", "of roofline", "moved", "B/op");
     private static final List<String> LATENCY_HEADINGS = List.of("under load", "params", "rate", "p50", "p90", "p99", "p99.9", "max", "");
     private static final int LEFT_ALIGNED_COLUMNS = 2;
     private static final String DECODE_STEP = "DecodeStepBenchmark.decodeStep";
     private static final String NONE = "-";
+    private static final String USUAL = "where a row names no other:  ";
     private static final List<String> TIME_UNITS = List.of("ns", "us", "ms", "s");
     private static final double UNIT_STEP = 1000;
 
@@ -24,12 +29,18 @@ public final class SummaryTable {
     public static List<String> lines(final RunSummary summary) {
         final List<String> lines = new ArrayList<>();
         if (!summary.rows().isEmpty()) {
-            lines.addAll(table(HEADINGS, summary.rows().stream().map(row -> cells(row, summary.rows())).toList()));
+            final Map<String, Map<String, String>> usual = usual(summary.rows().stream().collect(
+                Collectors.groupingBy(row -> className(row.benchmark()), TreeMap::new, Collectors.mapping(RunSummary.Row::params, Collectors.toList()))));
+            lines.addAll(table(HEADINGS, summary.rows().stream().map(row -> cells(row, summary.rows(), usual)).toList()));
+            lines.addAll(usualLines(usual));
             summary.rows().stream().filter(row -> row.benchmark().equals(DECODE_STEP)).map(SummaryTable::tpot).forEach(lines::add);
         }
         if (!summary.latency().isEmpty()) {
             lines.add("");
-            lines.addAll(table(LATENCY_HEADINGS, summary.latency().stream().map(SummaryTable::cells).toList()));
+            final Map<String, Map<String, String>> usual = usual(summary.latency().stream().collect(
+                Collectors.groupingBy(row -> className(row.benchmark()), TreeMap::new, Collectors.mapping(RunSummary.Latency::params, Collectors.toList()))));
+            lines.addAll(table(LATENCY_HEADINGS, summary.latency().stream().map(row -> cells(row, usual)).toList()));
+            lines.addAll(usualLines(usual));
         }
         return lines;
     }
@@ -46,8 +57,46 @@ public final class SummaryTable {
         return cells.stream().map(line -> aligned(line, widths)).toList();
     }
 
-    private static List<String> cells(final RunSummary.Latency latency) {
-        return List.of(latency.benchmark(), params(latency.params()), format("%.1f/s", latency.intendedPerSecond()), time(latency.p50Nanos()),
+    private static String className(final String benchmark) {
+        return benchmark.substring(0, benchmark.lastIndexOf('.'));
+    }
+
+    /** By class: the values that more than half of its rows have. */
+    private static Map<String, Map<String, String>> usual(final Map<String, List<Map<String, String>>> paramsByClass) {
+        final Map<String, Map<String, String>> usual = new TreeMap<>();
+        paramsByClass.forEach((name, rows) -> {
+            final Map<String, String> most = new TreeMap<>();
+            if (rows.size() > 1) {
+                rows.stream().flatMap(params -> params.entrySet().stream()).collect(Collectors.groupingBy(entry -> entry, Collectors.counting()))
+                    .forEach((entry, count) -> {
+                        if (2 * count > rows.size()) {
+                            most.put(entry.getKey(), entry.getValue());
+                        }
+                    });
+            }
+            usual.put(name, most);
+        });
+        return usual;
+    }
+
+    private static List<String> usualLines(final Map<String, Map<String, String>> usual) {
+        final List<String> lines = new ArrayList<>();
+        usual.forEach((name, params) -> {
+            if (!params.isEmpty()) {
+                lines.add((lines.isEmpty() ? USUAL : " ".repeat(USUAL.length())) + name + "  " + params(params));
+            }
+        });
+        return lines;
+    }
+
+    private static String unusual(final String benchmark, final Map<String, String> params, final Map<String, Map<String, String>> usual) {
+        final Map<String, String> rest = new TreeMap<>(params);
+        rest.entrySet().removeAll(usual.get(className(benchmark)).entrySet());
+        return params(rest);
+    }
+
+    private static List<String> cells(final RunSummary.Latency latency, final Map<String, Map<String, String>> usual) {
+        return List.of(latency.benchmark(), unusual(latency.benchmark(), latency.params(), usual), format("%.1f/s", latency.intendedPerSecond()), time(latency.p50Nanos()),
             time(latency.p90Nanos()), time(latency.p99Nanos()), time(latency.p999Nanos()), time(latency.maxNanos()),
             latency.excluded() == null ? "" : "excluded: " + latency.excluded());
     }
@@ -57,9 +106,9 @@ public final class SummaryTable {
             time(row.nanosPerOp()), row.params().get("layers"), row.params().get("dispatchType"), row.params().get("ranks"), row.params().get("tokens"));
     }
 
-    private static List<String> cells(final RunSummary.Row row, final List<RunSummary.Row> rows) {
+    private static List<String> cells(final RunSummary.Row row, final List<RunSummary.Row> rows, final Map<String, Map<String, String>> usual) {
         final String moved = row.movedBytesPerOp() == null || row.bytesPerOp() == 0 ? NONE : format("%.2fx", (double) row.movedBytesPerOp() / row.bytesPerOp());
-        return List.of(row.benchmark(), params(row.params()), time(row.nanosPerOp()), percent(relativeError(row)),
+        return List.of(row.benchmark(), unusual(row.benchmark(), row.params(), usual), time(row.nanosPerOp()), percent(relativeError(row)),
             number("%.2f", row.gigabytesPerSecond()), ofRoofline(row, rows), moved, number("%.0f", row.allocatedBytesPerOp()));
     }
 

@@ -28,6 +28,26 @@ class SummaryTableTest {
     }
 
     @Test
+    void namesOnceWhatMostRowsOfAClassShare() {
+        final List<RunSummary.Row> rows = List.of(row("A.put", Map.of("ranks", "2", "path", "ZERO", "type", "BF16")),
+            row("A.put", Map.of("ranks", "2", "path", "RING", "type", "BF16")), row("A.get", Map.of("ranks", "2", "path", "ZERO", "type", "FP8")),
+            row("B.run", Map.of("queue", "X")), row("B.run", Map.of("queue", "Y")), row("C.run", Map.of("ranks", "2")));
+        assertThat(SummaryTable.lines(new RunSummary(RunSummary.SCHEMA, "run", "quick", false, false, rows, List.of(), List.of()))).containsExactly(
+            "benchmark  params     time/op  error  GB/s  of roofline  moved  B/op",
+            "A.put      -          1.00 ns      -     -            -      -     -",
+            "A.put      path=RING  1.00 ns      -     -            -      -     -",
+            "A.get      type=FP8   1.00 ns      -     -            -      -     -",
+            "B.run      queue=X    1.00 ns      -     -            -      -     -",
+            "B.run      queue=Y    1.00 ns      -     -            -      -     -",
+            "C.run      ranks=2    1.00 ns      -     -            -      -     -",
+            "where a row names no other:  A  path=ZERO ranks=2 type=BF16");
+    }
+
+    private static RunSummary.Row row(final String benchmark, final Map<String, String> params) {
+        return new RunSummary.Row(benchmark, params, 1, null, 1, null, null, null, null, null, null, null);
+    }
+
+    @Test
     void isEmptyForNothing() {
         assertThat(SummaryTable.lines(new RunSummary(RunSummary.SCHEMA, "run", "quick", false, false, List.of(), List.of(), List.of()))).isEmpty();
     }
