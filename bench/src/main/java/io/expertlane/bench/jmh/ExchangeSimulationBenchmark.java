@@ -71,8 +71,8 @@ public class ExchangeSimulationBenchmark {
     @Param("PACKET")
     public Granularity granularity;
 
-    /** Elements of a send queue. */
-    @Param("32")
+    /** Elements of a send queue: a call posts about five to each. */
+    @Param("8")
     public int queueDepth;
 
     private final Arena arena = Arena.ofShared();
