@@ -453,14 +453,21 @@ public abstract sealed class LowLatencyCall permits RingCall, ZeroCall {
 
     /** Takes the counts that have come; gives how many. */
     final int takeCounts() {
+        // An acquire load lets no field stay in a register.
+        final MemorySegment memory = region;
+        final int[] words = pending;
+        final long offset = countsOffset;
+        final long wanted = callNumber & 0xffff_ffffL;
         final int before = pendingCount;
+        int count = before;
         int i = 0;
-        while (i < pendingCount) {
-            final int word = pending[i];
-            final long value = (long) LONG.getAcquire(region, countsOffset + (long) word * Long.BYTES);
-            if (value >>> Integer.SIZE == (callNumber & 0xffff_ffffL)) {
+        while (i < count) {
+            final int word = words[i];
+            final long value = (long) LONG.getAcquire(memory, offset + (long) word * Long.BYTES);
+            if (value >>> Integer.SIZE == wanted) {
                 receivedCounts[word / lanes] = ~(int) value;
-                pending[i] = pending[--pendingCount];
+                words[i] = words[--count];
+                pendingCount = count;
                 if (--remaining[sourceOfCount[word]] == 0) {
                     countsTaken(sourceOfCount[word]);
                 }
@@ -468,7 +475,7 @@ public abstract sealed class LowLatencyCall permits RingCall, ZeroCall {
                 i++;
             }
         }
-        return before - pendingCount;
+        return before - count;
     }
 
     final int received() {
