@@ -404,11 +404,15 @@ public final class EventQueue {
         final long[] from = pool;
         final int[] places = slotPlaces;
         Arrays.fill(places, 0);
+        long occupied = 0;
         for (int at = head; at < tail; at += EVENT_LONGS) {
-            places[(int) (from[at] >>> shift) & (SLOTS - 1)] += EVENT_LONGS;
+            final int slot = (int) (from[at] >>> shift) & (SLOTS - 1);
+            places[slot] += EVENT_LONGS;
+            occupied |= 1L << slot;
         }
         int end = 0;
-        for (int slot = 0; slot < SLOTS; slot++) {
+        for (long slots = occupied; slots != 0; slots &= slots - 1) {
+            final int slot = Long.numberOfTrailingZeros(slots);
             final int length = places[slot];
             places[slot] = end;
             end += length;
