@@ -73,11 +73,15 @@ final class Prefetcher implements EventPreview {
         if (use == TURN) {
             final int qp = arbiter.first((int) payload);
             if (qp != NONE) {
-                loadHead(qp);
+                final int row = qp * INTS;
+                final int following = table.ints[row + HEAD] + 1;
+                if (following - table.ints[row + ISSUED] < 0) {
+                    loaded += table.summary(qp, following);
+                }
                 // For the port's next turn, which may be too near to be shown.
-                final int next = table.ints[qp * INTS + NEXT_IN_RING];
+                final int next = table.ints[row + NEXT_IN_RING];
                 if (next != NONE) {
-                    loadHead(next);
+                    loaded += table.ints[next * INTS + PUBLISHED];
                 }
             }
         } else if (use == ARRIVAL && (wholeMessages || Packet.isLast(payload))) {
@@ -87,12 +91,6 @@ final class Prefetcher implements EventPreview {
         } else if (use == DOORBELL) {
             final int qp = QueuePairEvent.queuePair(payload);
             loaded += table.summary(qp, table.ints[qp * INTS + ISSUED]);
-        }
-    }
-
-    private void loadHead(final int qp) {
-        if (!table.has(qp, QueuePairTable.STARTED)) {
-            loaded += table.summary(qp, table.ints[qp * INTS + HEAD]);
         }
     }
 

@@ -19,7 +19,7 @@ import java.util.Arrays;
  *        | under way | on the  | may be  | in the  | rung,   |
  *        |           | wire    | sent    | pipeline| waiting |
  *
- *   flags:    | unused: 9 | depth, as a power of two: 4 | priority: 3 | weight: 8 | unused: 3 | latency: 2 | error: 1 | in ring: 1 | started: 1 |
+ *   flags:    | unused: 9 | depth, as a power of two: 4 | priority: 3 | weight: 8 | unused: 4 | latency: 2 | error: 1 | in ring: 1 |
  *   summary:  | length: 27 | refused by the peer: 1 | alone in its doorbell: 1 | signaled: 1 | opcode modulo 4: 2 |
  * </pre>
  */
@@ -40,7 +40,7 @@ final class QueuePairTable {
     static final int READY = FIRST_INT + 2;
     static final int HEAD = FIRST_INT + 3;
     static final int RELEASED = FIRST_INT + 4;
-    /** Of the head element, once its first packet was sent: bytes not yet sent, and its summary. */
+    /** Of the head element, if one is issued: bytes not yet sent, and its summary. */
     static final int REMAINING = FIRST_INT + 5;
     static final int SUMMARY = FIRST_INT + 6;
     static final int FLAGS = FIRST_INT + 7;
@@ -66,11 +66,9 @@ final class QueuePairTable {
     static final int LAST_DELIVERY = FIRST_INT + 26;
     private static final int LATENCY = FIRST_INT + 28;
 
-    /** The head element's first packet was sent, its last was not. */
-    static final int STARTED = 1;
-    static final int IN_RING = 2;
-    static final int ERROR = 4;
-    private static final int LATENCY_SHIFT = 3;
+    static final int IN_RING = 1;
+    static final int ERROR = 2;
+    private static final int LATENCY_SHIFT = 2;
     private static final int LATENCIES = 4;
     private static final int WEIGHT_SHIFT = 8;
     private static final int WEIGHT_MASK = 0xFF;
@@ -149,6 +147,12 @@ final class QueuePairTable {
         }
         slots[firstSlots[qp] + (index & queuePair.depth() - 1)] = length << LENGTH_SHIFT | (alone ? ALONE_BIT : 0) | (WorkQueueElement.isSignaled(queue, at) ? SIGNALED_BIT : 0)
             | WorkQueueElement.opcode(queue, at) & OPCODE_MASK;
+    }
+
+    /** What is to be sent next: the rest of an element of which {@code sentBytes} have been sent. */
+    void setHead(final int qp, final int summary, final int sentBytes) {
+        ints[qp * INTS + SUMMARY] = summary;
+        ints[qp * INTS + REMAINING] = lengthBytes(summary) - sentBytes;
     }
 
     /** The peer did not let an element take effect. */

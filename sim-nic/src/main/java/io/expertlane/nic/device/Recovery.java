@@ -2,7 +2,6 @@ package io.expertlane.nic.device;
 
 import static io.expertlane.nic.device.QueuePairTable.DEFICIT;
 import static io.expertlane.nic.device.QueuePairTable.DELIVERED;
-import static io.expertlane.nic.device.QueuePairTable.FLAGS;
 import static io.expertlane.nic.device.QueuePairTable.HEAD;
 import static io.expertlane.nic.device.QueuePairTable.INTS;
 import static io.expertlane.nic.device.QueuePairTable.ISSUED;
@@ -12,9 +11,6 @@ import static io.expertlane.nic.device.QueuePairTable.PEER_PORT;
 import static io.expertlane.nic.device.QueuePairTable.PUBLISHED;
 import static io.expertlane.nic.device.QueuePairTable.READY;
 import static io.expertlane.nic.device.QueuePairTable.RELEASED;
-import static io.expertlane.nic.device.QueuePairTable.REMAINING;
-import static io.expertlane.nic.device.QueuePairTable.STARTED;
-import static io.expertlane.nic.device.QueuePairTable.SUMMARY;
 
 import io.expertlane.kernel.verbs.CompletionQueue;
 import io.expertlane.nic.profile.FaultProfile;
@@ -504,12 +500,7 @@ final class Recovery {
         final int ahead = locate(qp, psn);
         state[row + HEAD] = locatedIndex;
         state[row + NEXT_PSN] = ints[qp * ROW + ACKED_PSN] + Packet.difference(psn, ints[qp * ROW + ACKED_PSN]);
-        state[row + FLAGS] &= ~STARTED;
-        if (ahead > 0) {
-            state[row + FLAGS] |= STARTED;
-            state[row + SUMMARY] = table.summary(qp, locatedIndex);
-            state[row + REMAINING] = QueuePairTable.lengthBytes(state[row + SUMMARY]) - ahead * mtuBytes;
-        }
+        table.setHead(qp, table.summary(qp, locatedIndex), ahead * mtuBytes);
     }
 
     private int locatedIndex;
@@ -556,7 +547,6 @@ final class Recovery {
         table.nextEpoch(qp);
         ports.count(table.ints[row + LOCAL_PORT], NicCounter.QUEUE_PAIR_ERRORS, 1);
         final int first = ints[qp * ROW + ACKED];
-        table.ints[row + FLAGS] &= ~STARTED;
         ints[qp * ROW + TIMER] = 0;
         ints[qp * ROW + RNR_WAITING] = 0;
         ints[qp * ROW + RECEIVES_DUE] = 0;

@@ -2,7 +2,6 @@ package io.expertlane.nic.device;
 
 import static io.expertlane.nic.device.QueuePairTable.DEFICIT;
 import static io.expertlane.nic.device.QueuePairTable.DELIVERED;
-import static io.expertlane.nic.device.QueuePairTable.FLAGS;
 import static io.expertlane.nic.device.QueuePairTable.HEAD;
 import static io.expertlane.nic.device.QueuePairTable.INTS;
 import static io.expertlane.nic.device.QueuePairTable.IN_RING;
@@ -16,7 +15,6 @@ import static io.expertlane.nic.device.QueuePairTable.PUBLISHED;
 import static io.expertlane.nic.device.QueuePairTable.READY;
 import static io.expertlane.nic.device.QueuePairTable.RELEASED;
 import static io.expertlane.nic.device.QueuePairTable.REMAINING;
-import static io.expertlane.nic.device.QueuePairTable.STARTED;
 import static io.expertlane.nic.device.QueuePairTable.SUMMARY;
 
 import io.expertlane.kernel.verbs.WorkQueueElement;
@@ -49,6 +47,8 @@ final class Sender {
     private final Recovery recovery;
     private final Switches switches;
     private final RateControl rates;
+    /** Whether anything can keep a queue pair from sending what it has ready. */
+    private final boolean mayHold;
     private final int portsPerNic;
     private Arbiter arbiter;
     private boolean leastLoaded;
@@ -94,6 +94,7 @@ final class Sender {
         this.recovery = nics.recovery;
         this.switches = nics.switches;
         this.rates = switches == null ? null : switches.rates();
+        this.mayHold = recovery != null || rates != null;
         this.portsPerNic = profile.ports();
         this.arbiter = arbiter;
         this.wholeMessages = profile.granularity() == Granularity.MESSAGE;
@@ -217,6 +218,9 @@ final class Sender {
             final long start = Math.max(nicFree, next);
             nicFree += nicIntervalPicos;
             final int summary = table.summary(qp, index);
+            if (index == ints[row + HEAD]) {
+                table.setHead(qp, summary, 0);
+            }
             next = start + Math.max(queuePairIntervalPicos, QueuePairTable.lengthBytes(summary) * queuePairPicosPerByte >> FRACTION_BITS);
             long latency = pipelinePicos(rank, summary, now);
             if (translating) {
@@ -271,8 +275,11 @@ final class Sender {
 
     private boolean canSend(final int qp) {
         final int row = qp * INTS;
-        return table.ints[row + HEAD] != table.ints[row + READY] && (recovery == null || recovery.isWindowOpen(qp))
-            && (rates == null || !rates.isHeld(qp));
+        return table.ints[row + HEAD] != table.ints[row + READY] && (!mayHold || !isHeld(qp));
+    }
+
+    private boolean isHeld(final int qp) {
+        return recovery != null && !recovery.isWindowOpen(qp) || rates != null && rates.isHeld(qp);
     }
 
     /** A queue pair may have something to send: puts it in its port's set if so and it is not there. */
@@ -380,12 +387,12 @@ final class Sender {
         long time = now;
         int credit = ints[row + DEFICIT] + arbiter.quantumWireBytes(qp);
         boolean ended = false;
-        while (canSend(qp)) {
-            final boolean first = (ints[row + FLAGS] & STARTED) == 0;
-            final int summary = first ? table.summary(qp, ints[row + HEAD]) : ints[row + SUMMARY];
-            final int unsent = first ? QueuePairTable.lengthBytes(summary) : ints[row + REMAINING];
+        do {
+            final int summary = ints[row + SUMMARY];
+            final int length = QueuePairTable.lengthBytes(summary);
+            final int unsent = ints[row + REMAINING];
             final int payload = Math.min(unsent, mtuBytes);
-            final int wire = payload + packetOverheadBytes + (first ? headerBytes(summary) : 0);
+            final int wire = payload + packetOverheadBytes + (unsent == length ? headerBytes(summary) : 0);
             if (wire > credit) {
                 break;
             }
@@ -394,23 +401,27 @@ final class Sender {
             }
             credit -= wire;
             ended = payload == unsent;
-            time = sendPacket(qp, port, ints[row + HEAD], ints[row + NEXT_PSN]++, summary, QueuePairTable.lengthBytes(summary) - unsent, payload, wire,
-                ended, time);
+            time = sendPacket(qp, port, ints[row + HEAD], ints[row + NEXT_PSN]++, summary, length - unsent, payload, wire, ended, time);
             if (ended) {
-                ints[row + FLAGS] &= ~STARTED;
-                ints[row + HEAD]++;
+                nextHead(qp);
             } else {
-                ints[row + FLAGS] |= STARTED;
-                ints[row + SUMMARY] = summary;
                 ints[row + REMAINING] = unsent - payload;
             }
-        }
+        } while (credit > packetOverheadBytes && canSend(qp));
         ints[row + DEFICIT] = credit;
         servedEnds[port] = ended;
         if (recovery != null) {
             recovery.sent(qp, time);
         }
         return time;
+    }
+
+    private void nextHead(final int qp) {
+        final int row = qp * INTS;
+        final int head = ++table.ints[row + HEAD];
+        if (head != table.ints[row + ISSUED]) {
+            table.setHead(qp, table.summary(qp, head), 0);
+        }
     }
 
     /** Header bytes of an element beyond those of every packet, all counted with its first. */
@@ -470,8 +481,8 @@ final class Sender {
     /** Sends a whole element as if it were one packet, with the wire bytes of all of its packets. */
     private long sendMessage(final int qp, final int port, final long now) {
         final int row = qp * INTS;
-        final int index = table.ints[row + HEAD]++;
-        final int summary = table.summary(qp, index);
+        final int index = table.ints[row + HEAD];
+        final int summary = table.ints[row + SUMMARY];
         final int payload = QueuePairTable.lengthBytes(summary);
         final int packets = packets(payload);
         final long wire = payload + (long) packets * packetOverheadBytes + headerBytes(summary);
@@ -484,6 +495,7 @@ final class Sender {
             nics.tracer.sent(now, end, qp, index, 0, payload);
         }
         table.ints[row + NEXT_PSN] += packets;
+        nextHead(qp);
         return end;
     }
 
