@@ -33,7 +33,7 @@ final class Completer {
     private final LongFifo[] held;
     private final boolean[] overrun;
     private final int[] heldIndices = new int[CompletionProfile.MAX_COMPRESSED];
-    final int completionHandler;
+    private final int completionHandler;
     private final int periodHandler;
 
     Completer(final Nics nics, final CompletionQueue[] completionQueues) {
@@ -50,7 +50,7 @@ final class Completer {
         this.compressing = profile.mode() == Mode.COMPRESSED;
         this.mergedCount = profile.count();
         this.periodPicos = Nics.picos(profile.periodNanos());
-        this.completionHandler = simulation.register(this::onCompletion);
+        this.completionHandler = nics.firstEvent + Nics.COMPLETION;
         this.periodHandler = simulation.register(this::onPeriod);
     }
 
@@ -59,7 +59,7 @@ final class Completer {
         simulation.schedule(timePicos, completionHandler, QueuePairEvent.of(table, qp, index));
     }
 
-    private void onCompletion(final long now, final long event) {
+    void onCompletion(final long now, final long event) {
         final int qp = QueuePairEvent.queuePair(event);
         final int index = QueuePairEvent.value(event);
         complete(qp, index, table.status(qp, index), now);

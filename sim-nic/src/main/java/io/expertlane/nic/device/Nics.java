@@ -25,6 +25,16 @@ import java.util.Arrays;
  * busy, one for the acknowledgement if the element is signaled; and one a doorbell.
  */
 final class Nics {
+    /** Kinds of events, counted from {@link #firstEvent}. */
+    static final int DOORBELL = 0;
+    static final int READY = 1;
+    static final int TURN = 2;
+    static final int RELEASE = 3;
+    static final int ARRIVAL = 4;
+    static final int DELIVERY = 5;
+    static final int COMPLETION = 6;
+    private static final int EVENTS = 7;
+
     final Simulation simulation;
     final SymmetricHeap heap;
     final NicProfile profile;
@@ -34,6 +44,7 @@ final class Nics {
     final NicCache contexts;
     final NicCache translations;
     final int pageShift;
+    final int firstEvent;
     final Sender sender;
     final Receiver receiver;
     final Completer completer;
@@ -60,6 +71,7 @@ final class Nics {
         this.translations = new NicCache(heap.ranks(), translation.entries(), translation.missNanos(), translation.missIntervalNanos(),
             NicCounter.TRANSLATION_MISSES, ports);
         this.pageShift = Integer.numberOfTrailingZeros(translation.pageBytes());
+        this.firstEvent = simulation.register(EVENTS, this::onEvent);
         this.completer = new Completer(this, completionQueues);
         this.recovery = faults == null ? null : new Recovery(this, faults);
         this.switches = cluster.fabric().switches().queues() ? new Switches(this, cluster) : null;
@@ -68,6 +80,19 @@ final class Nics {
         this.sender = new Sender(this, arbiter);
         this.inNode = cluster.inNode().link() == InNodeProfile.Link.NVLINK ? new InNodeLinks(this, cluster.inNode(), cluster.ranksPerNode()) : null;
         simulation.preview(new Prefetcher(this, arbiter));
+    }
+
+    private void onEvent(final long now, final int id, final long payload) {
+        switch (id - firstEvent) {
+            case DOORBELL -> sender.onDoorbell(now, payload);
+            case READY -> sender.onReady(now, payload);
+            case TURN -> sender.onTurn(now, payload);
+            case RELEASE -> sender.onRelease(now, payload);
+            case ARRIVAL -> receiver.onArrival(now, payload);
+            case DELIVERY -> receiver.onDelivery(now, payload);
+            case COMPLETION -> completer.onCompletion(now, payload);
+            default -> throw new IllegalArgumentException("id=" + id + ": none of the NICs'");
+        }
     }
 
     static long picos(final double nanos) {

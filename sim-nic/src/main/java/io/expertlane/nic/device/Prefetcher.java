@@ -18,19 +18,10 @@ import io.expertlane.nic.time.EventPreview;
  * some hundred nanoseconds, do not wait for each other. Changes nothing that a simulation depends on.
  */
 final class Prefetcher implements EventPreview {
-    private static final byte NOTHING = 0;
-    private static final byte RECEIVING = 1;
-    private static final byte SENDING = 2;
-    private static final byte ARRIVAL = 3;
-    private static final byte DELIVERY = 4;
-    private static final byte DOORBELL = 5;
-    private static final byte TURN = 6;
-
     private final QueuePairTable table;
     private final RingArbiter arbiter;
     private final boolean wholeMessages;
-    /** By handler: what its events use. */
-    private final byte[] uses;
+    private final int firstEvent;
     /** Takes what is loaded, so that the compiler keeps the loads. */
     private long loaded;
 
@@ -38,59 +29,68 @@ final class Prefetcher implements EventPreview {
         this.table = nics.table;
         this.arbiter = arbiter;
         this.wholeMessages = nics.profile.granularity() == Granularity.MESSAGE;
-        this.uses = new byte[nics.simulation.handlerCount()];
-        uses[nics.sender.doorbellHandler] = DOORBELL;
-        uses[nics.sender.readyHandler] = SENDING;
-        uses[nics.sender.releaseHandler] = SENDING;
-        uses[nics.sender.turnHandler] = TURN;
-        uses[nics.sender.arrivalHandler] = ARRIVAL;
-        uses[nics.receiver.deliveryHandler] = DELIVERY;
-        uses[nics.completer.completionHandler] = RECEIVING;
-    }
-
-    private byte use(final int handler) {
-        return handler < uses.length ? uses[handler] : NOTHING;
+        this.firstEvent = nics.firstEvent;
     }
 
     @Override
     public void first(final int handler, final long payload) {
-        final byte use = use(handler);
-        if (use == ARRIVAL) {
-            loaded += table.ints[Packet.queuePair(payload) * INTS + DELIVERED];
-        } else if (use == TURN) {
-            final int qp = arbiter.first((int) payload);
-            if (qp != NONE) {
-                loaded += table.ints[qp * INTS + PUBLISHED];
+        switch (handler - firstEvent) {
+            case Nics.DOORBELL, Nics.READY, Nics.RELEASE -> loadSending(QueuePairEvent.queuePair(payload));
+            case Nics.TURN -> {
+                final int qp = arbiter.first((int) payload);
+                if (qp != NONE) {
+                    loadSending(qp);
+                }
             }
-        } else if (use != NOTHING) {
-            loaded += table.ints[QueuePairEvent.queuePair(payload) * INTS + (use >= DOORBELL || use == SENDING ? PUBLISHED : DELIVERED)];
+            case Nics.ARRIVAL -> loadReceiving(Packet.queuePair(payload));
+            case Nics.DELIVERY, Nics.COMPLETION -> loadReceiving(QueuePairEvent.queuePair(payload));
+            default -> {
+            }
         }
     }
 
     @Override
     public void second(final int handler, final long payload) {
-        final byte use = use(handler);
-        if (use == TURN) {
-            final int qp = arbiter.first((int) payload);
-            if (qp != NONE) {
-                final int row = qp * INTS;
-                final int following = table.ints[row + HEAD] + 1;
-                if (following - table.ints[row + ISSUED] < 0) {
-                    loaded += table.summary(qp, following);
-                }
-                // For the port's next turn, which may be too near to be shown.
-                final int next = table.ints[row + NEXT_IN_RING];
-                if (next != NONE) {
-                    loaded += table.ints[next * INTS + PUBLISHED];
+        switch (handler - firstEvent) {
+            case Nics.DOORBELL -> {
+                final int qp = QueuePairEvent.queuePair(payload);
+                loaded += table.summary(qp, table.ints[qp * INTS + ISSUED]);
+            }
+            case Nics.TURN -> {
+                final int qp = arbiter.first((int) payload);
+                if (qp != NONE) {
+                    loadFollowing(qp);
                 }
             }
-        } else if (use == ARRIVAL && (wholeMessages || Packet.isLast(payload))) {
-            loadDelivery(Packet.queuePair(payload));
-        } else if (use == DELIVERY) {
-            loadDelivery(QueuePairEvent.queuePair(payload));
-        } else if (use == DOORBELL) {
-            final int qp = QueuePairEvent.queuePair(payload);
-            loaded += table.summary(qp, table.ints[qp * INTS + ISSUED]);
+            case Nics.ARRIVAL -> {
+                if (wholeMessages || Packet.isLast(payload)) {
+                    loadDelivery(Packet.queuePair(payload));
+                }
+            }
+            case Nics.DELIVERY -> loadDelivery(QueuePairEvent.queuePair(payload));
+            default -> {
+            }
+        }
+    }
+
+    private void loadSending(final int qp) {
+        loaded += table.ints[qp * INTS + PUBLISHED];
+    }
+
+    private void loadReceiving(final int qp) {
+        loaded += table.ints[qp * INTS + DELIVERED];
+    }
+
+    /** What comes behind the element that a queue pair is sending, and the port's next queue pair, whose turn may be too near to be shown. */
+    private void loadFollowing(final int qp) {
+        final int row = qp * INTS;
+        final int following = table.ints[row + HEAD] + 1;
+        if (following - table.ints[row + ISSUED] < 0) {
+            loaded += table.summary(qp, following);
+        }
+        final int next = table.ints[row + NEXT_IN_RING];
+        if (next != NONE) {
+            loadSending(next);
         }
     }
 

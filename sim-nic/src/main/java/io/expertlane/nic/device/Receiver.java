@@ -42,7 +42,7 @@ final class Receiver {
     private int[] finished = {};
     /** By rank: when its atomic unit is free. */
     private final long[] atomicFree;
-    final int deliveryHandler;
+    private final int deliveryHandler;
     private final int receivedHandler;
 
     Receiver(final Nics nics) {
@@ -61,7 +61,7 @@ final class Receiver {
         this.atomicPicos = Nics.picos(profile.atomicNanos());
         this.completionPicos = Nics.picos(profile.completionNanos());
         this.atomicFree = new long[nics.heap.ranks()];
-        this.deliveryHandler = simulation.register(this::onDelivery);
+        this.deliveryHandler = nics.firstEvent + Nics.DELIVERY;
         this.receivedHandler = simulation.register(this::onReceived);
     }
 
@@ -133,7 +133,7 @@ final class Receiver {
         }
     }
 
-    private void onDelivery(final long now, final long event) {
+    void onDelivery(final long now, final long event) {
         if (!QueuePairEvent.isVoid(table, event)) {
             deliver(QueuePairEvent.queuePair(event), now);
         }

@@ -145,10 +145,10 @@ final class Recovery {
     // ---- on the wire
 
     /** A packet leaves; it arrives, or does not, or later. */
-    void transmit(final int arrivalHandler, final long packet, final long arrivalPicos) {
+    void transmit(final long packet, final long arrivalPicos) {
         final int port = table.ints[Packet.queuePair(packet) * INTS + PEER_PORT];
         if (!isDropped(port)) {
-            simulation.schedule(arrivalPicos + detourPicos(), arrivalHandler, packet);
+            simulation.schedule(arrivalPicos + detourPicos(), nics.firstEvent + Nics.ARRIVAL, packet);
         }
     }
 

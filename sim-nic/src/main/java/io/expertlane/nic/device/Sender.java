@@ -78,11 +78,11 @@ final class Sender {
     private final int[] served;
     private final boolean[] servedEnds;
 
-    final int doorbellHandler;
-    final int readyHandler;
-    final int turnHandler;
-    final int releaseHandler;
-    final int arrivalHandler;
+    private final int doorbellHandler;
+    private final int readyHandler;
+    private final int turnHandler;
+    private final int releaseHandler;
+    private final int arrivalHandler;
 
     Sender(final Nics nics, final Arbiter arbiter) {
         final NicProfile profile = nics.profile;
@@ -118,14 +118,11 @@ final class Sender {
         this.served = new int[ports.count()];
         this.servedEnds = new boolean[ports.count()];
         Arrays.fill(served, NONE);
-        this.doorbellHandler = simulation.register(this::onDoorbell);
-        this.readyHandler = simulation.register(this::onReady);
-        this.turnHandler = simulation.register(this::onTurn);
-        this.releaseHandler = simulation.register(this::onRelease);
-        this.arrivalHandler = simulation.register(nics.receiver::onArrival);
-        if (switches != null) {
-            switches.arrivalHandler(arrivalHandler);
-        }
+        this.doorbellHandler = nics.firstEvent + Nics.DOORBELL;
+        this.readyHandler = nics.firstEvent + Nics.READY;
+        this.turnHandler = nics.firstEvent + Nics.TURN;
+        this.releaseHandler = nics.firstEvent + Nics.RELEASE;
+        this.arrivalHandler = nics.firstEvent + Nics.ARRIVAL;
     }
 
     void arbiter(final Arbiter replacement) {
@@ -146,7 +143,7 @@ final class Sender {
         simulation.schedule(timePicos + doorbellPicos, doorbellHandler, QueuePairEvent.of(table, qp, end));
     }
 
-    private void onDoorbell(final long now, final long event) {
+    void onDoorbell(final long now, final long event) {
         final int qp = QueuePairEvent.queuePair(event);
         final int end = QueuePairEvent.value(event);
         final int[] ints = table.ints;
@@ -264,7 +261,7 @@ final class Sender {
             table.ints[qp * INTS + LOCAL_PORT], now);
     }
 
-    private void onReady(final long now, final long event) {
+    void onReady(final long now, final long event) {
         if (QueuePairEvent.isVoid(table, event)) {
             return;
         }
@@ -299,7 +296,7 @@ final class Sender {
         }
     }
 
-    private void onTurn(final long now, final long port) {
+    void onTurn(final long now, final long port) {
         turnPending[(int) port] = false;
         endTurn((int) port, now);
         turn((int) port, now);
@@ -449,7 +446,7 @@ final class Sender {
         } else if (recovery == null) {
             simulation.schedule(arrival, arrivalHandler, packet);
         } else {
-            recovery.transmit(arrivalHandler, packet, arrival);
+            recovery.transmit(packet, arrival);
         }
         countSent(port, 1, payload, wire, last);
         if (nics.tracer != null) {
@@ -505,7 +502,7 @@ final class Sender {
     }
 
     /** An element's last packet has left, but its queue pair's turn goes on. */
-    private void onRelease(final long now, final long event) {
+    void onRelease(final long now, final long event) {
         if (!QueuePairEvent.isVoid(table, event)) {
             release(QueuePairEvent.queuePair(event), now);
         }

@@ -80,7 +80,7 @@ final class Switches {
     private final int doneHandler;
     private final int pauseHandler;
     private final int noticeHandler;
-    private int arrivalHandler;
+    private final int arrivalHandler;
 
     Switches(final Nics nics, final ClusterProfile cluster) {
         if (cluster.nic().granularity() != NicProfile.Granularity.PACKET) {
@@ -121,6 +121,7 @@ final class Switches {
         this.pausedSince = new long[links];
         this.pausedPicos = new long[links];
         this.bufferedBytes = new long[network.switchCount()];
+        this.arrivalHandler = nics.firstEvent + Nics.ARRIVAL;
         for (int hop = 0; hop < hopHandlers.length; hop++) {
             final int index = hop;
             hopHandlers[hop] = simulation.register((now, packet) -> onHop(index, now, packet));
@@ -134,11 +135,6 @@ final class Switches {
     /** What senders are slowed down by; null if nothing does. */
     RateControl rates() {
         return rates;
-    }
-
-    /** Where packets go in the end. */
-    void arrivalHandler(final int handler) {
-        arrivalHandler = handler;
     }
 
     /** A queue pair has been bound to ports: {@code hash} is that of its flow. */

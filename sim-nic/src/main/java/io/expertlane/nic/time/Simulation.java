@@ -19,7 +19,7 @@ public final class Simulation {
     private static final long PAYLOAD_FACTOR = 0xD6E8FEB86659FD93L;
 
     private final EventQueue queue = new EventQueue();
-    private EventHandler[] handlers = new EventHandler[16];
+    private EventGroup[] groups = new EventGroup[16];
     private int handlerCount;
     private long eventCount;
     private long streamHash = HASH_SEED;
@@ -29,14 +29,32 @@ public final class Simulation {
         if (handler == null) {
             throw new IllegalArgumentException("handler=null");
         }
-        if (handlerCount == handlers.length) {
-            handlers = Arrays.copyOf(handlers, 2 * handlerCount);
-        }
-        handlers[handlerCount] = handler;
-        return handlerCount++;
+        return register(1, (timePicos, id, payload) -> handler.onEvent(timePicos, payload));
     }
 
-    /** Number of handlers registered so far: ids are less. */
+    /**
+     * Adds a group that takes the next {@code count} ids, as that many handlers would.
+     *
+     * @param count 1 or more
+     * @return the first of them
+     */
+    public int register(final int count, final EventGroup group) {
+        if (group == null) {
+            throw new IllegalArgumentException("group=null");
+        }
+        if (count < 1) {
+            throw new IllegalArgumentException("count=" + count + ": 1 or more");
+        }
+        final int first = handlerCount;
+        if (first + count > groups.length) {
+            groups = Arrays.copyOf(groups, Math.max(2 * groups.length, first + count));
+        }
+        Arrays.fill(groups, first, first + count, group);
+        handlerCount += count;
+        return first;
+    }
+
+    /** Number of ids given to handlers and groups so far: ids are less. */
     public int handlerCount() {
         return handlerCount;
     }
@@ -137,7 +155,7 @@ public final class Simulation {
         final long payload = queue.payload();
         eventCount++;
         streamHash = mix(streamHash, timePicos, handler, payload);
-        handlers[handler].onEvent(timePicos, payload);
+        groups[handler].onEvent(timePicos, handler, payload);
     }
 
     /** One multiplication and one shift on the chain from event to event; the rest overlaps with the event before. */
