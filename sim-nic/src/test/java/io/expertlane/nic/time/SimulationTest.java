@@ -7,6 +7,7 @@ import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.SplittableRandom;
 import org.junit.jupiter.api.Test;
 
 class SimulationTest {
@@ -117,11 +118,49 @@ class SimulationTest {
     }
 
     @Test
+    void callsAGroupAsItWouldCallAHandlerForEachOfItsIds() {
+        for (long seed = 0; seed < 50; seed++) {
+            final SplittableRandom random = new SplittableRandom(seed);
+            final int before = random.nextInt(20);
+            final int count = 1 + random.nextInt(40);
+            final List<String> apart = new ArrayList<>();
+            final List<String> grouped = new ArrayList<>();
+            final Simulation handlers = new Simulation();
+            final Simulation group = new Simulation();
+            for (int id = 0; id < before; id++) {
+                handlers.register((time, payload) -> apart.add("other"));
+                group.register((time, payload) -> grouped.add("other"));
+            }
+            for (int member = 0; member < count; member++) {
+                final int id = before + member;
+                handlers.register((time, payload) -> apart.add(id + " " + time + " " + payload));
+            }
+            assertThat(group.register(count, (time, id, payload) -> grouped.add(id + " " + time + " " + payload))).as("seed %d", seed).isEqualTo(before);
+            assertThat(group.register((time, payload) -> grouped.add("last"))).as("seed %d", seed).isEqualTo(before + count);
+            handlers.register((time, payload) -> apart.add("last"));
+            for (int event = 0; event < 200; event++) {
+                final long time = random.nextLong(100);
+                final int id = random.nextInt(before + count + 1);
+                handlers.schedule(time, id, event);
+                group.schedule(time, id, event);
+            }
+            handlers.run();
+            group.run();
+            assertThat(grouped).as("seed %d", seed).isEqualTo(apart).hasSize(200);
+            assertThat(group.streamHash()).as("seed %d", seed).isEqualTo(handlers.streamHash());
+        }
+    }
+
+    @Test
     void rejectsUnknownHandlersBackwardLimitsAndForeignForks() {
         final Simulation simulation = new Simulation();
         assertThatThrownBy(() -> simulation.schedule(0, 0, 0)).isInstanceOf(IllegalArgumentException.class)
             .hasMessage("handler=0 is not registered, handlers=0");
         assertThatThrownBy(() -> simulation.register(null)).isInstanceOf(IllegalArgumentException.class).hasMessage("handler=null");
+        assertThatThrownBy(() -> simulation.register(2, null)).isInstanceOf(IllegalArgumentException.class).hasMessage("group=null");
+        assertThatThrownBy(() -> simulation.register(0, (time, id, payload) -> { })).isInstanceOf(IllegalArgumentException.class)
+            .hasMessage("count=0: 1 or more");
+        assertThatThrownBy(() -> simulation.schedule(0, 0, 0)).hasMessage("handler=0 is not registered, handlers=0");
         simulation.runUntil(50);
         assertThatThrownBy(() -> simulation.runUntil(49)).isInstanceOf(IllegalArgumentException.class).hasMessageContaining("limitPicos=49 is not in 50..");
         assertThatThrownBy(() -> simulation.copyFrom(gossip(1))).isInstanceOf(IllegalArgumentException.class)
