@@ -377,7 +377,7 @@ final class Sender {
         kick(port, now);
     }
 
-    /** Sends packets while they fit in what the queue pair may still send; what is left over counts for its next turn. */
+    /** Sends packets of a queue pair that {@link #canSend} while they fit in what it may still send; what is left over counts for its next turn. */
     private long sendQuantum(final int qp, final int port, final long now) {
         final int[] ints = table.ints;
         final int row = qp * INTS;
