@@ -2,6 +2,7 @@ package io.expertlane.kernel.exchange;
 
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
+import io.expertlane.kernel.membership.PeerLinks;
 import io.expertlane.kernel.memory.SymmetricHeap;
 import io.expertlane.kernel.verbs.QueuePair;
 import io.expertlane.kernel.verbs.QueuePairSet;
@@ -14,7 +15,7 @@ import java.util.Arrays;
  * A rank's queue pairs to the ranks of its node and of its rail, as far as their memory is not mapped: one or more for control and
  * credits, and for each channel one or more for data. Peers are connected in rotated order, starting behind the rank itself.
  */
-final class PeerConnections {
+final class PeerConnections implements PeerLinks {
     private static final VarHandle LONG = JAVA_LONG.varHandle();
 
     private final SymmetricHeap heap;
@@ -24,7 +25,6 @@ final class PeerConnections {
     private final QueuePair[][] control;
     private final QueuePair[][][] data;
     private final int[] keys;
-    private int revocations;
 
     PeerConnections(final HighThroughputConfig config, final Rails rails, final Transport transport, final int rank) {
         final int ranks = config.shape().ranks();
@@ -33,7 +33,6 @@ final class PeerConnections {
         this.rank = rank;
         this.queuePairs = new QueuePairSet(transport, rank, config.sendQueueDepth(), config.doorbellBatch(), true, config.segmentBytes());
         this.keys = new int[ranks];
-        this.revocations = heap.revocations();
         this.control = new QueuePair[ranks][];
         this.data = new QueuePair[ranks][config.channels()][];
         int number = 0;
@@ -57,35 +56,14 @@ final class PeerConnections {
         Arrays.setAll(control[peer], index -> queuePairs.connect(peer, config.queuePairPlan().controlLane(number, index)));
     }
 
-    /** Whether the peer's memory was revoked since it was connected, for all or for this rank: nothing can be posted to it. */
-    boolean isGone(final int peer) {
+    @Override
+    public boolean isGone(final int peer) {
         return peer != rank && heap.key(peer, rank) != keys[peer];
     }
 
-    /** Whether some peer may be gone that was not when this was last asked. */
-    boolean isAnyRevoked() {
-        final int before = revocations;
-        revocations = heap.revocations();
-        return revocations != before;
-    }
-
-    /** Refuses what {@code peer} writes over its present connections to this rank, and what is under way there. */
-    void refuse(final int peer) {
-        heap.revoke(rank, peer);
-    }
-
-    /** The key of this rank's memory for {@code peer}. */
-    int keyFor(final int peer) {
-        return heap.key(rank, peer);
-    }
-
-    /** The key of the peer's memory for this rank: another one than that of the connections if the peer {@link #isGone}. */
-    int keyOf(final int peer) {
-        return heap.key(peer, rank);
-    }
-
-    /** Connects anew to a peer that {@link #isGone}; the arrays that {@link #data} gave hold the new queue pairs. */
-    void reconnect(final int peer) {
+    /** The arrays that {@link #data} returned hold the new queue pairs then. */
+    @Override
+    public void reconnect(final int peer) {
         if (isGone(peer)) {
             keys[peer] = heap.key(peer, rank);
             if (control[peer] != null) {
@@ -128,7 +106,8 @@ final class PeerConnections {
     }
 
     /** Writes a signal, behind the blocks written to {@code peer} before; false: call again. */
-    boolean signal(final int peer, final long remoteSignal, final long value) {
+    @Override
+    public boolean signal(final int peer, final long remoteSignal, final long value) {
         if (isGone(peer)) {
             return false;
         }
