@@ -248,6 +248,7 @@ public final class HighThroughputExchange {
     }
 
     private void begun(final HighThroughputCall call) {
+        members.dispatching();
         lastCall++;
         dispatchQueue.add(call);
     }
@@ -286,6 +287,7 @@ public final class HighThroughputExchange {
             return completions;
         }
         members.maskRevoked();
+        members.doWork();
         members.reports().publish();
         final int work;
         try {
@@ -314,7 +316,7 @@ public final class HighThroughputExchange {
                 missingSinceNanos[peer] = NOT_MISSING;
             } else if (missingSinceNanos[peer] == NOT_MISSING) {
                 missingSinceNanos[peer] = members.nowNanos();
-            } else if (members.isOverdue(peer, missingSinceNanos[peer], progressNanos)) {
+            } else if (members.isOverdue(peer, missingSinceNanos[peer])) {
                 missingSinceNanos[peer] = NOT_MISSING;
                 members.mask(peer);
             }
@@ -389,6 +391,7 @@ public final class HighThroughputExchange {
         if (done && !members.maskRevoked()) {
             dispatching.received();
             dispatching = null;
+            Arrays.fill(missingSinceNanos, NOT_MISSING);
             work++;
         }
         return work;
@@ -436,6 +439,7 @@ public final class HighThroughputExchange {
         if (done && !members.maskRevoked()) {
             returning.over();
             returning = null;
+            Arrays.fill(missingSinceNanos, NOT_MISSING);
             work++;
         }
         return work;

@@ -353,7 +353,7 @@ public abstract sealed class LowLatencyCall permits RingCall, ZeroCall {
                 stuck = true;
                 stuckSinceNanos = members.nowNanos();
             }
-            if (!members.isOverdue(peer, stuckSinceNanos, stuckSinceNanos)) {
+            if (!members.isOverdue(peer, stuckSinceNanos)) {
                 return false;
             }
         }
@@ -420,7 +420,7 @@ public abstract sealed class LowLatencyCall permits RingCall, ZeroCall {
     /** Masks every peer that is waited for and overdue. */
     void excludeOverdue() {
         for (int peer = 0; peer < ranks && isTaking(); peer++) {
-            if (isAwaited(peer) && members.isOverdue(peer, drivenSinceNanos, drivenSinceNanos)) {
+            if (isAwaited(peer) && members.isOverdue(peer, drivenSinceNanos)) {
                 mask(peer);
             }
         }

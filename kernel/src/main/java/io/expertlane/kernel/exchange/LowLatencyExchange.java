@@ -212,7 +212,7 @@ public final class LowLatencyExchange implements AutoCloseable {
         if (!call.isOver()) {
             throw new IllegalStateException("live calls=2: combine or release call " + call.number() + " first");
         }
-        members.maskRevoked();
+        members.dispatching();
         call.begin(callNumber + 1, tokens, routing);
         callNumber++;
         return call;
@@ -230,6 +230,7 @@ public final class LowLatencyExchange implements AutoCloseable {
             return work;
         }
         members.maskRevoked();
+        members.doWork();
         if (rings != null) {
             work += rings.takeReturned(evenRingCall, oddRingCall, config.rowsPerDutyCycle());
         }

@@ -51,6 +51,9 @@ public final class Membership {
     private final int[] granting;
     private final long[] grant;
     private final long[] grantCall;
+    /** Members that may not be in yet: granted since the last dispatch. Each is told again if a mask changes. */
+    private final boolean[] isNew;
+    private boolean anyGranting;
 
     // As a joining rank.
     private boolean joining;
@@ -94,6 +97,7 @@ public final class Membership {
         this.granting = new int[ranks];
         this.grant = new long[ranks];
         this.grantCall = new long[ranks];
+        this.isNew = new boolean[ranks];
         this.requested = new int[ranks];
         this.granted = new boolean[ranks];
         this.accepted = new long[ranks];
@@ -141,9 +145,9 @@ public final class Membership {
         return clock.nowNanos();
     }
 
-    /** Whether a member is overdue for which this rank has waited since {@code sinceNanos}, in a call without progress since {@code callSinceNanos}. */
-    public boolean isOverdue(final int peer, final long sinceNanos, final long callSinceNanos) {
-        return health.isQuiet(peer, sinceNanos, clock.nowNanos()) || health.isPatienceGone(peer, callSinceNanos, clock.nowNanos());
+    /** Whether a peer is overdue for which this rank has waited since {@code sinceNanos}. */
+    public boolean isOverdue(final int peer, final long sinceNanos) {
+        return health.isQuiet(peer, sinceNanos, clock.nowNanos()) || health.isPatienceGone(peer, sinceNanos, clock.nowNanos());
     }
 
     // Masking.
@@ -154,11 +158,22 @@ public final class Membership {
         granting[other] = NOT_GRANTING;
         if (!masked[other]) {
             masked[other] = true;
+            isNew[other] = false;
             if (isPeer[other]) {
                 heap.revoke(rank, other);
             }
             listener.excluded(other);
-            reports.changed();
+            masksChanged();
+        }
+    }
+
+    private void masksChanged() {
+        reports.changed();
+        for (final int peer : peers) {
+            if (isNew[peer] && granting[peer] == NOT_GRANTING) {
+                granting[peer] = 0;
+                anyGranting = true;
+            }
         }
     }
 
@@ -241,9 +256,32 @@ public final class Membership {
         return epoch << Integer.SIZE | key;
     }
 
-    /** Whether {@code peer} asks to join. */
-    public boolean isRequested(final int peer) {
-        return granting[peer] != NOT_GRANTING || requestedEpoch(peer) != NONE;
+    /**
+     * A call is about to be dispatched. Grants name the last call, so those that have not been accepted are taken back: their ranks will request
+     * again.
+     */
+    public void dispatching() {
+        maskRevoked();
+        for (final int peer : peers) {
+            isNew[peer] = false;
+            if (masked[peer] && granting[peer] != NOT_GRANTING) {
+                granting[peer] = NOT_GRANTING;
+                heap.revoke(rank, peer);
+            }
+        }
+    }
+
+    /** Goes on with what could not be posted to new members. */
+    public void doWork() {
+        if (anyGranting) {
+            anyGranting = false;
+            for (final int peer : peers) {
+                if (!masked[peer] && granting[peer] != NOT_GRANTING) {
+                    granting[peer] = postGrant(peer) ? NOT_GRANTING : granting[peer];
+                    anyGranting |= granting[peer] != NOT_GRANTING;
+                }
+            }
+        }
     }
 
     /**
@@ -278,6 +316,7 @@ public final class Membership {
         }
         granting[peer] = NOT_GRANTING;
         becomeMember(peer);
+        isNew[peer] = true;
         return true;
     }
 
@@ -356,6 +395,7 @@ public final class Membership {
         Arrays.fill(granted, false);
         Arrays.fill(accepted, NONE);
         Arrays.fill(granting, NOT_GRANTING);
+        Arrays.fill(isNew, false);
         anyGranted = false;
         for (final int peer : peers) {
             health.heard(peer, clock.nowNanos());
@@ -383,7 +423,7 @@ public final class Membership {
                 request(peer);
                 granted[peer] = takeGrant(peer) && accept(peer);
                 anyNow |= granted[peer];
-                if (isTick && granted[peer]) {
+                if (isTick && (granted[peer] || requestedEpoch(peer) != NONE)) {
                     heartbeat(peer, true);
                 }
                 health.listen(peer, clock.nowNanos());
@@ -443,7 +483,7 @@ public final class Membership {
 
     private boolean isAnyAwaited() {
         for (final int peer : peers) {
-            if (isAwaited(peer) && !isOverdue(peer, firstGrantNanos, firstGrantNanos)) {
+            if (isAwaited(peer) && !isOverdue(peer, firstGrantNanos)) {
                 return true;
             }
         }
