@@ -170,7 +170,7 @@ public final class Membership {
     private void masksChanged() {
         reports.changed();
         for (final int peer : peers) {
-            if (isNew[peer] && granting[peer] == NOT_GRANTING) {
+            if (isNew[peer] || granting[peer] != NOT_GRANTING) {
                 granting[peer] = 0;
                 anyGranting = true;
             }
@@ -311,7 +311,8 @@ public final class Membership {
             grant[peer] = pack(requestEpoch, heap.key(rank, peer));
             grantCall[peer] = lastCall;
         }
-        if (!postGrant(peer) || grantWord(peer, MembershipWords.ACCEPTANCE_OFFSET) != grant[peer]) {
+        if (!postGrant(peer) || word(peer, MembershipWords.ACCEPTANCE_OFFSET) != grant[peer]
+            || !post(peer, MembershipWords.CONFIRMATION_OFFSET, grant[peer])) {
             return false;
         }
         granting[peer] = NOT_GRANTING;
@@ -356,7 +357,8 @@ public final class Membership {
     }
 
     private boolean isOut(final int other, final int joiningPeer) {
-        return isPeer[other] && other != joiningPeer && (masked[other] || requestedEpoch(other) != NONE);
+        return other != joiningPeer && other != rank
+            && (masked[other] || (isPeer[other] ? requestedEpoch(other) != NONE : reports.isReported(other)));
     }
 
     private long maskBits(final int word, final int joiningPeer) {
@@ -452,15 +454,15 @@ public final class Membership {
      * peer is itself masked by a member: then it knows less than those that are to come.
      */
     private boolean takeGrant(final int peer) {
-        final long word = grantWord(peer, MembershipWords.GRANT_OFFSET);
+        final long word = word(peer, MembershipWords.GRANT_OFFSET);
         if (word != pack(epoch, heap.key(peer, rank))) {
             return false;
         }
-        final long view = grantWord(peer, MembershipWords.GRANT_VIEW_OFFSET);
+        final long view = word(peer, MembershipWords.GRANT_VIEW_OFFSET);
         for (int mask = 0; mask < listedBits.length; mask++) {
             listedBits[mask] = (view & EXCLUDED) != 0 ? 0 : (long) LONG.getAcquire(region, words.grantMask(peer, mask));
         }
-        if (grantWord(peer, MembershipWords.GRANT_OFFSET) != word) {
+        if (word(peer, MembershipWords.GRANT_OFFSET) != word) {
             return false;
         }
         for (final int other : peers) {
@@ -469,16 +471,13 @@ public final class Membership {
         return true;
     }
 
-    /** The peer waits for the acceptance of its grant. Returns whether it had been posted before: the member is to know first. */
+    /** Accepts the peer's grant. Returns whether the peer has confirmed that: it has this rank as a member. */
     private boolean accept(final int peer) {
         final long word = pack(epoch, heap.key(peer, rank));
-        if (accepted[peer] == word) {
-            return true;
-        }
-        if (post(peer, MembershipWords.ACCEPTANCE_OFFSET, word)) {
+        if (accepted[peer] != word && post(peer, MembershipWords.ACCEPTANCE_OFFSET, word)) {
             accepted[peer] = word;
         }
-        return false;
+        return word(peer, MembershipWords.CONFIRMATION_OFFSET) == word;
     }
 
     private boolean isAnyAwaited() {
@@ -516,7 +515,7 @@ public final class Membership {
         joining = false;
         for (final int peer : peers) {
             if (granted[peer] && !(anyOfMember && isExcluded(peer) && grantedCall(peer) != lastCall)) {
-                open(peer, (int) (grantWord(peer, MembershipWords.GRANT_VIEW_OFFSET) >>> Integer.SIZE));
+                open(peer, (int) (word(peer, MembershipWords.GRANT_VIEW_OFFSET) >>> Integer.SIZE));
                 becomeMember(peer);
             } else {
                 mask(peer);
@@ -528,15 +527,15 @@ public final class Membership {
     }
 
     private long grantedCall(final int peer) {
-        return grantWord(peer, MembershipWords.GRANT_CALL_OFFSET);
+        return word(peer, MembershipWords.GRANT_CALL_OFFSET);
     }
 
     /** Whether the peer, which has granted, is masked by a member. */
     private boolean isExcluded(final int peer) {
-        return (grantWord(peer, MembershipWords.GRANT_VIEW_OFFSET) & EXCLUDED) != 0;
+        return (word(peer, MembershipWords.GRANT_VIEW_OFFSET) & EXCLUDED) != 0;
     }
 
-    private long grantWord(final int peer, final int offset) {
+    private long word(final int peer, final int offset) {
         return (long) LONG.getAcquire(region, words.at(peer, offset));
     }
 

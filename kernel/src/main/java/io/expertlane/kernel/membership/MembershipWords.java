@@ -23,10 +23,12 @@ import io.expertlane.kernel.memory.HeapPlan;
  *  +---------------------------------------------------------------+
  *  |  acceptance: epoch (32) and key (32) of the grant taken       |  48
  *  +---------------------------------------------------------------+
- *  |  grant: masked ranks, a bit a rank, 64 a word                 |  56
+ *  |  confirmation: epoch (32) and key (32) of the grant accepted  |  56
+ *  +---------------------------------------------------------------+
+ *  |  grant: masked ranks, a bit a rank, 64 a word                 |  64
  *  |                              ...                              |
  *  +---------------------------------------------------------------+
- *  |  mask report: link tag (12), 52 ranks a word                  |  56 + 8 ceil(R / 64)
+ *  |  mask report: link tag (12), 52 ranks a word                  |  64 + 8 ceil(R / 64)
  *  |                              ...                              |
  *  +---------------------------------------------------------------+
  * </pre>
@@ -42,7 +44,8 @@ public final class MembershipWords {
     static final int GRANT_VIEW_OFFSET = 32;
     static final int GRANT_OFFSET = 40;
     static final int ACCEPTANCE_OFFSET = 48;
-    static final int GRANT_MASK_OFFSET = 56;
+    static final int CONFIRMATION_OFFSET = 56;
+    static final int GRANT_MASK_OFFSET = 64;
     static final int RANKS_PER_REPORT = 52;
 
     private final int ranks;
