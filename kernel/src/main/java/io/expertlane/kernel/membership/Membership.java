@@ -24,6 +24,8 @@ public final class Membership {
     private static final long LOW_HALF = 0xffff_ffffL;
     /** In a view: a member has masked the rank. */
     private static final long EXCLUDED = 1L << Integer.SIZE - 1;
+    /** In a view: the rank joins itself, so it knows no call number. */
+    private static final long JOINING = 1L << Integer.SIZE - 2;
     private static final VarHandle LONG = JAVA_LONG.varHandle();
 
     private final SymmetricHeap heap;
@@ -59,6 +61,8 @@ public final class Membership {
     private boolean joining;
     private final int[] requested;
     private final boolean[] granted;
+    /** Ranks that joined together with this one: it has granted them, and they have accepted. */
+    private final boolean[] together;
     /** The grant of each peer that was accepted last. */
     private final long[] accepted;
     private final boolean[] listed;
@@ -100,6 +104,7 @@ public final class Membership {
         this.isNew = new boolean[ranks];
         this.requested = new int[ranks];
         this.granted = new boolean[ranks];
+        this.together = new boolean[ranks];
         this.accepted = new long[ranks];
         this.listed = new boolean[ranks];
         this.listedBits = new long[words.maskWords()];
@@ -152,13 +157,20 @@ public final class Membership {
 
     // Masking.
 
-    /** Masks a peer, as a time-out does: its key is revoked, so what it writes from now on, believing to be a member, is refused. */
+    /**
+     * Masks a peer, as a time-out does: its key is revoked, so what it writes from now on, believing to be a member, is refused. While this rank joins
+     * there are no members to mask: nothing happens.
+     */
     public void mask(final int other) {
+        if (joining) {
+            return;
+        }
         if (Boolean.getBoolean("dbg") && !masked[other]) { System.out.println("MASK " + rank + "->" + other + " at " + clock.nowNanos() / 1e6 + " " + StackWalker.getInstance().walk(f -> f.skip(1).limit(3).map(x -> x.getMethodName()).toList())); }
         granting[other] = NOT_GRANTING;
         if (!masked[other]) {
             masked[other] = true;
             isNew[other] = false;
+            together[other] = false;
             if (isPeer[other]) {
                 heap.revoke(rank, other);
             }
@@ -264,6 +276,7 @@ public final class Membership {
         maskRevoked();
         for (final int peer : peers) {
             isNew[peer] = false;
+            together[peer] = false;
             if (masked[peer] && granting[peer] != NOT_GRANTING) {
                 granting[peer] = NOT_GRANTING;
                 heap.revoke(rank, peer);
@@ -292,6 +305,18 @@ public final class Membership {
      * @return whether it is a member now; false: call again
      */
     public boolean grant(final int peer, final long lastCall) {
+        if (together[peer]) {
+            return true;
+        }
+        if (!answer(peer, lastCall)) {
+            return false;
+        }
+        becomeMember(peer);
+        isNew[peer] = true;
+        return true;
+    }
+
+    private boolean answer(final int peer, final long lastCall) {
         if (granting[peer] != NOT_GRANTING && links.isGone(peer)) {
             granting[peer] = NOT_GRANTING;
         }
@@ -300,7 +325,7 @@ public final class Membership {
             if (requestEpoch == NONE) {
                 return false;
             }
-            if (!masked[peer]) {
+            if (!masked[peer] && !joining) {
                 // Its old life is excluded first, and its old key revoked: it will request again with the new one.
                 mask(peer);
                 return false;
@@ -316,8 +341,6 @@ public final class Membership {
             return false;
         }
         granting[peer] = NOT_GRANTING;
-        becomeMember(peer);
-        isNew[peer] = true;
         return true;
     }
 
@@ -358,7 +381,7 @@ public final class Membership {
 
     private boolean isOut(final int other, final int joiningPeer) {
         return other != joiningPeer && other != rank
-            && (masked[other] || (isPeer[other] ? requestedEpoch(other) != NONE : reports.isReported(other)));
+            && (masked[other] || (isPeer[other] ? requestedEpoch(other) != NONE : reports.isReportedByMember(other)));
     }
 
     private long maskBits(final int word, final int joiningPeer) {
@@ -371,11 +394,21 @@ public final class Membership {
 
     /** This rank's epoch, and whether a member has masked it. */
     private long view(final int joiningPeer) {
-        boolean excluded = false;
-        for (int other = 0; other < words.ranks(); other++) {
-            excluded |= other != joiningPeer && masked[other] && excludedBy[other];
+        return pack(epoch, joining ? JOINING : isExcluded(joiningPeer) ? EXCLUDED : 0);
+    }
+
+    /** Whether a member has masked this rank. */
+    boolean isExcluded() {
+        return isExcluded(rank);
+    }
+
+    private boolean isExcluded(final int butPeer) {
+        for (final int peer : peers) {
+            if (peer != butPeer && masked[peer] && excludedBy[peer]) {
+                return true;
+            }
         }
-        return pack(epoch, excluded ? EXCLUDED : 0);
+        return false;
     }
 
     // Joining.
@@ -395,6 +428,7 @@ public final class Membership {
         Arrays.fill(excludedBy, false);
         Arrays.fill(requested, 0);
         Arrays.fill(granted, false);
+        Arrays.fill(together, false);
         Arrays.fill(accepted, NONE);
         Arrays.fill(granting, NOT_GRANTING);
         Arrays.fill(isNew, false);
@@ -419,12 +453,14 @@ public final class Membership {
                 if (links.isGone(peer)) {
                     links.reconnect(peer);
                     requested[peer] = 0;
+                    together[peer] = false;
                 } else if (isTick && !granted[peer]) {
                     requested[peer] = 0;
                 }
                 request(peer);
                 granted[peer] = takeGrant(peer) && accept(peer);
-                anyNow |= granted[peer];
+                together[peer] |= answer(peer, 0);
+                anyNow |= granted[peer] && !isFromJoining(peer);
                 if (isTick && (granted[peer] || requestedEpoch(peer) != NONE)) {
                     heartbeat(peer, true);
                 }
@@ -460,7 +496,7 @@ public final class Membership {
         }
         final long view = word(peer, MembershipWords.GRANT_VIEW_OFFSET);
         for (int mask = 0; mask < listedBits.length; mask++) {
-            listedBits[mask] = (view & EXCLUDED) != 0 ? 0 : (long) LONG.getAcquire(region, words.grantMask(peer, mask));
+            listedBits[mask] = (view & (EXCLUDED | JOINING)) != 0 ? 0 : (long) LONG.getAcquire(region, words.grantMask(peer, mask));
         }
         if (word(peer, MembershipWords.GRANT_OFFSET) != word) {
             return false;
@@ -490,7 +526,7 @@ public final class Membership {
     }
 
     private boolean isAwaited(final int peer) {
-        return !granted[peer] && !listed[peer] && !masked[peer];
+        return !granted[peer] && !listed[peer] && !together[peer] && !masked[peer];
     }
 
     /**
@@ -505,17 +541,21 @@ public final class Membership {
             if (granted[peer] && !takeGrant(peer)) {
                 return -1;
             }
-            anyOfMember |= granted[peer] && !isExcluded(peer);
+            anyOfMember |= granted[peer] && !isFromJoining(peer) && !isFromExcluded(peer);
         }
         for (final int peer : peers) {
-            if (granted[peer] && !(anyOfMember && isExcluded(peer))) {
+            if (granted[peer] && !isFromJoining(peer) && !(anyOfMember && isFromExcluded(peer))) {
                 lastCall = Math.max(lastCall, grantedCall(peer));
             }
         }
         joining = false;
         for (final int peer : peers) {
-            if (granted[peer] && !(anyOfMember && isExcluded(peer) && grantedCall(peer) != lastCall)) {
+            final boolean isOld = granted[peer] && anyOfMember && isFromExcluded(peer) && grantedCall(peer) != lastCall;
+            together[peer] |= granted[peer] && isFromJoining(peer);
+            if (granted[peer] && !isOld) {
                 open(peer, (int) (word(peer, MembershipWords.GRANT_VIEW_OFFSET) >>> Integer.SIZE));
+                becomeMember(peer);
+            } else if (together[peer]) {
                 becomeMember(peer);
             } else {
                 mask(peer);
@@ -530,8 +570,13 @@ public final class Membership {
         return word(peer, MembershipWords.GRANT_CALL_OFFSET);
     }
 
+    /** Whether the peer, which has granted, joins itself. */
+    private boolean isFromJoining(final int peer) {
+        return (word(peer, MembershipWords.GRANT_VIEW_OFFSET) & JOINING) != 0;
+    }
+
     /** Whether the peer, which has granted, is masked by a member. */
-    private boolean isExcluded(final int peer) {
+    private boolean isFromExcluded(final int peer) {
         return (word(peer, MembershipWords.GRANT_VIEW_OFFSET) & EXCLUDED) != 0;
     }
 

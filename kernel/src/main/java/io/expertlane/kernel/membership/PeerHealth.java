@@ -12,14 +12,14 @@ import java.util.Arrays;
  *
  * <p>Every rank sends heartbeats each quarter of the time-out while it waits for anything. So a rank that only waits for a dead one is not taken for
  * dead by those that wait for it. A peer is overdue when neither an answer nor a heartbeat came for a time-out; or, heartbeats or not, after
- * {@value #PATIENCE} time-outs, which bounds every wait. One whose heartbeats say that it waits itself gets {@value #PATIENCE_WITH_WAITING}: who waits
- * for the rank that holds all up masks that one first, and the others go on.
+ * {@value #PATIENCE} time-outs since its heartbeats last said that it waits itself, but after {@value #LONGEST_PATIENCE} at most, which bounds every
+ * wait. So who waits for the rank that holds all up masks that one first, and the others go on.
  */
 final class PeerHealth {
     static final int HEARTBEATS_PER_TIMEOUT = 4;
     private static final VarHandle LONG = JAVA_LONG.varHandle();
     private static final int PATIENCE = 4;
-    private static final int PATIENCE_WITH_WAITING = 6;
+    private static final int LONGEST_PATIENCE = 6;
     /** In a heartbeat: the sender waits for others. */
     private static final long WAITING = 1L << CallWord.POSITION_BITS - 1;
 
@@ -28,6 +28,7 @@ final class PeerHealth {
     private final long timeoutNanos;
     private final long[] seen;
     private final long[] heardNanos;
+    private final long[] waitingNanos;
     private long nextTickNanos;
 
     PeerHealth(final MembershipWords words, final MemorySegment region, final long timeoutNanos, final long nowNanos) {
@@ -36,8 +37,10 @@ final class PeerHealth {
         this.timeoutNanos = timeoutNanos;
         this.seen = new long[words.ranks()];
         this.heardNanos = new long[words.ranks()];
+        this.waitingNanos = new long[words.ranks()];
         this.nextTickNanos = nowNanos + timeoutNanos / HEARTBEATS_PER_TIMEOUT;
         Arrays.fill(heardNanos, nowNanos);
+        Arrays.fill(waitingNanos, nowNanos);
     }
 
     /** Whether heartbeats are due; then they are next due a quarter of the time-out later. */
@@ -58,7 +61,7 @@ final class PeerHealth {
     /** Looks for a new heartbeat, of any life of the peer. */
     void listen(final int peer, final long nowNanos) {
         if (word(peer) != seen[peer]) {
-            heard(peer, nowNanos);
+            heardNow(peer, nowNanos);
         }
     }
 
@@ -66,8 +69,13 @@ final class PeerHealth {
     void listen(final int peer, final int epoch, final long nowNanos) {
         final long word = word(peer);
         if (word != seen[peer] && word >>> CallWord.POSITION_BITS == CallWord.tag(epoch, 0)) {
-            heard(peer, nowNanos);
+            heardNow(peer, nowNanos);
         }
+    }
+
+    private void heardNow(final int peer, final long nowNanos) {
+        heard(peer, nowNanos);
+        waitingNanos[peer] = (seen[peer] & WAITING) == 0 ? waitingNanos[peer] : nowNanos;
     }
 
     boolean isQuiet(final int peer, final long waitingSinceNanos, final long nowNanos) {
@@ -75,8 +83,8 @@ final class PeerHealth {
     }
 
     boolean isPatienceGone(final int peer, final long waitingSinceNanos, final long nowNanos) {
-        final int patience = (seen[peer] & WAITING) == 0 ? PATIENCE : PATIENCE_WITH_WAITING;
-        return nowNanos - waitingSinceNanos >= patience * timeoutNanos;
+        return nowNanos - Math.max(waitingSinceNanos, waitingNanos[peer]) >= PATIENCE * timeoutNanos
+            || nowNanos - waitingSinceNanos >= LONGEST_PATIENCE * timeoutNanos;
     }
 
     /** The heartbeat number {@code count} of a rank. */
