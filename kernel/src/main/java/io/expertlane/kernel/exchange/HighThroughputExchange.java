@@ -172,6 +172,10 @@ public final class HighThroughputExchange {
             peers.queuePairs().abandon();
             return hasBegun();
         });
+        if (isRestarted) {
+            // The life before is over: what it requested and wrote is void from now on.
+            transport.heap().revoke(rank);
+        }
     }
 
     /** Heap bytes that every rank needs; the terms are those of {@code HighThroughputMemory}. */

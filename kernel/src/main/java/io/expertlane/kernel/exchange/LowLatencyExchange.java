@@ -131,6 +131,10 @@ public final class LowLatencyExchange implements AutoCloseable {
             this.calls = new LowLatencyCall[] {new ZeroCall(this, 0, buffers, transport.heap()), new ZeroCall(this, 1, buffers, transport.heap())};
         }
         this.isRestarted = heap.claim(rank, this::supersede);
+        if (isRestarted) {
+            // The life before is over: what it requested and wrote is void from now on.
+            heap.revoke(rank);
+        }
     }
 
     private Membership membership(final MembershipWords words) {

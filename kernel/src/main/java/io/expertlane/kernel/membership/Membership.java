@@ -24,8 +24,6 @@ public final class Membership {
     private static final long LOW_HALF = 0xffff_ffffL;
     /** In a view: a member has masked the rank. */
     private static final long EXCLUDED = 1L << Integer.SIZE - 1;
-    /** In a view: the rank joins itself, so it knows no call number. */
-    private static final long JOINING = 1L << Integer.SIZE - 2;
     private static final VarHandle LONG = JAVA_LONG.varHandle();
 
     private final SymmetricHeap heap;
@@ -61,8 +59,6 @@ public final class Membership {
     private boolean joining;
     private final int[] requested;
     private final boolean[] granted;
-    /** Ranks that joined together with this one: it has granted them, and they have accepted. */
-    private final boolean[] together;
     /** The grant of each peer that was accepted last. */
     private final long[] accepted;
     private final boolean[] listed;
@@ -104,7 +100,6 @@ public final class Membership {
         this.isNew = new boolean[ranks];
         this.requested = new int[ranks];
         this.granted = new boolean[ranks];
-        this.together = new boolean[ranks];
         this.accepted = new long[ranks];
         this.listed = new boolean[ranks];
         this.listedBits = new long[words.maskWords()];
@@ -170,7 +165,6 @@ public final class Membership {
         if (!masked[other]) {
             masked[other] = true;
             isNew[other] = false;
-            together[other] = false;
             if (isPeer[other]) {
                 heap.revoke(rank, other);
             }
@@ -276,7 +270,6 @@ public final class Membership {
         maskRevoked();
         for (final int peer : peers) {
             isNew[peer] = false;
-            together[peer] = false;
             if (masked[peer] && granting[peer] != NOT_GRANTING) {
                 granting[peer] = NOT_GRANTING;
                 heap.revoke(rank, peer);
@@ -305,18 +298,6 @@ public final class Membership {
      * @return whether it is a member now; false: call again
      */
     public boolean grant(final int peer, final long lastCall) {
-        if (together[peer]) {
-            return true;
-        }
-        if (!answer(peer, lastCall)) {
-            return false;
-        }
-        becomeMember(peer);
-        isNew[peer] = true;
-        return true;
-    }
-
-    private boolean answer(final int peer, final long lastCall) {
         if (granting[peer] != NOT_GRANTING && links.isGone(peer)) {
             granting[peer] = NOT_GRANTING;
         }
@@ -325,7 +306,7 @@ public final class Membership {
             if (requestEpoch == NONE) {
                 return false;
             }
-            if (!masked[peer] && !joining) {
+            if (!masked[peer]) {
                 // Its old life is excluded first, and its old key revoked: it will request again with the new one.
                 mask(peer);
                 return false;
@@ -341,6 +322,8 @@ public final class Membership {
             return false;
         }
         granting[peer] = NOT_GRANTING;
+        becomeMember(peer);
+        isNew[peer] = true;
         return true;
     }
 
@@ -394,7 +377,7 @@ public final class Membership {
 
     /** This rank's epoch, and whether a member has masked it. */
     private long view(final int joiningPeer) {
-        return pack(epoch, joining ? JOINING : isExcluded(joiningPeer) ? EXCLUDED : 0);
+        return pack(epoch, isExcluded(joiningPeer) ? EXCLUDED : 0);
     }
 
     /** Whether a member has masked this rank. */
@@ -428,7 +411,6 @@ public final class Membership {
         Arrays.fill(excludedBy, false);
         Arrays.fill(requested, 0);
         Arrays.fill(granted, false);
-        Arrays.fill(together, false);
         Arrays.fill(accepted, NONE);
         Arrays.fill(granting, NOT_GRANTING);
         Arrays.fill(isNew, false);
@@ -449,23 +431,19 @@ public final class Membership {
         boolean anyNow = false;
         Arrays.fill(listed, false);
         for (final int peer : peers) {
-            if (!masked[peer]) {
-                if (links.isGone(peer)) {
-                    links.reconnect(peer);
-                    requested[peer] = 0;
-                    together[peer] = false;
-                } else if (isTick && !granted[peer]) {
-                    requested[peer] = 0;
-                }
-                request(peer);
-                granted[peer] = takeGrant(peer) && accept(peer);
-                together[peer] |= answer(peer, 0);
-                anyNow |= granted[peer] && !isFromJoining(peer);
-                if (isTick && (granted[peer] || requestedEpoch(peer) != NONE)) {
-                    heartbeat(peer, true);
-                }
-                health.listen(peer, clock.nowNanos());
+            if (links.isGone(peer)) {
+                links.reconnect(peer);
+                requested[peer] = 0;
+            } else if (isTick && !granted[peer]) {
+                requested[peer] = 0;
             }
+            request(peer);
+            granted[peer] = takeGrant(peer) && accept(peer);
+            anyNow |= granted[peer];
+            if (isTick && (granted[peer] || requestedEpoch(peer) != NONE)) {
+                heartbeat(peer, true);
+            }
+            health.listen(peer, clock.nowNanos());
         }
         if (anyNow && !anyGranted) {
             anyGranted = true;
@@ -496,7 +474,7 @@ public final class Membership {
         }
         final long view = word(peer, MembershipWords.GRANT_VIEW_OFFSET);
         for (int mask = 0; mask < listedBits.length; mask++) {
-            listedBits[mask] = (view & (EXCLUDED | JOINING)) != 0 ? 0 : (long) LONG.getAcquire(region, words.grantMask(peer, mask));
+            listedBits[mask] = (view & EXCLUDED) != 0 ? 0 : (long) LONG.getAcquire(region, words.grantMask(peer, mask));
         }
         if (word(peer, MembershipWords.GRANT_OFFSET) != word) {
             return false;
@@ -526,7 +504,7 @@ public final class Membership {
     }
 
     private boolean isAwaited(final int peer) {
-        return !granted[peer] && !listed[peer] && !together[peer] && !masked[peer];
+        return !granted[peer] && !listed[peer];
     }
 
     /**
@@ -541,21 +519,18 @@ public final class Membership {
             if (granted[peer] && !takeGrant(peer)) {
                 return -1;
             }
-            anyOfMember |= granted[peer] && !isFromJoining(peer) && !isFromExcluded(peer);
+            anyOfMember |= granted[peer] && !isFromExcluded(peer);
         }
         for (final int peer : peers) {
-            if (granted[peer] && !isFromJoining(peer) && !(anyOfMember && isFromExcluded(peer))) {
+            if (granted[peer] && !(anyOfMember && isFromExcluded(peer))) {
                 lastCall = Math.max(lastCall, grantedCall(peer));
             }
         }
         joining = false;
         for (final int peer : peers) {
             final boolean isOld = granted[peer] && anyOfMember && isFromExcluded(peer) && grantedCall(peer) != lastCall;
-            together[peer] |= granted[peer] && isFromJoining(peer);
             if (granted[peer] && !isOld) {
                 open(peer, (int) (word(peer, MembershipWords.GRANT_VIEW_OFFSET) >>> Integer.SIZE));
-                becomeMember(peer);
-            } else if (together[peer]) {
                 becomeMember(peer);
             } else {
                 mask(peer);
@@ -568,11 +543,6 @@ public final class Membership {
 
     private long grantedCall(final int peer) {
         return word(peer, MembershipWords.GRANT_CALL_OFFSET);
-    }
-
-    /** Whether the peer, which has granted, joins itself. */
-    private boolean isFromJoining(final int peer) {
-        return (word(peer, MembershipWords.GRANT_VIEW_OFFSET) & JOINING) != 0;
     }
 
     /** Whether the peer, which has granted, is masked by a member. */
