@@ -160,7 +160,6 @@ public final class Membership {
         if (joining) {
             return;
         }
-        if (Boolean.getBoolean("dbg") && !masked[other]) { System.out.println("MASK " + rank + "->" + other + " at " + clock.nowNanos() / 1e6 + " " + StackWalker.getInstance().walk(f -> f.skip(1).limit(3).map(x -> x.getMethodName()).toList())); }
         granting[other] = NOT_GRANTING;
         if (!masked[other]) {
             masked[other] = true;
@@ -363,8 +362,7 @@ public final class Membership {
     }
 
     private boolean isOut(final int other, final int joiningPeer) {
-        return other != joiningPeer && other != rank
-            && (masked[other] || (isPeer[other] ? requestedEpoch(other) != NONE : reports.isReportedByMember(other)));
+        return isPeer[other] && other != joiningPeer && (masked[other] || requestedEpoch(other) != NONE);
     }
 
     private long maskBits(final int word, final int joiningPeer) {
@@ -378,11 +376,6 @@ public final class Membership {
     /** This rank's epoch, and whether a member has masked it. */
     private long view(final int joiningPeer) {
         return pack(epoch, isExcluded(joiningPeer) ? EXCLUDED : 0);
-    }
-
-    /** Whether a member has masked this rank. */
-    boolean isExcluded() {
-        return isExcluded(rank);
     }
 
     private boolean isExcluded(final int butPeer) {
@@ -504,7 +497,7 @@ public final class Membership {
     }
 
     private boolean isAwaited(final int peer) {
-        return !granted[peer] && !listed[peer];
+        return !granted[peer] && !(listed[peer] && (requestedEpoch(peer) != NONE || health.isSilent(peer, firstGrantNanos, clock.nowNanos())));
     }
 
     /**
