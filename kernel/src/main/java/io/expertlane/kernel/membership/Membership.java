@@ -69,8 +69,6 @@ public final class Membership {
     private final boolean[] listed;
     private final long[] listedBits;
     private boolean anyGranted;
-    private boolean isTakingLateGrants;
-    private long joinedNanos;
     private long firstGrantNanos;
 
     /**
@@ -279,11 +277,8 @@ public final class Membership {
         }
     }
 
-    /** Goes on with what could not be posted to new members, and accepts late grants. */
+    /** Goes on with what could not be posted to new members. */
     public void doWork() {
-        if (isTakingLateGrants) {
-            takeLateGrants();
-        }
         if (anyGranting) {
             anyGranting = false;
             for (final int peer : others) {
@@ -323,14 +318,18 @@ public final class Membership {
             grant[peer] = pack(requestEpoch, heap.key(rank, peer));
             grantCall[peer] = lastCall;
         }
-        if (!postGrant(peer) || word(peer, MembershipWords.ACCEPTANCE_OFFSET) != grant[peer]
-            || !post(peer, MembershipWords.CONFIRMATION_OFFSET, grant[peer])) {
+        if (!postGrant(peer) || isPeer[peer] && !isConfirmed(peer)) {
             return false;
         }
         stopAnswering(peer);
         becomeMember(peer);
         isNew[peer] = true;
         return true;
+    }
+
+    /** Whether the peer has accepted, and this has been confirmed. */
+    private boolean isConfirmed(final int peer) {
+        return word(peer, MembershipWords.ACCEPTANCE_OFFSET) == grant[peer] && post(peer, MembershipWords.CONFIRMATION_OFFSET, grant[peer]);
     }
 
     private void stopAnswering(final int peer) {
@@ -403,19 +402,6 @@ public final class Membership {
 
     // Joining.
 
-    /** A rank that has joined waits for its peers only; the others' grants are accepted when they come. */
-    private void takeLateGrants() {
-        boolean all = true;
-        for (final int other : others) {
-            all &= isPeer[other] || takeGrant(other) && accept(other);
-        }
-        isTakingLateGrants = !all && !isOverdueSince(joinedNanos);
-    }
-
-    private boolean isOverdueSince(final long sinceNanos) {
-        return health.isPatienceGone(rank, sinceNanos, clock.nowNanos());
-    }
-
     /** Whether this rank joins. */
     public boolean isJoining() {
         return joining;
@@ -436,7 +422,6 @@ public final class Membership {
         Arrays.fill(answering, false);
         Arrays.fill(isNew, false);
         anyGranted = false;
-        isTakingLateGrants = false;
         for (final int peer : others) {
             health.heard(peer, clock.nowNanos());
         }
@@ -460,7 +445,8 @@ public final class Membership {
                 requested[peer] = 0;
             }
             request(peer);
-            granted[peer] = takeGrant(peer) && accept(peer);
+            // Of ranks that are not peers, only the call number is of interest.
+            granted[peer] = takeGrant(peer) && (!isPeer[peer] || accept(peer));
             anyNow |= granted[peer];
             if (isTick && (granted[peer] || requestedEpoch(peer) != NONE)) {
                 heartbeat(peer, true);
@@ -517,7 +503,7 @@ public final class Membership {
     }
 
     private boolean isAnyAwaited() {
-        for (final int peer : peers) {
+        for (final int peer : others) {
             if (isAwaited(peer) && !isOverdue(peer, firstGrantNanos)) {
                 return true;
             }
@@ -526,6 +512,9 @@ public final class Membership {
     }
 
     private boolean isAwaited(final int peer) {
+        if (!isPeer[peer]) {
+            return requested[peer] < REQUEST_WORDS;
+        }
         return !granted[peer] && !(listed[peer] && (requestedEpoch(peer) != NONE || health.isSilent(peer, firstGrantNanos, clock.nowNanos())));
     }
 
@@ -560,8 +549,6 @@ public final class Membership {
         }
         links.reconnect(rank);
         open(rank, epoch);
-        isTakingLateGrants = peers.length < others.length;
-        joinedNanos = clock.nowNanos();
         return lastCall;
     }
 
