@@ -40,7 +40,8 @@ final class HighThroughputMember implements Member {
         final MoeShape shape = new MoeShape(plan.ranks, plan.ranksPerNode, plan.experts, plan.topK, plan.hidden, plan.tokens);
         return HighThroughputConfig.of(shape).withTimeoutNanos(Plan.TIMEOUT_NANOS).withDispatchType(plan.fp8 ? DispatchType.FP8 : DispatchType.BF16)
             .withCombine(plan.pull ? CombineMethod.PULL : CombineMethod.PUSH).withPath(plan.ring ? TransferPath.RING : TransferPath.ZERO)
-            .withChunkTokens(plan.chunk, plan.ringTokens).withSendQueueDepth(plan.depth).withDoorbellBatch(plan.doorbellBatch)
+            .withChunkTokens(plan.chunk, plan.ringTokens).withDoorbellBatch(1).withSendQueueDepth(plan.depth)
+            .withDoorbellBatch(plan.doorbellBatch)
             .withChannels(plan.channels).withQueuePairsPerChannel(plan.lanes).withLiveCalls(plan.liveCalls).withRowsPerTurn(plan.rowsPerTurn);
     }
 

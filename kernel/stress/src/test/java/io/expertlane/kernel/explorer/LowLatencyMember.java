@@ -34,7 +34,8 @@ final class LowLatencyMember implements Member {
         final MoeShape shape = new MoeShape(plan.ranks, plan.ranksPerNode, plan.experts, plan.topK, plan.hidden, plan.tokens);
         return LowLatencyConfig.of(shape).withTimeoutNanos(Plan.TIMEOUT_NANOS).withDispatchType(plan.fp8 ? DispatchType.FP8 : DispatchType.BF16)
             .withCombine(plan.pull ? CombineMethod.PULL : CombineMethod.PUSH).withPath(plan.ring ? TransferPath.RING : TransferPath.ZERO)
-            .withRing(plan.chunk, plan.ringTokens).withSendQueueDepth(plan.depth).withDoorbellBatch(plan.doorbellBatch)
+            .withRing(plan.chunk, plan.ringTokens).withDoorbellBatch(1).withSendQueueDepth(plan.depth)
+            .withDoorbellBatch(plan.doorbellBatch)
             .withQueuePairsPerExpert(plan.lanes).withRowsPerDutyCycle(plan.rowsPerTurn);
     }
 

@@ -57,6 +57,9 @@ final class Supervisor {
             return;
         }
         ending |= rounds.size() >= plan.calls;
+        if (ending && isAnyPending()) {
+            return;
+        }
         final int call = rounds.size();
         // The call before the last may be live still, and a handle is the last answered call's.
         final int source = call / 4 * 4;
@@ -70,10 +73,25 @@ final class Supervisor {
         if (isAnyDirty && (ending || dice.below(5) < 3)) {
             addJoins(round);
         } else if (!ending && plan.has(Feature.VOLUNTARY) && dice.once(6) && clean() > 2) {
-            addJoin(world.ranks[dice.below(plan.ranks)], round);
+            addVoluntary(world.ranks[dice.below(plan.ranks)], round);
         } else if (ending) {
             lastCalls++;
         }
+    }
+
+    private void addVoluntary(final Rank rank, final Round round) {
+        if (!rank.dirty) {
+            addJoin(rank, round);
+        }
+    }
+
+    private boolean isAnyPending() {
+        for (final Rank rank : world.ranks) {
+            if (rank.join != null && rank.join.isPending()) {
+                return true;
+            }
+        }
+        return false;
     }
 
     private void addJoins(final Round round) {
@@ -84,7 +102,7 @@ final class Supervisor {
         for (int at = 0; at < plan.ranks; at++) {
             final Rank rank = world.ranks[(first + at) % plan.ranks];
             final boolean isMore = round.joins.isEmpty() || plan.has(Feature.OVERLAP) && dice.below(3) > 0;
-            if (rank.dirty && isMore && hasCleanPeer(rank)) {
+            if (rank.dirty && isMore && hasCleanPeer(rank) && (rank.join == null || !rank.join.isPending())) {
                 addJoin(rank, round);
             }
         }
@@ -261,7 +279,10 @@ final class Supervisor {
     void checkJoins() {
         for (int round = Math.max(0, rounds.size() - 3); round < rounds.size(); round++) {
             for (final Join join : rounds.get(round).joins) {
-                if (join.isPending()) {
+                if (join.isPending() && !join.entered && !hasCleanPeer(join.rank)) {
+                    // Documented: nobody is left who could let it in.
+                    fail(join, T);
+                } else if (join.isPending()) {
                     checkTime(join);
                 }
             }
