@@ -124,7 +124,7 @@ final class HighThroughputMember implements Member {
                     missingFrom[source] |= run(sent, token) != 0 && !seen[source * plan.tokens + token];
                 }
             }
-            if (plan.has(Feature.HANDLE)) {
+            if (plan.has(Feature.HANDLE) && input.call % Round.CALLS_OF_HANDLE == 0) {
                 handle = call.handle();
                 handleOf = input.call;
             }

@@ -57,20 +57,16 @@ final class Supervisor {
             return;
         }
         ending |= rounds.size() >= plan.calls;
-        if (ending && isAnyPending()) {
+        if (ending && (isAnyPending() || isAnyDirty() && !isAnyToJoin())) {
             return;
         }
         final int call = rounds.size();
-        // The call before the last may be live still, and a handle is the last answered call's.
-        final int source = call / 4 * 4;
+        // The call before may be live still, and a handle is an answered call's.
+        final int source = call / Round.CALLS_OF_HANDLE * Round.CALLS_OF_HANDLE;
         final boolean known = !plan.lowLatency && plan.has(Feature.HANDLE) && call >= source + 2;
         final Round round = new Round(call, known ? source : call);
         rounds.add(round);
-        boolean isAnyDirty = false;
-        for (final Rank each : world.ranks) {
-            isAnyDirty |= each.dirty;
-        }
-        if (isAnyDirty && (ending || dice.below(5) < 3)) {
+        if (isAnyDirty() && (ending || dice.below(5) < 3)) {
             addJoins(round);
         } else if (!ending && plan.has(Feature.VOLUNTARY) && dice.once(6) && clean() > 2) {
             addVoluntary(world.ranks[dice.below(plan.ranks)], round);
@@ -83,6 +79,24 @@ final class Supervisor {
         if (!rank.dirty) {
             addJoin(rank, round);
         }
+    }
+
+    private boolean isAnyDirty() {
+        return clean() < plan.ranks;
+    }
+
+    private boolean isAnyToJoin() {
+        for (final Rank rank : world.ranks) {
+            if (rank.dirty && mayJoin(rank)) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    /** Whether a join of a rank may be planned: it can succeed, and none of it is under way at a clean rank. */
+    private boolean mayJoin(final Rank rank) {
+        return hasCleanPeer(rank) && (rank.join == null || rank.join.over || rank.join.isFailed() && isAnswered(rank.join));
     }
 
     private boolean isAnyPending() {
@@ -102,7 +116,7 @@ final class Supervisor {
         for (int at = 0; at < plan.ranks; at++) {
             final Rank rank = world.ranks[(first + at) % plan.ranks];
             final boolean isMore = round.joins.isEmpty() || plan.has(Feature.OVERLAP) && dice.below(3) > 0;
-            if (rank.dirty && isMore && hasCleanPeer(rank) && (rank.join == null || !rank.join.isPending())) {
+            if (rank.dirty && isMore && mayJoin(rank)) {
                 addJoin(rank, round);
             }
         }
@@ -202,11 +216,23 @@ final class Supervisor {
 
     private boolean isAnswered(final Join join) {
         for (final Rank rank : world.ranks) {
-            if (!rank.dirty && rank != join.rank && join.answers[rank.id] == Join.Answer.NONE) {
+            if (!rank.dirty && rank != join.rank && rank.round <= join.round && join.answers[rank.id] == Join.Answer.NONE) {
                 return false;
             }
         }
         return true;
+    }
+
+    /** A rank that has joined has nothing to do with those that were before it. */
+    void entered(final Join join) {
+        for (final Join earlier : rounds.get(join.round).joins) {
+            if (earlier == join) {
+                break;
+            }
+            if (earlier.answers[join.rank.id] == Join.Answer.NONE) {
+                earlier.answers[join.rank.id] = Join.Answer.GIVEN_UP;
+            }
+        }
     }
 
     /** Whether all clean ranks have let the rank in, and so have those that joined before it. */
@@ -270,7 +296,7 @@ final class Supervisor {
         final int last = rounds.size() - 1;
         final boolean once = plan.has(Feature.TWICE) && join != null && join.round == last;
         final boolean meanwhile = plan.has(Feature.OVERLAP) && last >= 0 && !rounds.get(last).joins.isEmpty() && (join == null || join.round != last);
-        if ((once || meanwhile) && !ending && last >= 0 && isOpen(last, rank) && hasCleanPeer(rank) && dice.below(3) > 0) {
+        if ((once || meanwhile) && !ending && last >= 0 && isOpen(last, rank) && mayJoin(rank) && dice.below(3) > 0) {
             addJoin(rank, rounds.get(last));
         }
     }

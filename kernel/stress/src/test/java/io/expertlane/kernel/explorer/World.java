@@ -383,6 +383,7 @@ final class World implements AutoCloseable {
         rank.round = join.round;
         rank.notBeforeNanos = now;
         join.entered = join.failures == rank.failures;
+        supervisor.entered(join);
         supervisor.settled(join);
         settle(join);
         return true;
