@@ -16,8 +16,6 @@ import java.util.BitSet;
  * <p>Threading: the rank's thread. Ordering: words are stored with release and read with acquire semantics.
  */
 public final class MaskReports {
-    /** In each word of a report: the reporter is itself masked by a member. */
-    private static final long EXCLUDED = 1L << MembershipWords.RANKS_PER_REPORT;
     private static final VarHandle LONG = JAVA_LONG.varHandle();
 
     private final Membership members;
@@ -63,9 +61,8 @@ public final class MaskReports {
     }
 
     private boolean publish(final int peer) {
-        final long excluded = members.isExcluded() ? EXCLUDED : 0;
         for (int word = 0; word < words.reportWords(); word++) {
-            long bits = excluded;
+            long bits = 0;
             for (final int other : peers) {
                 if (other / MembershipWords.RANKS_PER_REPORT == word && members.isMasked(other)) {
                     bits |= 1L << other % MembershipWords.RANKS_PER_REPORT;
@@ -89,22 +86,10 @@ public final class MaskReports {
 
     /** Whether a member reports {@code other} as masked. */
     public boolean isReported(final int other) {
-        return isReported(other, 0);
-    }
-
-    /** Whether a member reports {@code other} as masked that no member has masked itself: one that was left behind has masked those that go on. */
-    boolean isReportedByMember(final int other) {
-        return isReported(other, EXCLUDED);
-    }
-
-    private boolean isReported(final int other, final long ignored) {
         for (final int peer : peers) {
-            if (!members.isMasked(peer)) {
-                final long word = (long) LONG.getAcquire(region, words.report(peer, other / MembershipWords.RANKS_PER_REPORT));
-                final long bits = CallWord.position(word, members.tag(peer));
-                if ((bits & ignored) == 0 && (bits & 1L << other % MembershipWords.RANKS_PER_REPORT) != 0) {
-                    return true;
-                }
+            final long word = (long) LONG.getAcquire(region, words.report(peer, other / MembershipWords.RANKS_PER_REPORT));
+            if (!members.isMasked(peer) && (CallWord.position(word, members.tag(peer)) & 1L << other % MembershipWords.RANKS_PER_REPORT) != 0) {
+                return true;
             }
         }
         return false;

@@ -28,8 +28,7 @@ import io.expertlane.kernel.memory.HeapPlan;
  *  |  grant: masked ranks, a bit a rank, 64 a word                 |  64
  *  |                              ...                              |
  *  +---------------------------------------------------------------+
- *  |  mask report: link tag (12), whether a member has masked the  |  64 + 8 ceil(R / 64)
- *  |  writer (1), 51 ranks a word                                  |
+ *  |  mask report: link tag (12), 52 ranks a word                  |  64 + 8 ceil(R / 64)
  *  |                              ...                              |
  *  +---------------------------------------------------------------+
  * </pre>
@@ -47,7 +46,7 @@ public final class MembershipWords {
     static final int ACCEPTANCE_OFFSET = 48;
     static final int CONFIRMATION_OFFSET = 56;
     static final int GRANT_MASK_OFFSET = 64;
-    static final int RANKS_PER_REPORT = 51;
+    static final int RANKS_PER_REPORT = 52;
 
     private final int ranks;
     private final int maskWords;

@@ -82,6 +82,11 @@ final class PeerHealth {
         return nowNanos - Math.max(heardNanos[peer], waitingSinceNanos) >= timeoutNanos;
     }
 
+    /** Whether a rank that is said to be masked shows no sign to the contrary: for long enough that one that is driven would have. */
+    boolean isSilent(final int peer, final long sinceNanos, final long nowNanos) {
+        return nowNanos - Math.max(heardNanos[peer], sinceNanos) >= timeoutNanos / 2;
+    }
+
     boolean isPatienceGone(final int peer, final long waitingSinceNanos, final long nowNanos) {
         return nowNanos - Math.max(waitingSinceNanos, waitingNanos[peer]) >= PATIENCE * timeoutNanos
             || nowNanos - waitingSinceNanos >= LONGEST_PATIENCE * timeoutNanos;
