@@ -1,5 +1,6 @@
 package io.expertlane.bench.cli;
 
+import io.expertlane.bench.results.OneLine;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.util.Objects;
@@ -68,8 +69,8 @@ final class ErrorPolicy {
         return CommandLine.ExitCode.SOFTWARE;
     }
 
-    /** The first line of what a failure says. */
+    /** What a failure says, on one line. */
     static String oneLine(final Throwable failure) {
-        return Objects.toString(failure.getMessage(), failure.getClass().getName()).lines().findFirst().orElse("").strip();
+        return OneLine.of(Objects.toString(failure.getMessage(), failure.getClass().getName()));
     }
 }
