@@ -8,6 +8,7 @@ import java.io.StringWriter;
 import java.io.UncheckedIOException;
 import java.nio.file.NoSuchFileException;
 import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutionException;
 import org.junit.jupiter.api.Test;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -65,6 +66,12 @@ class ErrorPolicyTest {
         assertThat(err.toString()).isEqualTo("expertlane: NoSuchFileException: /a\n");
         assertThat(fail(new UncheckedIOException(new IOException("No space left on device")))).isEqualTo(2);
         assertThat(err.toString()).isEqualTo("expertlane: IOException: No space left on device\n");
+    }
+
+    @Test
+    void tooLittleMemoryIsOneLineWhateverThreadRanOutOfIt() {
+        assertThat(fail(new IllegalStateException(new ExecutionException(new OutOfMemoryError("Java heap space"))))).isEqualTo(2);
+        assertThat(err.toString()).isEqualTo("expertlane: memory=" + Runtime.getRuntime().maxMemory() + ": too little for input of this size (Java heap space)\n");
     }
 
     @Test
