@@ -30,8 +30,8 @@ import tools.jackson.core.json.JsonFactory;
  * <p>Time stamps are microseconds of virtual time with picosecond fractions. Elements appear when they complete, so events are not sorted by time;
  * the format does not ask for it.
  *
- * <p>Threading: the simulation's thread. Memory: elements outstanding, and queue pairs; the text is streamed, without allocation. Failure: Jackson's unchecked
- * exceptions if the stream cannot take the text.
+ * <p>Threading: the simulation's thread. Memory: elements outstanding, and queue pairs; the text is streamed, without allocation. Failure: an
+ * {@link java.io.UncheckedIOException} if the stream cannot take the text.
  *
  * <p>Source: "Trace Event Format", the document of the Chromium project.
  */
@@ -47,6 +47,7 @@ public final class TimelineWriter implements NicTracer, WorkTracer, AutoCloseabl
     private static final int PORTS = 256;
     private static final long NOTHING_YET = -1;
 
+    private final OutputStream out;
     private final JsonGenerator json;
     private final ElementRecorder recorder = new ElementRecorder(this::write);
     /** By queue pair id. */
@@ -64,7 +65,8 @@ public final class TimelineWriter implements NicTracer, WorkTracer, AutoCloseabl
 
     /** Writes to {@code out}, which {@link #close()} closes. */
     public TimelineWriter(final OutputStream out) {
-        json = new JsonFactory().createGenerator(ObjectWriteContext.empty(), out);
+        this.out = out;
+        json = new JsonFactory().createGenerator(ObjectWriteContext.empty(), new UncheckedStream(out));
         json.writeStartObject();
         json.writeStringProperty("displayTimeUnit", "ns");
         json.writeName("otherData");
@@ -302,9 +304,11 @@ public final class TimelineWriter implements NicTracer, WorkTracer, AutoCloseabl
     /** Writes the elements that have not completed, ends the document and closes the stream. */
     @Override
     public void close() throws IOException {
-        recorder.flush();
-        json.writeEndArray();
-        json.writeEndObject();
-        json.close();
+        try (out) {
+            recorder.flush();
+            json.writeEndArray();
+            json.writeEndObject();
+            json.close();
+        }
     }
 }
