@@ -35,6 +35,11 @@ final class Join {
         return !over && (givenUpAtNanos != Rank.NEVER || failures != rank.failures);
     }
 
+    /** Whether a member has let the rank in. */
+    boolean isGranted() {
+        return Arrays.asList(answers).contains(Answer.CLEARED);
+    }
+
     boolean isPending() {
         return !over && !isFailed();
     }

@@ -130,8 +130,10 @@ final class Supervisor {
         if (rank.thawsAtNanos != Rank.NEVER) {
             world.thawSoon(rank);
         }
-        final boolean isAlive = rank.state != Rank.State.DEAD;
-        if (!isAlive || rank.state != Rank.State.STARTED && rank.life < Oracle.MOST_LIVES && dice.once(3)) {
+        final boolean isDead = rank.state == Rank.State.DEAD;
+        // What some have granted for the join before it does not go with what others grant for this one.
+        final boolean isHalfIn = rank.state == Rank.State.JOINING && rank.join != null && rank.join.isGranted();
+        if (isDead || isHalfIn || rank.state != Rank.State.STARTED && rank.life < Oracle.MOST_LIVES && dice.once(3)) {
             world.start(rank);
         }
         rank.join = new Join(rank, round.call, plan.ranks);
