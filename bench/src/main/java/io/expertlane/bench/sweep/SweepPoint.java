@@ -45,6 +45,10 @@ final class SweepPoint {
                 throw new IllegalArgumentException(place + " has no number as " + column);
             }
         }
+        if (!line.toString().equals(text)) {
+            // It would be copied as it is: blanks may be line ends, a field may be there twice.
+            throw new IllegalArgumentException(place + " is not in the form in which results are written");
+        }
         return index.intValue();
     }
 

@@ -76,7 +76,8 @@ class SweepFolderTest {
     @CsvSource(delimiter = ';', value = {
         "\"index\":3; \"index\":4; no result of one of the 4 points", "\"index\":3; \"index\":-1; no result of one of the 4 points",
         "\"index\":3; \"index\":\"3\"; no result of one of the 4 points", "\"tokens\":\"2\"; \"tokens\":\"1\"; other parameters than point 3",
-        "\"wqes\":1.5; \"wqes\":\"many\"; no number as wqes", "\"wqes\":1.5; \"x\":1; no number as wqes", "{\"index\"; \"index\"; not whole JSON"})
+        "\"wqes\":1.5; \"wqes\":\"many\"; no number as wqes", "\"wqes\":1.5; \"x\":1; no number as wqes", "{\"index\"; \"index\"; not whole JSON",
+        "\"index\":3; \"index\": 3; not in the form", "\"index\":3; \"index\":3,\"index\":3; not in the form"})
     void refusesLinesThatAreNoPoints(final String from, final String to, final String complaint) throws IOException {
         final String line = point(3).replace(from, to);
         assertThatThrownBy(() -> journal(HEADER + "\n" + line + "\n")).isInstanceOf(IllegalArgumentException.class).hasMessageContaining("line 2")
@@ -84,6 +85,13 @@ class SweepFolderTest {
         Files.writeString(part.resolve("points.jsonl"), point(1) + "\n" + line + "\n");
         assertThatThrownBy(this::merge).isInstanceOf(IllegalArgumentException.class).hasMessageContaining("line 2").hasMessageContaining(complaint);
         assertThat(folder.resolve("whole")).doesNotExist();
+    }
+
+    /** As a blank it is JSON, as a line end it made two lines of one. */
+    @Test
+    void refusesACarriageReturnInALine() {
+        final String line = point(3).replace("\"wqes\"", "\r\"wqes\"");
+        assertThatThrownBy(() -> journal(HEADER + "\n" + line + "\n")).isInstanceOf(IllegalArgumentException.class).hasMessageContaining("not in the form");
     }
 
     @ParameterizedTest
