@@ -319,7 +319,8 @@ public final class HighThroughputExchange {
             if (!missing.get(peer)) {
                 missingSinceNanos[peer] = NOT_MISSING;
             } else if (missingSinceNanos[peer] == NOT_MISSING) {
-                missingSinceNanos[peer] = members.nowNanos();
+                // Nothing has changed since the last progress, when the wait began.
+                missingSinceNanos[peer] = progressNanos;
             } else if (members.isOverdue(peer, missingSinceNanos[peer])) {
                 missingSinceNanos[peer] = NOT_MISSING;
                 members.mask(peer);
