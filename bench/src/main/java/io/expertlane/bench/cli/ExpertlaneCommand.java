@@ -1,5 +1,7 @@
 package io.expertlane.bench.cli;
 
+import io.expertlane.bench.results.Environment;
+import io.expertlane.bench.results.StandardOutput;
 import java.nio.file.Path;
 import java.util.Locale;
 import java.util.Optional;
@@ -36,12 +38,15 @@ public final class ExpertlaneCommand implements Runnable {
     /** Runs the command line and exits. */
     public static void main(final String[] args) {
         Locale.setDefault(Locale.ROOT);
+        StandardOutput.install();
         System.exit(commandLine().execute(args));
     }
 
     /** The command line with its error policy; tests set its output streams. */
     static CommandLine commandLine() {
         final CommandLine commandLine = new CommandLine(new ExpertlaneCommand());
+        commandLine.setOut(StandardOutput.writer());
+        commandLine.registerConverter(Path.class, new PathConverter());
         commandLine.setUsageHelpWidth(HELP_WIDTH);
         commandLine.setUsageHelpAutoWidth(true);
         commandLine.setCaseInsensitiveEnumValuesAllowed(true);
@@ -52,6 +57,12 @@ public final class ExpertlaneCommand implements Runnable {
     /** Root of the source tree, told by the launcher; empty where the jar was started by hand. */
     static Optional<Path> home() {
         return Optional.ofNullable(System.getenv("EXPERTLANE_HOME")).map(Path::of);
+    }
+
+    /** State of the source tree that the jar was made from, as the launcher saw it; empty where the jar was started by hand. */
+    static Optional<Environment.Git> git() {
+        return Optional.ofNullable(System.getenv("EXPERTLANE_COMMIT")).filter(commit -> !commit.isEmpty())
+            .map(commit -> new Environment.Git(commit, Boolean.valueOf(System.getenv("EXPERTLANE_DIRTY"))));
     }
 
     /** Whether the error stream is a terminal, told by the launcher: then progress is one line that is overwritten. */
