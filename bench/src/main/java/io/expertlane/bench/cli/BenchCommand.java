@@ -141,8 +141,9 @@ final class BenchCommand implements Callable<Integer> {
             printPlan(trials);
             return 0;
         }
-        final Environment environment = Environment.capture(clock, Path.of("/"), ExpertlaneCommand.home(),
+        final Environment captured = Environment.capture(clock, Path.of("/"), ExpertlaneCommand.home(),
             spec.root().commandLine().getParseResult().originalArgs());
+        final Environment environment = ExpertlaneCommand.git().map(captured::with).orElse(captured);
         final Path parent = resultsFolder != null ? resultsFolder : ExpertlaneCommand.home().orElse(Path.of("")).resolve("results");
         RunWriter.check("--results", parent, environment);
         try (Interruption interruption = new Interruption()) {

@@ -1,6 +1,8 @@
 package io.expertlane.bench.cli;
 
 import io.expertlane.bench.results.OneLine;
+import io.expertlane.bench.results.StandardOutput;
+import io.expertlane.nic.files.TemporaryFiles;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.util.Objects;
@@ -9,7 +11,8 @@ import picocli.CommandLine.ParameterException;
 
 /**
  * What the user sees when a command fails. Bad input, refused by the command line, the readers or the kernel
- * ({@link IllegalArgumentException}), and files that cannot be read or written ({@link IOException}) are one line and exit code 2;
+ * ({@link IllegalArgumentException}), and files that cannot be read or written ({@link IOException}), the standard output
+ * among them, are one line and exit code 2;
  * anything else is a fault of ours: a stack trace and exit code 1.
  */
 final class ErrorPolicy {
@@ -26,8 +29,20 @@ final class ErrorPolicy {
         commandLine.setExecutionExceptionHandler((failure, command, _) -> failed(failure, command));
     }
 
-    /** Errors pass picocli by; one of them is a matter of the input's size. */
     private static int run(final CommandLine.ParseResult parsed) {
+        final int exitCode = execute(parsed);
+        final CommandLine root = parsed.commandSpec().commandLine();
+        try {
+            StandardOutput.requireWritten(root.getOut());
+            return exitCode;
+        } catch (final IOException e) {
+            root.getErr().println(PREFIX + oneLine(e));
+            return exitCode == CommandLine.ExitCode.OK ? CommandLine.ExitCode.USAGE : exitCode;
+        }
+    }
+
+    /** Errors pass picocli by; one of them is a matter of the input's size. */
+    private static int execute(final CommandLine.ParseResult parsed) {
         try {
             return new CommandLine.RunLast().execute(parsed);
         } catch (final OutOfMemoryError e) {
@@ -82,7 +97,7 @@ final class ErrorPolicy {
         }
         if (failure instanceof IOException || failure instanceof UncheckedIOException) {
             final Throwable cause = failure instanceof UncheckedIOException ? failure.getCause() : failure;
-            command.getErr().println(PREFIX + cause.getClass().getSimpleName() + ": " + oneLine(cause));
+            command.getErr().println(PREFIX + cause.getClass().getSimpleName() + ": " + TemporaryFiles.withTargets(oneLine(cause)));
             return CommandLine.ExitCode.USAGE;
         }
         failure.printStackTrace(command.getErr());

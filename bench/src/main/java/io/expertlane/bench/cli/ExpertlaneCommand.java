@@ -1,5 +1,7 @@
 package io.expertlane.bench.cli;
 
+import io.expertlane.bench.results.Environment;
+import io.expertlane.bench.results.StandardOutput;
 import java.nio.file.Path;
 import java.util.Locale;
 import java.util.Optional;
@@ -36,6 +38,7 @@ public final class ExpertlaneCommand implements Runnable {
     /** Runs the command line and exits. */
     public static void main(final String[] args) {
         Locale.setDefault(Locale.ROOT);
+        StandardOutput.install();
         System.exit(commandLine().execute(args));
     }
 
@@ -44,6 +47,8 @@ public final class ExpertlaneCommand implements Runnable {
         // What picocli warns of (a quote without another) is refused, or taken as it is; its own lines would be second ones.
         CommandLine.tracer().setLevel(CommandLine.TraceLevel.OFF);
         final CommandLine commandLine = new CommandLine(new ExpertlaneCommand());
+        commandLine.setOut(StandardOutput.writer());
+        commandLine.registerConverter(Path.class, new PathConverter());
         commandLine.setUsageHelpWidth(HELP_WIDTH);
         commandLine.setUsageHelpAutoWidth(true);
         commandLine.setCaseInsensitiveEnumValuesAllowed(true);
@@ -54,6 +59,12 @@ public final class ExpertlaneCommand implements Runnable {
     /** Root of the source tree, told by the launcher; empty where the jar was started by hand. */
     static Optional<Path> home() {
         return Optional.ofNullable(System.getenv("EXPERTLANE_HOME")).map(Path::of);
+    }
+
+    /** State of the source tree that the jar was made from, as the launcher saw it; empty where the jar was started by hand. */
+    static Optional<Environment.Git> git() {
+        return Optional.ofNullable(System.getenv("EXPERTLANE_COMMIT")).filter(commit -> !commit.isEmpty())
+            .map(commit -> new Environment.Git(commit, Boolean.valueOf(System.getenv("EXPERTLANE_DIRTY"))));
     }
 
     /** Whether the error stream is a terminal, told by the launcher: then progress is one line that is overwritten. */

@@ -65,6 +65,9 @@ final class ExportCommand implements Callable<Integer> {
         if (export == null) {
             throw new UsageException("--format", format, "expected one of " + String.join(", ", FORMATS.keySet()));
         }
+        if (out != null) {
+            AtomicFile.check("--out", out);
+        }
         final String text = export.of(runs.run(run));
         if (out != null) {
             AtomicFile.write(out, channel -> {

@@ -1,8 +1,10 @@
 package io.expertlane.bench.jmh;
 
+import io.expertlane.bench.results.StandardOutput;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
+import java.util.Locale;
 import java.util.Map;
 import org.openjdk.jmh.profile.Profiler;
 import org.openjdk.jmh.runner.NoBenchmarksException;
@@ -21,11 +23,14 @@ public final class BenchmarkMain {
     private BenchmarkMain() {
     }
 
-    /** Runs JMH with {@code args}; exit code 2 for bad input, 1 for a failed benchmark, each with one line. */
-    public static void main(final String[] args) throws IOException {
+    /** Runs JMH with {@code args}; exit code 2 for bad input or output that cannot be written, 1 for a failed benchmark, each with one line. */
+    public static void main(final String[] args) {
+        Locale.setDefault(Locale.ROOT);
+        StandardOutput.install();
         try {
             run(args);
-        } catch (final IllegalArgumentException e) {
+            StandardOutput.requireWritten(StandardOutput.writer());
+        } catch (final IllegalArgumentException | IOException e) {
             fail(e, EXIT_BAD_INPUT);
         } catch (final RunnerException e) {
             fail(e, EXIT_FAILED);
@@ -42,6 +47,7 @@ public final class BenchmarkMain {
      *
      * @throws IllegalArgumentException if JMH does not know an option, or the jar has no such benchmark
      * @throws RunnerException if a benchmark failed
+     * @throws IOException if JMH could not write its result file
      */
     public static void run(final String[] args) throws IOException, RunnerException {
         final CommandLineOptions commandLine = parse(withProfilerClasses(args));
@@ -70,9 +76,9 @@ public final class BenchmarkMain {
         }
     }
 
-    private static void measure(final Runner runner, final CommandLineOptions commandLine) throws RunnerException {
+    private static void measure(final Runner runner, final CommandLineOptions commandLine) throws RunnerException, IOException {
         try {
-            runner.run();
+            ResultFile.requireWhole(commandLine, runner.run());
         } catch (final NoBenchmarksException e) {
             throw new IllegalArgumentException("benchmarks=" + commandLine.getIncludes() + ": none in the jar (-l lists them)", e);
         }

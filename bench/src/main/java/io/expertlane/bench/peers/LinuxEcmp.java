@@ -1,5 +1,6 @@
 package io.expertlane.bench.peers;
 
+import io.expertlane.bench.results.StandardOutput;
 import io.expertlane.kernel.verbs.ProbingSourcePorts;
 import io.expertlane.kernel.verbs.RoceSourcePorts;
 import io.expertlane.kernel.verbs.SourcePorts;
@@ -68,13 +69,23 @@ public final class LinuxEcmp implements Callable<Integer> {
 
     /** Runs with {@code args}; exits with the code. */
     public static void main(final String[] args) {
+        StandardOutput.install();
         System.exit(commandLine().execute(args));
     }
 
     static CommandLine commandLine() {
-        return new CommandLine(new LinuxEcmp()).setParameterExceptionHandler((exception, args) -> {
+        return new CommandLine(new LinuxEcmp()).setOut(StandardOutput.writer()).setParameterExceptionHandler((exception, args) -> {
             exception.getCommandLine().getErr().println(exception.getMessage());
             return CommandLine.ExitCode.USAGE;
+        }).setExecutionStrategy(parsed -> {
+            final int exitCode = new CommandLine.RunLast().execute(parsed);
+            try {
+                StandardOutput.requireWritten(parsed.commandSpec().commandLine().getOut());
+                return exitCode;
+            } catch (final IOException e) {
+                parsed.commandSpec().commandLine().getErr().println(e.getMessage());
+                return CommandLine.ExitCode.USAGE;
+            }
         });
     }
 

@@ -110,6 +110,11 @@ public record Environment(Instant date, List<String> commandLine, Cpu cpu, Memor
             container(root), sources.map(Environment::git).orElse(new Git(null, null)));
     }
 
+    /** This with another state of the source tree: files may have changed since the jar was made. */
+    public Environment with(final Git jar) {
+        return new Environment(date, commandLine, cpu, memory, os, jdk, container, jar);
+    }
+
     /** The first characters of the commit, or {@code nocommit}. */
     public String shortCommit() {
         final String commit = git.commit();

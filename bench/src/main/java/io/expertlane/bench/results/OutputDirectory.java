@@ -14,11 +14,13 @@ import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.List;
 import java.util.stream.Stream;
 
 /**
  * A folder of results that appears whole or not at all: files go to a temporary sibling folder, {@link #commit()}
- * forces them to the disk and renames it.
+ * forces them to the disk and renames it. An empty folder that cannot be renamed (a mount, such as a container's volume)
+ * has the temporary folder inside, and its files appear one after the other.
  * Closed without a commit, or when the JVM is interrupted, nothing is left, parent folders made for it included; what a JVM that was killed
  * leaves, the next one removes.
  * <p>Threading: one thread.
@@ -31,12 +33,14 @@ public final class OutputDirectory implements AutoCloseable {
     private final Path temporary;
     private final Deque<Path> createdParents = new ArrayDeque<>();
     private final Thread onInterrupt = new Thread(this::discardAtExit, "remove-temporary-output");
+    private final boolean inside;
     /** Written by the thread that writes and by the one that discards when the JVM ends. */
     private boolean open = true;
 
-    private OutputDirectory(final Path target) {
+    private OutputDirectory(final Path target, final boolean inside) {
         this.target = target;
-        this.temporary = TemporaryFiles.beside(target);
+        this.inside = inside;
+        this.temporary = TemporaryFiles.beside(inside ? target.resolve("unfinished") : target);
     }
 
     /**
@@ -68,16 +72,28 @@ public final class OutputDirectory implements AutoCloseable {
         if (real.getFileName() == null) {
             throw new IllegalArgumentException(field + "=" + target + ": expected a folder below the root");
         }
-        final OutputDirectory directory = new OutputDirectory(real);
+        final OutputDirectory directory = new OutputDirectory(real, Files.exists(real) && !canBeRenamed(real));
         try {
             directory.createParents(real.getParent());
             Files.createDirectory(directory.temporary);
         } catch (final IOException e) {
             directory.discard();
-            throw new IllegalArgumentException(field + "=" + target + ": cannot be made (" + e + ")", e);
+            throw new IllegalArgumentException(field + "=" + target + ": cannot be made (" + TemporaryFiles.withTargets(e.toString()) + ")", e);
         }
         directory.discardOnInterrupt();
         return directory;
+    }
+
+    /** Only the system knows of all mounts and rights: asked by renaming the folder, and back. */
+    private static boolean canBeRenamed(final Path folder) throws IOException {
+        final Path aside = TemporaryFiles.beside(folder);
+        try {
+            Files.move(folder, aside, StandardCopyOption.ATOMIC_MOVE);
+        } catch (final IOException _) {
+            return false;
+        }
+        Files.move(aside, folder, StandardCopyOption.ATOMIC_MOVE);
+        return true;
     }
 
     private void discardOnInterrupt() {
@@ -95,6 +111,7 @@ public final class OutputDirectory implements AutoCloseable {
         if (!Files.isDirectory(target)) {
             throw new IllegalArgumentException(field + "=" + target + ": exists and is not a folder");
         }
+        TemporaryFiles.removeLeftBehind(target.toAbsolutePath());
         try (Stream<Path> entries = Files.list(target)) {
             if (entries.findAny().isPresent()) {
                 throw new IllegalArgumentException(field + "=" + target + ": exists and is not empty");
@@ -129,7 +146,7 @@ public final class OutputDirectory implements AutoCloseable {
         }
         appear();
         forgetInterrupt();
-        force(target.getParent());
+        force(inside ? target : target.getParent());
     }
 
     /** Excludes {@link #discardAtExit}: a folder of which it has removed a part must not get its name. */
@@ -137,9 +154,24 @@ public final class OutputDirectory implements AutoCloseable {
         if (!open) {
             throw new IOException(target + ": interrupted before it was complete");
         }
-        Files.deleteIfExists(target);
-        Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE);
+        if (inside) {
+            moveInside();
+        } else {
+            Files.deleteIfExists(target);
+            Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE);
+        }
         open = false;
+    }
+
+    private void moveInside() throws IOException {
+        final List<Path> files;
+        try (Stream<Path> entries = Files.list(temporary)) {
+            files = entries.toList();
+        }
+        for (final Path file : files) {
+            Files.move(file, target.resolve(file.getFileName()), StandardCopyOption.ATOMIC_MOVE);
+        }
+        Files.delete(temporary);
     }
 
     /** fsync(2); of folders too, where the system can. */

@@ -64,7 +64,8 @@ class LauncherTest {
         final Run run = run(launcher, "bench", "--include", "a b");
         assertThat(run.exitCode).as(run.err).isEqualTo(7);
         assertThat(run.out.lines()).containsExactly(good + "/bin/java", "--flag=one", "--flag=two", "-cp", jar(run).toString(),
-            "io.expertlane.bench.cli.ExpertlaneCommand", "bench", "--include", "a b", "home=" + root, "terminal=false", "charset=C.UTF-8");
+            "io.expertlane.bench.cli.ExpertlaneCommand", "bench", "--include", "a b", "home=" + root, "terminal=false", "charset=C.UTF-8",
+            "git=,");
         assertThat(jar(run)).hasSameTextualContentAs(root.resolve("bench/target/benchmarks.jar"));
         assertThat(builds()).containsExactly("mvn -q -B -DskipTests package -pl bench -am with " + good);
     }
@@ -178,6 +179,41 @@ class LauncherTest {
         Files.writeString(root.resolve("kernel/src/main/A.java"), "2");
         run(launcher);
         assertThat(jarOfFirst).as("no run uses it any more").doesNotExist();
+    }
+
+    @Test
+    void saysWhichCommitTheJarIsOf() throws IOException, InterruptedException {
+        environment.put("JAVA_HOME", jdk(folder.resolve("jdk"), "25").toString());
+        Files.writeString(root.resolve(".gitignore"), "target/\n");
+        git("init", "-q");
+        git("add", "-A");
+        git("-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "-q", "-m", "first");
+        final String commit = git("rev-parse", "HEAD");
+        // The first look at the files finds them as committed; then one is edited.
+        script(bin.resolve("cksum"), """
+            if [ "$1" != "" ] && [ ! -e "$HOME/looked" ]; then
+                /usr/bin/env -i /usr/bin/cksum "$@"
+                touch "$HOME/looked"
+                echo 1 >'%s/kernel/src/main/A.java'
+                exit
+            fi
+            exec /usr/bin/env -i /usr/bin/cksum "$@"
+            """.formatted(root));
+        final Run edited = run(launcher);
+        assertThat(edited.out).as(edited.err).contains("git=" + commit + ",true\n");
+        assertThat(builds()).hasSize(1);
+        Files.delete(root.resolve("kernel/src/main/A.java"));
+        assertThat(run(launcher).out).contains("git=" + commit + ",false\n");
+        assertThat(builds()).as("the jar had the edit").hasSize(2);
+    }
+
+    private String git(final String... arguments) throws IOException, InterruptedException {
+        final List<String> all = new ArrayList<>(List.of("git", "-C", root.toString()));
+        all.addAll(List.of(arguments));
+        final Process process = new ProcessBuilder(all).redirectError(ProcessBuilder.Redirect.INHERIT).start();
+        final String said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8).strip();
+        assertThat(process.waitFor()).isZero();
+        return said;
     }
 
     @Test
@@ -303,7 +339,7 @@ class LauncherTest {
     private Path tools() throws IOException {
         final Path tools = Files.createDirectories(folder.resolve("tools"));
         for (final String tool : List.of("bash", "env", "sed", "find", "cat", "dirname", "readlink", "mktemp", "rm", "mkdir", "cp", "mv", "cksum",
-            "sort", "tr", "cut", "locale", "sleep", "grep", "touch", "wc")) {
+            "sort", "tr", "cut", "awk", "locale", "sleep", "grep", "touch", "wc")) {
             final Path target = Stream.of("/usr/bin", "/bin").map(d -> Path.of(d, tool)).filter(Files::exists).findFirst().orElseThrow();
             Files.writeString(tools.resolve(tool), "#!/bin/sh\nexec " + target + " \"$@\"\n");
             Files.setPosixFilePermissions(tools.resolve(tool), PosixFilePermissions.fromString("rwxr-xr-x"));
@@ -320,7 +356,8 @@ class LauncherTest {
                 printf '    java.home = %%s\\n    java.specification.version = %%s\\n' '%s' '%s' >&2
                 exit
             fi
-            printf '%%s\\n' "$0" "$@" "home=$EXPERTLANE_HOME" "terminal=$EXPERTLANE_TERMINAL" "charset=${LC_ALL:-null}"
+            printf '%%s\\n' "$0" "$@" "home=$EXPERTLANE_HOME" "terminal=$EXPERTLANE_TERMINAL" "charset=${LC_ALL:-null}" \\
+                "git=$EXPERTLANE_COMMIT,$EXPERTLANE_DIRTY"
             if [ -n "${HOLD:-}" ]; then
                 touch "$HOLD"
                 while [ -e "$HOLD" ]; do sleep 0.1; done

@@ -88,7 +88,9 @@ class ResultsCommandsTest {
         final Path out = folder.resolve("export.csv");
         CommandRun.of("export", newer, "--format", "csv", "--out", out).succeeded();
         assertThat(out).hasContent(export("csv", "latest"));
-        CommandRun.of("export", newer, "--format", "csv", "--out", folder.resolve("no/such/folder.csv")).refused("NoSuchFile");
+        CommandRun.of("export", newer, "--format", "csv", "--out", folder.resolve("no/such/folder.csv"))
+            .refused("--out=" + folder.resolve("no/such/folder.csv") + ": no folder " + folder.resolve("no/such"));
+        CommandRun.of("export", newer, "--format", "csv", "--out", "").refused("--out=: is empty");
     }
 
     @Test

@@ -2,12 +2,15 @@ package io.expertlane.bench.results;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import java.io.FileInputStream;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.BasicFileAttributes;
 import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -85,6 +88,44 @@ class OutputDirectoryTest {
         assertThat(entries(folder.resolve("a"))).containsExactly(folder.resolve("a/other"));
     }
 
+    /** Neither the temporary folder's name nor another one fits beside it: as with a mount, or a parent that is not ours. */
+    @Test
+    void keepsAnEmptyFolderThatCannotBeRenamed() throws IOException {
+        final Path target = Files.createDirectory(folder.resolve("x".repeat(240)));
+        final Object key = Files.readAttributes(target, BasicFileAttributes.class).fileKey();
+        OutputDirectory.check("--out", target);
+        try (OutputDirectory directory = OutputDirectory.open("--out", target)) {
+            Files.writeString(directory.file("x"), "1");
+            assertThat(target.resolve("x")).doesNotExist();
+        }
+        assertThat(entries(target)).isEmpty();
+        try (OutputDirectory directory = OutputDirectory.open("--out", target)) {
+            Files.writeString(directory.file("x"), "1");
+            Files.writeString(Files.createDirectory(directory.file("deep")).resolve("y"), "2");
+            directory.commit();
+        }
+        assertThat(entries(target)).containsExactlyInAnyOrder(target.resolve("x"), target.resolve("deep"));
+        assertThat(target.resolve("deep/y")).hasContent("2");
+        assertThat(Files.readAttributes(target, BasicFileAttributes.class).fileKey()).isEqualTo(key);
+    }
+
+    @Test
+    void writesIntoAMount() throws IOException, InterruptedException {
+        final Path target = Files.createDirectory(folder.resolve("volume"));
+        final boolean mounted = new ProcessBuilder("mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", target.toString())
+            .redirectError(ProcessBuilder.Redirect.DISCARD).start().waitFor() == 0;
+        assumeTrue(mounted, "mounts take root");
+        try {
+            try (OutputDirectory directory = OutputDirectory.open("--out", target)) {
+                Files.writeString(directory.file("x"), "1");
+                directory.commit();
+            }
+            assertThat(entries(target)).containsExactly(target.resolve("x"));
+        } finally {
+            new ProcessBuilder("umount", target.toString()).start().waitFor();
+        }
+    }
+
     @Test
     void refusesWhatExists() throws IOException {
         final Path full = Files.createDirectory(folder.resolve("full"));
@@ -104,11 +145,66 @@ class OutputDirectoryTest {
         assertThatThrownBy(() -> AtomicFile.write(file, channel -> {
             channel.write(ByteBuffer.wrap(new byte[3]));
             throw new IOException("disk full");
-        })).hasMessage("disk full");
+        })).hasMessage(file + ": disk full");
         assertThat(file).hasContent("old");
         AtomicFile.write(file, channel -> channel.write(StandardCharsets.US_ASCII.encode("new")));
         assertThat(file).hasContent("new");
         assertThat(entries(folder)).containsExactly(file);
+    }
+
+    @Test
+    void keepsLinksAndReplacesWhatTheyLeadTo() throws IOException {
+        final Path file = Files.writeString(Files.createDirectory(folder.resolve("data")).resolve("f"), "old");
+        final Path link = Files.createSymbolicLink(folder.resolve("link"), Path.of("data/f"));
+        final Path chain = Files.createSymbolicLink(folder.resolve("chain"), link);
+        AtomicFile.write(chain, channel -> channel.write(StandardCharsets.US_ASCII.encode("new")));
+        assertThat(file).hasContent("new");
+        assertThat(List.of(link, chain)).allMatch(Files::isSymbolicLink);
+        final Path dangling = Files.createSymbolicLink(folder.resolve("dangling"), Path.of("data/g"));
+        AtomicFile.write(dangling, channel -> channel.write(StandardCharsets.US_ASCII.encode("made")));
+        assertThat(folder.resolve("data/g")).hasContent("made");
+        assertThat(dangling).isSymbolicLink();
+        assertThat(entries(folder.resolve("data"))).hasSize(2);
+        final Path loop = Files.createSymbolicLink(folder.resolve("loop"), Path.of("loop"));
+        assertThatThrownBy(() -> AtomicFile.write(loop, _ -> { })).isInstanceOf(IOException.class).hasMessageContaining(loop.toString());
+    }
+
+    /** The shell's {@code > file}, and /dev/stdout: the descriptor has been written to, and will be again. */
+    @Test
+    void writesToDescriptorsAsTheyAre() throws IOException {
+        final Path file = Files.writeString(folder.resolve("f"), "before ");
+        try (FileInputStream in = new FileInputStream(file.toFile())) {
+            final Path descriptor = descriptor(file);
+            final Object key = Files.readAttributes(file, BasicFileAttributes.class).fileKey();
+            AtomicFile.check("--out", descriptor);
+            AtomicFile.write(descriptor, channel -> channel.write(StandardCharsets.US_ASCII.encode("after")));
+            assertThat(Files.readAttributes(file, BasicFileAttributes.class).fileKey()).isEqualTo(key);
+            assertThat(new String(in.readAllBytes(), StandardCharsets.US_ASCII)).isEqualTo("before after");
+        }
+        assertThat(entries(folder)).containsExactly(file);
+    }
+
+    private static Path descriptor(final Path file) throws IOException {
+        final Path descriptors = Path.of("/proc/self/fd");
+        assumeTrue(Files.isDirectory(descriptors), "Linux shows descriptors as files");
+        for (final Path each : entries(descriptors)) {
+            if (Files.isSymbolicLink(each) && Files.exists(each) && Files.isSameFile(each, file)) {
+                return each;
+            }
+        }
+        throw new AssertionError("no descriptor of " + file);
+    }
+
+    @Test
+    void namesTheFileAndTheFolderThatIsMissing() throws IOException {
+        final Path file = folder.resolve("nodir/x.csv");
+        assertThatThrownBy(() -> AtomicFile.check("--out", file)).isInstanceOf(IllegalArgumentException.class)
+            .hasMessage("--out=" + file + ": no folder " + folder.resolve("nodir"));
+        assertThatThrownBy(() -> AtomicFile.write(file, _ -> { })).isInstanceOf(IOException.class)
+            .hasMessage(file + ": no folder " + folder.resolve("nodir"));
+        assertThatThrownBy(() -> AtomicFile.check("--out", folder)).hasMessage("--out=" + folder + ": is a folder");
+        AtomicFile.check("--out", Path.of("here"));
+        assertThat(entries(folder)).isEmpty();
     }
 
     private static void assertRefused(final String action, final Path target, final String message) {

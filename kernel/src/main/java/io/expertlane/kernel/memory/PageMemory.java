@@ -11,7 +11,8 @@ import java.util.Locale;
 
 /**
  * Zeroed memory whose pages are committed on first touch: an anonymous private mapping without swap reservation on Linux, so that
- * worst-case layouts larger than the machine's memory can be laid out. Elsewhere the arena's own allocation, committed at once.
+ * worst-case layouts larger than the machine's memory can be laid out. Elsewhere, and where the JVM denies native access, the arena's own
+ * allocation in base pages, committed at once; the latter is said once, to the {@link System.Logger} of this class's name.
  */
 public final class PageMemory {
     private static final int PAGE_BYTES = 4096;
@@ -21,7 +22,7 @@ public final class PageMemory {
     private static final int MADV_HUGEPAGE = 14;
     private static final int MADV_NOHUGEPAGE = 15;
     private static final long MAP_FAILED = -1;
-    private static final boolean LINUX = System.getProperty("os.name").toLowerCase(Locale.ROOT).startsWith("linux");
+    private static final boolean MAPS = System.getProperty("os.name").toLowerCase(Locale.ROOT).startsWith("linux") && mayCallNative();
 
     private PageMemory() {
     }
@@ -42,16 +43,29 @@ public final class PageMemory {
 
     /** Whether {@link #reserve} calls {@code beforeUnmap} between the end of the arena's life and that of the mapping. */
     static boolean tellsUnmap() {
-        return LINUX;
+        return MAPS;
+    }
+
+    /** Java denies all restricted methods or none: asked by one that does nothing. */
+    @SuppressWarnings("restricted")
+    private static boolean mayCallNative() {
+        try {
+            return MemorySegment.NULL.reinterpret(1).byteSize() == 1;
+        } catch (final IllegalCallerException _) {
+            final Module module = PageMemory.class.getModule();
+            System.getLogger(PageMemory.class.getName()).log(System.Logger.Level.WARNING, "native access is denied: memory is committed at once, in base pages, "
+                + "and copied by Java; java --enable-native-access=" + (module.isNamed() ? module.getName() : "ALL-UNNAMED") + " allows it");
+            return false;
+        }
     }
 
     @SuppressWarnings("restricted")
     static MemorySegment reserve(final long bytes, final Pages pages, final Arena arena, final Runnable beforeUnmap) {
-        if (!LINUX) {
+        if (!MAPS) {
             try {
                 return arena.allocate(bytes, PAGE_BYTES);
             } catch (final OutOfMemoryError e) {
-                throw new IllegalArgumentException(refusal(bytes), e);
+                throw new IllegalArgumentException(refusal(bytes) + ", or than -XX:MaxDirectMemorySize", e);
             }
         }
         // A huge page must start at a multiple of its size.

@@ -27,6 +27,7 @@ public final class TemporaryFiles {
     private static final ProcessIdentity SELF = ProcessIdentity.current();
     private static final String OWNER = "." + SELF.place() + "-" + SELF.pid() + "-" + SELF.start() + "-";
     private static final Pattern NAME = Pattern.compile("\\..*\\.([0-9a-f]{8})-(\\d{1,18})-(\\d{1,18})-\\d+(?:\\.tmp)?", Pattern.DOTALL);
+    private static final Pattern IN_MESSAGE = Pattern.compile("\\.([^/\\\\]+)\\.[0-9a-f]{8}-\\d{1,18}-\\d{1,18}-\\d+\\.tmp");
     private static final AtomicLong COUNT = new AtomicLong();
     private static final Set<Path> CLEANED = ConcurrentHashMap.newKeySet();
     private static final Set<Path> REMOVED_AT_EXIT = ConcurrentHashMap.newKeySet();
@@ -48,6 +49,11 @@ public final class TemporaryFiles {
         return target.resolveSibling("." + target.getFileName() + OWNER + COUNT.incrementAndGet() + ".tmp");
     }
 
+    /** A message with the names that files and folders will have in place of their temporary ones. */
+    public static String withTargets(final String message) {
+        return IN_MESSAGE.matcher(message).replaceAll("$1");
+    }
+
     /** Makes a folder that only this user may read in the system's folder for temporary files; removes what ended processes left there. */
     public static Path newFolder(final String name) throws IOException {
         final Path folder = Files.createTempDirectory("." + name + OWNER);
@@ -65,8 +71,11 @@ public final class TemporaryFiles {
         REMOVED_AT_EXIT.remove(path);
     }
 
-    /** Looks at each folder once: whoever writes a thousand files does not list it a thousand times. */
-    private static void removeLeftBehind(final Path folder) {
+    /**
+     * Removes what ended processes left in {@code folder}. Looks at each folder once: whoever writes a thousand files does
+     * not list it a thousand times.
+     */
+    public static void removeLeftBehind(final Path folder) {
         if (folder.getFileSystem() != FileSystems.getDefault() || !CLEANED.add(folder.normalize())) {
             return;
         }
