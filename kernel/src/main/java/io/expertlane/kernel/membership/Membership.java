@@ -8,6 +8,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.invoke.VarHandle;
 import java.util.Arrays;
 import java.util.function.LongSupplier;
+import java.util.stream.IntStream;
 
 /**
  * Who takes part in an exchange, as one rank sees it, and how a rank joins again. The protocol, its words and invariants are in
@@ -30,6 +31,8 @@ public final class Membership {
     private final MemorySegment region;
     private final int rank;
     private final int[] peers;
+    /** All ranks but this one. */
+    private final int[] others;
     private final MembershipWords words;
     private final PeerLinks links;
     private final MembershipListener listener;
@@ -49,6 +52,8 @@ public final class Membership {
 
     // As a member that grants.
     private final int[] granting;
+    /** Ranks whose request is being answered: not members yet. */
+    private final boolean[] answering;
     private final long[] grant;
     private final long[] grantCall;
     /** Members that may not be in yet: granted since the last dispatch. Each is told again if a mask changes. */
@@ -80,6 +85,7 @@ public final class Membership {
         this.region = heap.region(rank);
         this.rank = rank;
         this.peers = peers;
+        this.others = IntStream.range(0, words.ranks()).filter(other -> other != rank).toArray();
         this.words = words;
         this.links = links;
         this.listener = listener;
@@ -95,6 +101,7 @@ public final class Membership {
         this.regionKeys = new int[ranks];
         Arrays.setAll(regionKeys, heap::key);
         this.granting = new int[ranks];
+        this.answering = new boolean[ranks];
         this.grant = new long[ranks];
         this.grantCall = new long[ranks];
         this.isNew = new boolean[ranks];
@@ -160,7 +167,7 @@ public final class Membership {
         if (joining) {
             return;
         }
-        granting[other] = NOT_GRANTING;
+        stopAnswering(other);
         if (!masked[other]) {
             masked[other] = true;
             isNew[other] = false;
@@ -174,18 +181,12 @@ public final class Membership {
 
     private void masksChanged() {
         reports.changed();
-        for (final int peer : peers) {
+        for (final int peer : others) {
             if (isNew[peer] || granting[peer] != NOT_GRANTING) {
                 granting[peer] = 0;
                 anyGranting = true;
             }
         }
-    }
-
-    /** Clears the mask of a rank that is not a peer: what is known of it is what members report. */
-    public void clearOther(final int other) {
-        masked[other] = false;
-        reports.changed();
     }
 
     /**
@@ -267,10 +268,10 @@ public final class Membership {
      */
     public void dispatching() {
         maskRevoked();
-        for (final int peer : peers) {
+        for (final int peer : others) {
             isNew[peer] = false;
-            if (masked[peer] && granting[peer] != NOT_GRANTING) {
-                granting[peer] = NOT_GRANTING;
+            if (answering[peer]) {
+                stopAnswering(peer);
                 heap.revoke(rank, peer);
             }
         }
@@ -280,9 +281,9 @@ public final class Membership {
     public void doWork() {
         if (anyGranting) {
             anyGranting = false;
-            for (final int peer : peers) {
-                if (!masked[peer] && granting[peer] != NOT_GRANTING) {
-                    granting[peer] = postGrant(peer) ? NOT_GRANTING : granting[peer];
+            for (final int peer : others) {
+                if (!answering[peer] && granting[peer] != NOT_GRANTING) {
+                    granting[peer] = links.isGone(peer) || postGrant(peer) ? NOT_GRANTING : granting[peer];
                     anyGranting |= granting[peer] != NOT_GRANTING;
                 }
             }
@@ -297,40 +298,52 @@ public final class Membership {
      * @return whether it is a member now; false: call again
      */
     public boolean grant(final int peer, final long lastCall) {
-        if (granting[peer] != NOT_GRANTING && links.isGone(peer)) {
-            granting[peer] = NOT_GRANTING;
+        if (answering[peer] && links.isGone(peer)) {
+            stopAnswering(peer);
         }
-        if (granting[peer] == NOT_GRANTING) {
+        if (!answering[peer]) {
             final long requestEpoch = requestedEpoch(peer);
             if (requestEpoch == NONE) {
                 return false;
             }
-            if (!masked[peer]) {
+            if (isPeer[peer] && !masked[peer]) {
                 // Its old life is excluded first, and its old key revoked: it will request again with the new one.
                 mask(peer);
                 return false;
             }
             links.reconnect(peer);
             open(peer, (int) requestEpoch);
+            answering[peer] = true;
             granting[peer] = 0;
             grant[peer] = pack(requestEpoch, heap.key(rank, peer));
             grantCall[peer] = lastCall;
         }
-        if (!postGrant(peer) || word(peer, MembershipWords.ACCEPTANCE_OFFSET) != grant[peer]
-            || !post(peer, MembershipWords.CONFIRMATION_OFFSET, grant[peer])) {
+        if (!postGrant(peer) || isPeer[peer] && !isConfirmed(peer)) {
             return false;
         }
-        granting[peer] = NOT_GRANTING;
+        stopAnswering(peer);
         becomeMember(peer);
         isNew[peer] = true;
         return true;
+    }
+
+    /** Whether the peer has accepted, and this has been confirmed. */
+    private boolean isConfirmed(final int peer) {
+        return word(peer, MembershipWords.ACCEPTANCE_OFFSET) == grant[peer] && post(peer, MembershipWords.CONFIRMATION_OFFSET, grant[peer]);
+    }
+
+    private void stopAnswering(final int peer) {
+        answering[peer] = false;
+        granting[peer] = NOT_GRANTING;
     }
 
     private void open(final int peer, final int peerEpoch) {
         epochs[peer] = peerEpoch;
         regionKeys[peer] = heap.key(peer);
         tags[peer] = CallWord.tag(epoch, peerEpoch);
-        listener.opened(peer, tags[peer]);
+        if (isPeer[peer] || peer == rank) {
+            listener.opened(peer, tags[peer]);
+        }
     }
 
     private void becomeMember(final int peer) {
@@ -406,9 +419,10 @@ public final class Membership {
         Arrays.fill(granted, false);
         Arrays.fill(accepted, NONE);
         Arrays.fill(granting, NOT_GRANTING);
+        Arrays.fill(answering, false);
         Arrays.fill(isNew, false);
         anyGranted = false;
-        for (final int peer : peers) {
+        for (final int peer : others) {
             health.heard(peer, clock.nowNanos());
         }
     }
@@ -423,7 +437,7 @@ public final class Membership {
         heartbeats += isTick ? 1 : 0;
         boolean anyNow = false;
         Arrays.fill(listed, false);
-        for (final int peer : peers) {
+        for (final int peer : others) {
             if (links.isGone(peer)) {
                 links.reconnect(peer);
                 requested[peer] = 0;
@@ -431,7 +445,8 @@ public final class Membership {
                 requested[peer] = 0;
             }
             request(peer);
-            granted[peer] = takeGrant(peer) && accept(peer);
+            // Of ranks that are not peers, only the call number is of interest.
+            granted[peer] = takeGrant(peer) && (!isPeer[peer] || accept(peer));
             anyNow |= granted[peer];
             if (isTick && (granted[peer] || requestedEpoch(peer) != NONE)) {
                 heartbeat(peer, true);
@@ -442,7 +457,7 @@ public final class Membership {
             anyGranted = true;
             firstGrantNanos = clock.nowNanos();
         }
-        return peers.length == 0 || anyNow && !isAnyAwaited();
+        return others.length == 0 || anyNow && !isAnyAwaited();
     }
 
     private void request(final int peer) {
@@ -488,7 +503,7 @@ public final class Membership {
     }
 
     private boolean isAnyAwaited() {
-        for (final int peer : peers) {
+        for (final int peer : others) {
             if (isAwaited(peer) && !isOverdue(peer, firstGrantNanos)) {
                 return true;
             }
@@ -497,6 +512,9 @@ public final class Membership {
     }
 
     private boolean isAwaited(final int peer) {
+        if (!isPeer[peer]) {
+            return requested[peer] < REQUEST_WORDS;
+        }
         return !granted[peer] && !(listed[peer] && (requestedEpoch(peer) != NONE || health.isSilent(peer, firstGrantNanos, clock.nowNanos())));
     }
 
@@ -508,24 +526,24 @@ public final class Membership {
     public long enter() {
         long lastCall = 0;
         boolean anyOfMember = false;
-        for (final int peer : peers) {
+        for (final int peer : others) {
             if (granted[peer] && !takeGrant(peer)) {
                 return -1;
             }
             anyOfMember |= granted[peer] && !isFromExcluded(peer);
         }
-        for (final int peer : peers) {
+        for (final int peer : others) {
             if (granted[peer] && !(anyOfMember && isFromExcluded(peer))) {
                 lastCall = Math.max(lastCall, grantedCall(peer));
             }
         }
         joining = false;
-        for (final int peer : peers) {
+        for (final int peer : others) {
             final boolean isOld = granted[peer] && anyOfMember && isFromExcluded(peer) && grantedCall(peer) != lastCall;
             if (granted[peer] && !isOld) {
                 open(peer, (int) (word(peer, MembershipWords.GRANT_VIEW_OFFSET) >>> Integer.SIZE));
                 becomeMember(peer);
-            } else {
+            } else if (isPeer[peer]) {
                 mask(peer);
             }
         }
@@ -563,7 +581,7 @@ public final class Membership {
 
     /** Says in words what a grant to {@code peer} waits for; for people, allocates. */
     public String grantState(final int peer) {
-        if (granting[peer] != NOT_GRANTING) {
+        if (answering[peer]) {
             return "the grant to rank " + peer + (granting[peer] <= words.maskWords() + 3 ? " waits for room in a send queue" : " has not been accepted yet");
         }
         if (requestedEpoch(peer) != NONE) {
