@@ -5,7 +5,7 @@ package io.expertlane.kernel.explorer;
  *
  * @param number   its place among those drawn
  * @param kind     what happens
- * @param rank     to whom, modulo the number of ranks
+ * @param rank     to whom, modulo the number of ranks; to whoever joins, if that is the moment
  * @param moment   which turns are counted
  * @param turns    how many of them pass first
  * @param nanos    how long it is frozen or held

@@ -33,12 +33,17 @@ final class Faults {
         }
         for (int at = 0; at < left.size(); at++) {
             final Fault fault = left.get(at);
-            if (fault.rank() % plan.ranks == rank.id && isAt(rank, fault.moment()) && turns[fault.number()]++ >= fault.turns() && mayFail(rank)) {
+            if (isMeant(fault, rank) && isAt(rank, fault.moment()) && turns[fault.number()]++ >= fault.turns() && mayFail(rank)) {
                 left.remove(at);
                 happen(rank, fault);
                 return;
             }
         }
+    }
+
+    /** Few ranks join: whichever does is meant where that is the moment. */
+    private boolean isMeant(final Fault fault, final Rank rank) {
+        return fault.moment() == Fault.Moment.JOINING || fault.moment() == Fault.Moment.JOINED || fault.rank() % plan.ranks == rank.id;
     }
 
     private boolean isAt(final Rank rank, final Fault.Moment moment) {

@@ -96,11 +96,22 @@ final class Plan {
         final Fault.Kind kind = kinds < 5 ? Fault.Kind.KILL : late;
         final int rank = draw(60);
         final int moments = draw(12);
-        final Fault.Moment moment = Fault.Moment.values()[moments % Fault.Moment.values().length];
+        final Fault.Moment moment = moment(moments);
         final int turns = draw(1 << 1 + draw(moment == Fault.Moment.ANY ? 8 : 5));
         final boolean isShort = draw(3) == 0;
         final long nanos = TIMEOUT_NANOS / 1000 * draw(isShort ? 330 : 6000);
         return new Fault(number, kind, rank, moment, turns, nanos, draw(6) == 0);
+    }
+
+    /** Ranks that fail at what a feature is about are what it is for. */
+    private Fault.Moment moment(final int drawn) {
+        if (has(Feature.TWICE) && drawn >= 9) {
+            return Fault.Moment.JOINED;
+        }
+        if (has(Feature.ABORT) && drawn >= 6) {
+            return Fault.Moment.JOINING;
+        }
+        return Fault.Moment.values()[drawn % Fault.Moment.values().length];
     }
 
     private int draw(final int bound) {

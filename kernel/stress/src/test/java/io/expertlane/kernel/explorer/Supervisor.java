@@ -248,7 +248,7 @@ final class Supervisor {
             }
         }
         for (final Rank rank : world.ranks) {
-            if (!rank.dirty && rank != join.rank && join.answers[rank.id] != Join.Answer.CLEARED) {
+            if (rank.isClean(join.round) && rank != join.rank && join.answers[rank.id] != Join.Answer.CLEARED) {
                 return false;
             }
         }

@@ -25,9 +25,9 @@ import java.util.Locale;
  * </ul>
  */
 final class World implements AutoCloseable {
-    /** A half of a call may wait for several peers in turn; each for four time-outs. */
-    static final double MOST_HALF_TIMEOUTS = 9.2;
-    static final double MOST_JOIN_TIMEOUTS = 9.2;
+    /** A half of a call may wait for one peer after the other, for six time-outs each. */
+    static final double MOST_HALF_TIMEOUTS = 13;
+    static final double MOST_JOIN_TIMEOUTS = 13;
     private static final long T = Plan.TIMEOUT_NANOS;
     private static final long START_NANOS = 1000 * T;
     private static final long TURN_NANOS = T / 4000;
@@ -424,7 +424,8 @@ final class World implements AutoCloseable {
 
     private void answer(final Rank rank, final Join join, final Join.Answer answer) {
         join.answers[rank.id] = answer;
-        rank.notBeforeNanos = dice.once(3) ? now + dice.below(T / 2) : now;
+        final boolean pauses = plan.has(Feature.TWICE) ? !dice.once(4) : dice.once(3);
+        rank.notBeforeNanos = pauses ? now + dice.below(T / 2) : now;
         supervisor.settled(join);
     }
 
