@@ -1,8 +1,8 @@
 package io.expertlane.bench.results;
 
 /**
- * Messages as they go to a terminal or a log. Values quoted in them come from files and command lines and may hold anything: line ends, escape
- * sequences, a megabyte.
+ * Messages as they go to a terminal or a log. Values quoted in them come from files and command lines and may hold
+ * anything: line ends, escape sequences, a megabyte.
  */
 public final class OneLine {
     private static final int MAX_CHARS = 600;

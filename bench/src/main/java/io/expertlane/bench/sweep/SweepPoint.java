@@ -10,7 +10,8 @@ import tools.jackson.databind.json.JsonMapper;
 
 /** A line of a journal or of {@code points.jsonl}: the number of a point, its parameters, its values. */
 final class SweepPoint {
-    private static final JsonMapper STRICT = Json.mapper().rebuild().enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS).build();
+    private static final JsonMapper STRICT = Json.mapper().rebuild()
+        .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS).build();
 
     private SweepPoint() {
     }

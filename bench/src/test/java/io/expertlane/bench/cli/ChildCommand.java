@@ -42,24 +42,29 @@ final class ChildCommand {
      * @param prefix   what runs the JVM, such as a shell that sets a limit first; empty for nothing
      * @param jvmFlags beside those of the build
      */
-    static ChildCommand start(final Path folder, final List<String> prefix, final List<String> jvmFlags, final List<String> arguments) throws IOException {
+    static ChildCommand start(final Path folder, final List<String> prefix, final List<String> jvmFlags,
+        final List<String> arguments) throws IOException {
         final Path temporary = Files.createDirectories(folder.resolve("tmp"));
         final Path err = folder.resolve("err-" + COUNT.incrementAndGet() + ".txt");
         final List<String> command = new ArrayList<>(prefix);
         command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
         command.addAll(List.of(flags().split(" ")));
-        command.addAll(List.of("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-XX:-UsePerfData", "-Djmh.ignoreLock=true", "-Djava.io.tmpdir=" + temporary));
+        command.addAll(List.of("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-XX:-UsePerfData",
+            "-Djmh.ignoreLock=true", "-Djava.io.tmpdir=" + temporary));
         command.addAll(jvmFlags);
         command.addAll(List.of("-cp", System.getProperty("java.class.path"), ExpertlaneCommand.class.getName()));
         command.addAll(arguments);
-        final ProcessBuilder builder = new ProcessBuilder(command).directory(folder.toFile()).redirectOutput(ProcessBuilder.Redirect.DISCARD)
+        final ProcessBuilder builder = new ProcessBuilder(command).directory(folder.toFile())
+            .redirectOutput(ProcessBuilder.Redirect.DISCARD)
             .redirectError(err.toFile());
-        builder.environment().keySet().removeIf(name -> name.startsWith("EXPERTLANE_") || name.startsWith("JAVA_TOOL") || name.startsWith("JDK_JAVA"));
+        builder.environment().keySet().removeIf(name -> name.startsWith("EXPERTLANE_") || name.startsWith("JAVA_TOOL")
+            || name.startsWith("JDK_JAVA"));
         return new ChildCommand(builder.start(), err);
     }
 
     private static String flags() throws IOException {
-        try (InputStream in = Objects.requireNonNull(ChildCommand.class.getResourceAsStream("/io/expertlane/bench/jvm.flags"))) {
+        try (InputStream in = Objects.requireNonNull(ChildCommand.class.getResourceAsStream(
+            "/io/expertlane/bench/jvm.flags"))) {
             return new String(in.readAllBytes(), StandardCharsets.UTF_8).strip();
         }
     }
@@ -70,7 +75,8 @@ final class ChildCommand {
 
     void signal(final Signal signal) throws IOException, InterruptedException {
         if (process.isAlive()) {
-            new ProcessBuilder("kill", "-" + signal, Long.toString(process.pid())).redirectErrorStream(true).start().waitFor();
+            new ProcessBuilder("kill", "-" + signal, Long.toString(process.pid())).redirectErrorStream(true).start()
+                .waitFor();
         }
     }
 

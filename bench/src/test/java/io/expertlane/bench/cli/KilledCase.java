@@ -17,15 +17,16 @@ import java.util.TreeMap;
 import java.util.stream.Stream;
 
 /**
- * A command that takes about a second, what it reads, and what it may leave behind. Each works in a folder: it writes to {@code work} below it, and
- * nowhere else but its folder for temporary files.
+ * A command that takes about a second, what it reads, and what it may leave behind. Each works in a folder: it writes
+ * to {@code work} below it, and nowhere else but its folder for temporary files.
  */
 enum KilledCase {
     /** A folder that appears whole. */
     EXCHANGE {
         @Override
         List<String> arguments() {
-            return words("exchange --routing uniform --ranks 2 --tokens-per-rank 64 --hidden 512 --topk 2 --experts 4 --warmup-seconds 0 --out work/out");
+            return words("exchange --routing uniform --ranks 2 --tokens-per-rank 64 --hidden 512 --topk 2 --experts 4 "
+                + "--warmup-seconds 0 --out work/out");
         }
 
         @Override
@@ -52,7 +53,8 @@ enum KilledCase {
         @Override
         void prepare(final Path folder) throws IOException {
             Files.writeString(folder.resolve("grid.json"), "{\"base\": {\"model\": \"qwen3-235b\", \"ep\": 4},"
-                + "\"grid\": {\"tokens\": [1, 2, 4], \"ports\": [\"fixed\", \"preallocated\"]}, \"plots\": [{\"x\": \"tokens\", \"y\": \"dispatchP50Micros\"}]}");
+                + "\"grid\": {\"tokens\": [1, 2, 4], \"ports\": [\"fixed\", \"preallocated\"]},"
+                + "\"plots\": [{\"x\": \"tokens\", \"y\": \"dispatchP50Micros\"}]}");
         }
 
         @Override
@@ -78,14 +80,17 @@ enum KilledCase {
         @Override
         void prepare(final Path folder) throws IOException {
             for (int day = 1; day <= 3; day++) {
-                new SampleRun("2026-01-0" + day + "T03:04:05Z").timed("Sample.copy", new double[] {1, 2, 3}, new double[] {2, 3, 4})
-                    .simulated("simulate.tpot", 12.5, Better.LOWER).latency("Open.loop", null, 10, 20, 30).write(folder.resolve("results"));
+                new SampleRun("2026-01-0" + day + "T03:04:05Z")
+                    .timed("Sample.copy", new double[] {1, 2, 3}, new double[] {2, 3, 4})
+                    .simulated("simulate.tpot", 12.5, Better.LOWER).latency("Open.loop", null, 10, 20, 30)
+                    .write(folder.resolve("results"));
             }
         }
 
         @Override
         void checkUnfinished(final Path folder, final Map<String, String> whole) throws IOException {
-            contents(folder.resolve("work")).forEach((name, text) -> assertThat(text).as(name).isEqualTo(whole.get(name)));
+            contents(folder.resolve("work")).forEach((name, text) -> assertThat(text).as(name)
+                .isEqualTo(whole.get(name)));
         }
     },
     /** A run's folder that appears whole, measured in JVMs of its own. */
@@ -97,8 +102,10 @@ enum KilledCase {
 
         @Override
         void prepare(final Path folder) throws IOException {
-            Files.writeString(folder.resolve("short.json"), "{\"timing\": {\"forks\": 1, \"warmupIterations\": 0, \"measurementIterations\": 1,"
-                + "\"iterationMillis\": 10}, \"rows\": [{\"benchmark\": \"HarnessBenchmark.empty\", \"params\": {\"ranks\": [\"1\", \"2\"]}}]}");
+            Files.writeString(folder.resolve("short.json"),
+                "{\"timing\": {\"forks\": 1, \"warmupIterations\": 0, \"measurementIterations\": 1,"
+                + "\"iterationMillis\": 10},"
+                + "\"rows\": [{\"benchmark\": \"HarnessBenchmark.empty\", \"params\": {\"ranks\": [\"1\", \"2\"]}}]}");
         }
 
         @Override
@@ -135,10 +142,14 @@ enum KilledCase {
         assertThat(contents(folder.resolve("work"))).isEqualTo(whole);
     }
 
-    /** Checks that nothing is left of runs that did not come to their end; a run that could not be put in its place is kept, and no rest. */
+    /**
+     * Checks that nothing is left of runs that did not come to their end; a run that could not be put in its place is
+     * kept, and no rest.
+     */
     static void checkNothingLeft(final Path folder) throws IOException {
         try (Stream<Path> all = Files.walk(folder)) {
-            assertThat(all.map(path -> folder.relativize(path).toString()).filter(name -> name.matches("work/(.*/)?\\..*") || name.matches("tmp/\\.?expertlane-(?!results-).*")))
+            assertThat(all.map(path -> folder.relativize(path).toString())
+                .filter(name -> name.matches("work/(.*/)?\\..*") || name.matches("tmp/\\.?expertlane-(?!results-).*")))
                 .as("left behind").isEmpty();
         }
     }
@@ -147,13 +158,16 @@ enum KilledCase {
         return List.of(text.split(" "));
     }
 
-    /** Files below {@code folder} by name, as Latin-1 text: byte for byte; hidden ones and {@code others} are left out. */
+    /**
+     * Files below {@code folder} by name, as Latin-1 text: byte for byte; hidden ones and {@code others} are left out.
+     */
     static Map<String, String> contents(final Path folder, final String... others) throws IOException {
         if (!Files.exists(folder)) {
             return Map.of();
         }
         try (Stream<Path> files = Files.walk(folder)) {
-            final List<Path> names = files.filter(Files::isRegularFile).filter(file -> !(folder.relativize(file).toString()).matches("(.*/)?\\..*"))
+            final List<Path> names = files.filter(Files::isRegularFile)
+                .filter(file -> !folder.relativize(file).toString().matches("(.*/)?\\..*"))
                 .filter(file -> !List.of(others).contains(file.getFileName().toString())).toList();
             final Map<String, String> contents = new TreeMap<>();
             for (final Path file : names) {

@@ -20,8 +20,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /**
- * Commands that are killed, interrupted, started twice at once, or given too little disk or memory. What they leave is whole or not there; the same
- * command again works, writes the same bytes, and clears up; what they say is one line.
+ * Commands that are killed, interrupted, started twice at once, or given too little disk or memory. What they leave is
+ * whole or not there; the same command again works, writes the same bytes, and clears up; what they say is one line.
  *
  * <p>Properties: {@code unclean.seed} instead of a fresh one, {@code unclean.tries}.
  */
@@ -31,7 +31,10 @@ class UncleanEndsTest {
     private static final int TRIES = Integer.getInteger("unclean.tries", Signal.values().length);
     private static final int SLOW_TRIES = Integer.getInteger("unclean.tries", 200);
     private static final long CHILD_ENDS_SECONDS = 300;
-    /** Blocks of 512 bytes that a shell lets a process write to a file: the least of what the commands write is less, the most is more. */
+    /**
+     * Blocks of 512 bytes that a shell lets a process write to a file: the least of what the commands write is less,
+     * the most is more.
+     */
     private static final int MAX_FILE_BLOCKS = 400;
     private static final int MAX_DISK_KIB = 400;
     private static final int HEAPS = 10;
@@ -66,7 +69,8 @@ class UncleanEndsTest {
             final Path at = prepared(command);
             final long begun = System.nanoTime();
             start(command, at).succeeded();
-            final Reference reference = new Reference(KilledCase.contents(at.resolve("work")), System.nanoTime() - begun);
+            final Reference reference = new Reference(KilledCase.contents(at.resolve("work")),
+                System.nanoTime() - begun);
             assertThat(reference.contents()).isNotEmpty();
             command.checkFinished(at, reference.contents());
             KilledCase.checkNothingLeft(at);
@@ -95,11 +99,13 @@ class UncleanEndsTest {
             final Signal signal = Signal.values()[i % Signal.values().length];
             stopped += end(command, signal, reference) ? 1 : 0;
         }
-        System.out.printf("unclean ends: %s stopped by signals %d times of %d, -Dunclean.seed=%d%n", command, stopped, tries, SEED);
+        System.out.printf("unclean ends: %s stopped by signals %d times of %d, -Dunclean.seed=%d%n", command, stopped,
+            tries, SEED);
     }
 
     /** One try; gives whether the signal came before the end. */
-    private boolean end(final KilledCase command, final Signal signal, final Reference reference) throws IOException, InterruptedException {
+    private boolean end(final KilledCase command, final Signal signal, final Reference reference)
+        throws IOException, InterruptedException {
         final Path at = prepared(command);
         final ChildCommand child = start(command, at);
         if (random.nextBoolean()) {
@@ -113,7 +119,8 @@ class UncleanEndsTest {
         child.signal(signal);
         child.endedBy(signal);
         for (final ProcessHandle grandchild : children) {
-            assertThat(grandchild.onExit().completeOnTimeout(null, CHILD_ENDS_SECONDS, TimeUnit.SECONDS).join()).as("a JVM that was started lives on").isNotNull();
+            assertThat(grandchild.onExit().completeOnTimeout(null, CHILD_ENDS_SECONDS, TimeUnit.SECONDS).join())
+                .as("a JVM that was started lives on").isNotNull();
         }
         if (signal != Signal.KILL) {
             KilledCase.checkNothingLeft(at);
@@ -139,7 +146,9 @@ class UncleanEndsTest {
         }
     }
 
-    /** One of them at least comes to its end; the other does, too, or is refused; nothing of either is lost or mixed. */
+    /**
+     * One of them at least comes to its end; the other does, too, or is refused; nothing of either is lost or mixed.
+     */
     @ParameterizedTest
     @EnumSource
     void twoAtOnce(final KilledCase command) throws IOException, InterruptedException {
@@ -155,7 +164,10 @@ class UncleanEndsTest {
         KilledCase.checkNothingLeft(at);
     }
 
-    /** No file may grow beyond a limit, as where a quota ends: refused in one line, nothing half; without the limit it works. */
+    /**
+     * No file may grow beyond a limit, as where a quota ends: refused in one line, nothing half; without the limit it
+     * works.
+     */
     @ParameterizedTest
     @EnumSource
     void filesMayNotGrow(final KilledCase command) throws IOException, InterruptedException {
@@ -172,13 +184,15 @@ class UncleanEndsTest {
         }
     }
 
-    private void starve(final KilledCase command, final List<String> prefix, final List<String> jvmFlags) throws IOException, InterruptedException {
+    private void starve(final KilledCase command, final List<String> prefix, final List<String> jvmFlags)
+        throws IOException, InterruptedException {
         final Path at = prepared(command);
         final boolean isDone = ChildCommand.start(at, prefix, jvmFlags, command.arguments()).succeededOrRefused();
         againAfter(isDone, command, at);
     }
 
-    private void againAfter(final boolean isDone, final KilledCase command, final Path at) throws IOException, InterruptedException {
+    private void againAfter(final boolean isDone, final KilledCase command, final Path at)
+        throws IOException, InterruptedException {
         final Reference reference = reference(command);
         command.checkUnfinished(at, reference.contents());
         if (!isDone) {
@@ -195,7 +209,8 @@ class UncleanEndsTest {
         reference(command);
         final Path at = prepared(command);
         final Path work = at.resolve("work");
-        assumeTrue(runs("mount", "-t", "tmpfs", "-o", "size=" + random.nextInt(1, MAX_DISK_KIB) + "k", "none", work), "a file system may be mounted: root only");
+        assumeTrue(runs("mount", "-t", "tmpfs", "-o", "size=" + random.nextInt(1, MAX_DISK_KIB) + "k", "none", work),
+            "a file system may be mounted: root only");
         try {
             final boolean isDone = start(command, at).succeededOrRefused();
             command.checkUnfinished(at, reference(command).contents());
@@ -213,7 +228,8 @@ class UncleanEndsTest {
         final Path at = prepared(command);
         final Path work = at.resolve("work");
         final boolean isMounted = runs("mount", "-t", "tmpfs", "-o", "ro", "none", work);
-        assumeTrue(isMounted || work.toFile().setWritable(false) && !Files.isWritable(work), "a folder can be made read-only");
+        assumeTrue(isMounted || work.toFile().setWritable(false) && !Files.isWritable(work),
+            "a folder can be made read-only");
         try {
             assertThat(start(command, at).succeededOrRefused()).as("done").isFalse();
             assertThat(KilledCase.contents(work)).isEmpty();
@@ -226,7 +242,8 @@ class UncleanEndsTest {
     private static boolean runs(final Object... command) throws IOException, InterruptedException {
         final List<String> words = Stream.of(command).map(Object::toString).toList();
         try {
-            return new ProcessBuilder(words).redirectErrorStream(true).redirectOutput(ProcessBuilder.Redirect.DISCARD).start().waitFor() == 0;
+            return new ProcessBuilder(words).redirectErrorStream(true).redirectOutput(ProcessBuilder.Redirect.DISCARD)
+                .start().waitFor() == 0;
         } catch (final IOException _) {
             // No such program on this system.
             return false;

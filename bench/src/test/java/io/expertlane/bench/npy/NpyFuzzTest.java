@@ -32,14 +32,16 @@ class NpyFuzzTest extends FuzzSuite {
                 seeds.add(file(type, major));
             }
         }
-        return List.of(new FuzzTarget("npy", Mutator.ofText(seeds, "'<u2'", "'>u2'", "'|V2'", "True", "(2, 3,)", "()", "(0, 5)", ",}", "\\x93NUMPY"),
+        return List.of(new FuzzTarget("npy", Mutator.ofText(seeds, "'<u2'", "'>u2'", "'|V2'", "True", "(2, 3,)", "()",
+            "(0, 5)", ",}", "\\x93NUMPY"),
             this::readAndWrite, NpyException.class));
     }
 
     private static byte[] file(final NpyType type, final int major) {
         final String text = "{'descr': '" + type.descr() + "', 'fortran_order': False, 'shape': (2, 3), }";
         final String header = text + " ".repeat(major * 7) + "\n";
-        final ByteBuffer bytes = ByteBuffer.allocate(12 + header.length() + 6 * type.sizeBytes()).order(ByteOrder.LITTLE_ENDIAN);
+        final int length = 12 + header.length() + 6 * type.sizeBytes();
+        final ByteBuffer bytes = ByteBuffer.allocate(length).order(ByteOrder.LITTLE_ENDIAN);
         bytes.put(new byte[] {(byte) 0x93, 'N', 'U', 'M', 'P', 'Y', (byte) major, 0});
         if (major == 1) {
             bytes.putShort((short) header.length());

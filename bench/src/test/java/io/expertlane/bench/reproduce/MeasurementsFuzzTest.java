@@ -18,7 +18,8 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.io.TempDir;
 
 class MeasurementsFuzzTest extends FuzzSuite {
-    private static final String HEADER = "id,hardware,mode,op,ep,tokens,hidden,topk,experts,dtype,knob,metric,value,unit,note\n";
+    private static final String HEADER =
+        "id,hardware,mode,op,ep,tokens,hidden,topk,experts,dtype,knob,metric,value,unit,note\n";
     private static final String ROWS = """
         a1,"H800, CX7",LL,dispatch,8,128,7168,8,256,fp8,,latency,77,us,
         a2,H20,HT,combine,16,4096,7168,8,256,bf16,"24 ""SMs"" of 78",bandwidth,43.5,GB/s,"two
@@ -32,9 +33,11 @@ class MeasurementsFuzzTest extends FuzzSuite {
     @Override
     protected List<FuzzTarget> targets() {
         final List<byte[]> seeds = Stream.of(HEADER + ROWS, HEADER + ROWS.lines().findFirst().orElseThrow(),
-            "mode,op,id,metric,value,ep,tokens,hidden,topk,experts\r\nLL,dispatch,x,latency,1,2,3,4,5,6\r\n").map(text -> text.getBytes(StandardCharsets.UTF_8))
+            "mode,op,id,metric,value,ep,tokens,hidden,topk,experts\r\nLL,dispatch,x,latency,1,2,3,4,5,6\r\n")
+            .map(text -> text.getBytes(StandardCharsets.UTF_8))
             .toList();
-        return List.of(ReaderTarget.of("measurements", Mutator.ofText(seeds, "\"", "\"\"", "\",\"", "LL", "HT", "mode", "dispatch", "fp8"), this::readAndWrite));
+        return List.of(ReaderTarget.of("measurements", Mutator.ofText(seeds, "\"", "\"\"", "\",\"", "LL", "HT", "mode",
+            "dispatch", "fp8"), this::readAndWrite));
     }
 
     private void readAndWrite(final byte[] input) throws IOException {
@@ -45,7 +48,9 @@ class MeasurementsFuzzTest extends FuzzSuite {
     }
 
     private static String row(final Measurement m) {
-        return Stream.of(m.id(), m.hardware(), m.mode(), m.op(), m.ep(), m.tokens(), m.hidden(), m.topK(), m.experts(), m.dtype(), m.knob(), m.metric(),
-            m.value(), m.unit(), m.note()).map(cell -> "\"" + Objects.toString(cell).replace("\"", "\"\"") + "\"").collect(Collectors.joining(",", "", "\n"));
+        return Stream.of(m.id(), m.hardware(), m.mode(), m.op(), m.ep(), m.tokens(), m.hidden(), m.topK(), m.experts(),
+            m.dtype(), m.knob(), m.metric(),
+            m.value(), m.unit(), m.note()).map(cell -> "\"" + Objects.toString(cell).replace("\"", "\"\"")
+            + "\"").collect(Collectors.joining(",", "", "\n"));
     }
 }

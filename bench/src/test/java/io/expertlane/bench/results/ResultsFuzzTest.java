@@ -48,15 +48,18 @@ class ResultsFuzzTest extends FuzzSuite {
 
     private static SampleRun sample() {
         return new SampleRun("2026-01-02T03:04:05Z").timed("Sample.copy", new double[] {1, 2}, new double[] {2, 3})
-            .timed("Sample.dispatch", Map.of("tokens", "8"), 16, new double[] {5, 6}).simulated("simulate.tpot", 12.5, Better.LOWER)
+            .timed("Sample.dispatch", Map.of("tokens", "8"), 16, new double[] {5, 6}).simulated("simulate.tpot", 12.5,
+            Better.LOWER)
             .latency("Open.loop", null, 10, 20, 30);
     }
 
     /** A file that Expertlane writes: what is read of it is written and read again, and the same. */
-    private <T> FuzzTarget json(final String name, final Path run, final Class<T> type, final String definition) throws IOException {
+    private <T> FuzzTarget json(final String name, final Path run, final Class<T> type, final String definition)
+        throws IOException {
         final RunSchema schema = RunSchema.of(definition);
         final Path file = folder.resolve("a-" + name);
-        return ReaderTarget.of(name, Mutator.ofText(List.of(Files.readAllBytes(run.resolve(name))), "-1", "1.5", "9223372036854775807", "NaN"), input -> {
+        return ReaderTarget.of(name, Mutator.ofText(List.of(Files.readAllBytes(run.resolve(name))), "-1", "1.5",
+            "9223372036854775807", "NaN"), input -> {
             Files.write(file, input);
             final T read = schema.read(file, type);
             if (read instanceof final JmhResult[] results) {
@@ -79,11 +82,13 @@ class ResultsFuzzTest extends FuzzSuite {
              "muted": [{"series": "^Open", "reason": "noise", "until": "2026-02-03"}]}
             """;
         final Path file = folder.resolve("a-changes.json");
-        return ReaderTarget.of("changes.json", Mutator.ofText(List.of(text.getBytes(StandardCharsets.UTF_8)), "2026-02-30", "0000-01-01", "(?<x>a)", "\\\\Q"),
+        return ReaderTarget.of("changes.json", Mutator.ofText(List.of(text.getBytes(StandardCharsets.UTF_8)),
+            "2026-02-30", "0000-01-01", "(?<x>a)", "\\\\Q"),
             input -> {
                 Files.write(file, input);
                 final ChangesFile read = ChangesFile.read(file);
-                final History history = History.of(List.of(Run.read(folder.resolve("sample").resolve(only("sample")))), read, TODAY);
+                final History history = History.of(List.of(Run.read(folder.resolve("sample").resolve(only("sample")))),
+                    read, TODAY);
                 assertThat(history.flags()).hasSameSizeAs(read.known());
                 Json.write(file, read);
                 assertThat(ChangesFile.read(file)).isEqualTo(read);
@@ -98,9 +103,12 @@ class ResultsFuzzTest extends FuzzSuite {
 
     /** What {@code /proc} and {@code /sys} say: nothing of it may fail a run. Seeds begin with the file's name. */
     private FuzzTarget machine() throws IOException {
-        final Map<String, String> files = Map.of("proc/cpuinfo", "processor\t: 0\nmodel name\t: Sample CPU\nprocessor\t: 1\n",
-            "proc/meminfo", "MemTotal:       16384 kB\nMemFree: 1 kB\n", "sys/fs/cgroup/cpu.max", "200000 100000\n", "sys/fs/cgroup/memory.max", "1073741824\n",
-            "sys/kernel/mm/transparent_hugepage/enabled", "always [madvise] never\n", "sys/fs/cgroup/cpu/cpu.cfs_quota_us", "-1\n");
+        final Map<String, String> files = Map.of("proc/cpuinfo",
+            "processor\t: 0\nmodel name\t: Sample CPU\nprocessor\t: 1\n",
+            "proc/meminfo", "MemTotal:       16384 kB\nMemFree: 1 kB\n", "sys/fs/cgroup/cpu.max", "200000 100000\n",
+            "sys/fs/cgroup/memory.max", "1073741824\n",
+            "sys/kernel/mm/transparent_hugepage/enabled", "always [madvise] never\n",
+            "sys/fs/cgroup/cpu/cpu.cfs_quota_us", "-1\n");
         final Path root = folder.resolve("machine");
         for (final String name : files.keySet()) {
             Files.createDirectories(root.resolve(name).getParent());
@@ -110,26 +118,34 @@ class ResultsFuzzTest extends FuzzSuite {
         return ReaderTarget.of("machine", Mutator.ofText(named(files)), input -> {
             final NamedInput file = NamedInput.of(input, files.keySet().stream().toList());
             Files.write(root.resolve(file.name()), file.bytes());
-            final Environment captured = Environment.capture(Clock.systemUTC(), root, Optional.empty(), List.of("bench"));
+            final Environment captured = Environment.capture(Clock.systemUTC(), root, Optional.empty(),
+                List.of("bench"));
             Files.delete(root.resolve(file.name()));
             Json.write(json, captured);
             assertThat(schema.read(json, Environment.class)).isEqualTo(captured);
         });
     }
 
-    /** A whole folder, one file of it changed, in most cases with the right checksum: read, compared, searched, exported and shown. */
+    /**
+     * A whole folder, one file of it changed, in most cases with the right checksum: read, compared, searched, exported
+     * and shown.
+     */
     private FuzzTarget run(final Path sample) throws IOException {
-        final Map<String, String> files = Map.of("summary.json", text(sample, "summary.json"), "environment.json", text(sample, "environment.json"),
-            "simulated.json", text(sample, "simulated.json"), "jmh.json", text(sample, "jmh.json"), "SHA256SUMS", text(sample, "SHA256SUMS"),
+        final Map<String, String> files = Map.of("summary.json", text(sample, "summary.json"), "environment.json",
+            text(sample, "environment.json"),
+            "simulated.json", text(sample, "simulated.json"), "jmh.json", text(sample, "jmh.json"), "SHA256SUMS",
+            text(sample, "SHA256SUMS"),
             "latency/Open.loop.hgrm", text(sample, "latency/Open.loop.hgrm"));
         final Run base = Run.read(sample);
         final Path copy = folder.resolve("copy").resolve(sample.getFileName());
         Files.createDirectories(copy.resolve("latency"));
-        for (final String name : List.of("latency/Open.loop.hlog", "latency/Open.loop.hgrm", "jmh.json", "SHA256SUMS", "summary.json", "environment.json",
+        for (final String name : List.of("latency/Open.loop.hlog", "latency/Open.loop.hgrm", "jmh.json", "SHA256SUMS",
+            "summary.json", "environment.json",
             "simulated.json")) {
             Files.copy(sample.resolve(name), copy.resolve(name));
         }
-        return ReaderTarget.of("run", Mutator.ofText(named(files), "Sample.copy", "latency/Open.loop.hgrm", "../x", "ops/s", "ns/op"), input -> {
+        return ReaderTarget.of("run", Mutator.ofText(named(files), "Sample.copy", "latency/Open.loop.hgrm", "../x",
+            "ops/s", "ns/op"), input -> {
             final NamedInput file = NamedInput.of(input, files.keySet().stream().toList());
             final int hash = Arrays.hashCode(input) & Integer.MAX_VALUE;
             try {
@@ -140,7 +156,8 @@ class ResultsFuzzTest extends FuzzSuite {
                 use(Run.read(copy), base, hash % SHOWN_ONE_IN == 0);
             } finally {
                 Files.copy(sample.resolve(file.name()), copy.resolve(file.name()), StandardCopyOption.REPLACE_EXISTING);
-                Files.copy(sample.resolve(Checksums.FILE), copy.resolve(Checksums.FILE), StandardCopyOption.REPLACE_EXISTING);
+                Files.copy(sample.resolve(Checksums.FILE), copy.resolve(Checksums.FILE),
+                    StandardCopyOption.REPLACE_EXISTING);
             }
         });
     }

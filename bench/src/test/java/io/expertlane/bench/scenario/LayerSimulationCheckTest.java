@@ -45,8 +45,11 @@ class LayerSimulationCheckTest {
     /** Two thousand million ranks were asked for their tokens one by one before they were found to be too many. */
     @Test
     void tooManyRanksAreRefusedBeforeAnyIsLookedAt() {
-        final LayerSimulation simulation = new LayerSimulation(ClusterProfile.ofName(ClusterProfile.DEFAULT_NAME), ModelProfile.ofName("deepseek-v3"),
-            Integer.MAX_VALUE, 128, new Silent(), ExchangeKind.lowLatency(DispatchType.FP8, Payload.OMITTED), PortPolicy.PREALLOCATED, 4096, 1);
-        assertThatThrownBy(() -> simulation.check(Set.of())).isInstanceOf(IllegalArgumentException.class).hasMessageContaining("ranks=2147483647");
+        final LayerSimulation simulation = new LayerSimulation(ClusterProfile.ofName(ClusterProfile.DEFAULT_NAME),
+            ModelProfile.ofName("deepseek-v3"),
+            Integer.MAX_VALUE, 128, new Silent(), ExchangeKind.lowLatency(DispatchType.FP8, Payload.OMITTED),
+            PortPolicy.PREALLOCATED, 4096, 1);
+        assertThatThrownBy(() -> simulation.check(Set.of())).isInstanceOf(IllegalArgumentException.class)
+            .hasMessageContaining("ranks=2147483647");
     }
 }

@@ -28,7 +28,8 @@ class PresetFuzzTest extends FuzzSuite {
     @Override
     protected List<FuzzTarget> targets() {
         final Path file = folder.resolve("a.json");
-        return List.of(ReaderTarget.of("preset", Mutator.ofText(List.of(TEXT.getBytes(StandardCharsets.UTF_8)), "\"hidden\"", "\"RowMemoryBenchmark.copy\"", "100000"),
+        return List.of(ReaderTarget.of("preset", Mutator.ofText(List.of(TEXT.getBytes(StandardCharsets.UTF_8)),
+            "\"hidden\"", "\"RowMemoryBenchmark.copy\"", "100000"),
             input -> {
                 Files.write(file, input);
                 final List<Trial> trials = Presets.read(file).trials(name -> true);

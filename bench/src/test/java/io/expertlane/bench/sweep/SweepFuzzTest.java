@@ -54,9 +54,11 @@ class SweepFuzzTest extends FuzzSuite {
     }
 
     private static String point(final SweepDefinition definition, final int index) {
-        final String names = definition.parameters(index).entrySet().stream().map(e -> "\"" + e.getKey() + "\":\"" + e.getValue() + "\"")
+        final String names = definition.parameters(index).entrySet().stream().map(e -> "\"" + e.getKey() + "\":\""
+            + e.getValue() + "\"")
             .collect(Collectors.joining(","));
-        final String values = SweepValues.COLUMNS.stream().map(column -> "\"" + column + "\":" + (column.startsWith("ttft") ? "null" : "1.5"))
+        final String values = SweepValues.COLUMNS.stream().map(column -> "\"" + column + "\":"
+            + (column.startsWith("ttft") ? "null" : "1.5"))
             .collect(Collectors.joining(","));
         return "{\"index\":" + index + ",\"point\":{" + names + "},\"values\":{" + values + "}}";
     }
@@ -97,13 +99,15 @@ class SweepFuzzTest extends FuzzSuite {
     private FuzzTarget merge() throws IOException {
         final SweepDefinition definition = sample();
         for (int shard = 1; shard <= 2; shard++) {
-            SweepFolder.write(Files.createDirectories(folder.resolve("part-" + shard)), definition, new Shard(shard, 2), points(definition, shard));
+            final Path part = Files.createDirectories(folder.resolve("part-" + shard));
+            SweepFolder.write(part, definition, new Shard(shard, 2), points(definition, shard));
         }
         final Path second = folder.resolve("part-2");
         final Path target = folder.resolve("merged");
         final String header = Files.readString(second.resolve("sweep.json"));
         final String points = Files.readString(second.resolve("points.jsonl"));
-        return ReaderTarget.of("merge", Mutator.ofText(List.of(bytes(header + points)), "\n", "{\"index\":0}", "\"1/2\"", "\"shard\""), input -> {
+        return ReaderTarget.of("merge", Mutator.ofText(List.of(bytes(header + points)), "\n", "{\"index\":0}",
+            "\"1/2\"", "\"shard\""), input -> {
             final String text = new String(input, StandardCharsets.ISO_8859_1);
             final int cut = text.indexOf('\n') + 1;
             Files.writeString(second.resolve("sweep.json"), text.substring(0, cut), StandardCharsets.ISO_8859_1);

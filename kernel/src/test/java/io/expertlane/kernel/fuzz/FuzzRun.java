@@ -13,7 +13,8 @@ import java.util.concurrent.atomic.AtomicLong;
 /**
  * Calls a target with many mutated inputs. Case {@code n} of a seed is the same input whatever ran before it.
  *
- * <p>Failure: {@link AssertionError} with the input, made as short as it will go, and the properties that repeat the case.
+ * <p>Failure: {@link AssertionError} with the input, made as short as it will go, and the properties that repeat the
+ * case.
  *
  * <p>Threading: cases run on a thread of their own, so that one which does not end can be reported.
  */
@@ -47,7 +48,8 @@ final class FuzzRun {
     record Outcome(String name, long cases, long accepted, long nanos) {
         @Override
         public String toString() {
-            return String.format("fuzz %s: %d cases, %d accepted, %d refused, %d cases/s", name, cases, accepted, cases - accepted,
+            return String.format("fuzz %s: %d cases, %d accepted, %d refused, %d cases/s", name, cases, accepted,
+                cases - accepted,
                 cases * NANOS_PER_SECOND / Math.max(1, nanos));
         }
     }
@@ -86,7 +88,8 @@ final class FuzzRun {
             final String fault = fault(input);
             if (fault != null) {
                 final byte[] shrunk = shrunk(input, fault);
-                failure = failed(number, Objects.requireNonNullElse(fault(shrunk), fault) + "\n  input " + shown(shrunk), thrown);
+                failure = failed(number, Objects.requireNonNullElse(fault(shrunk), fault) + "\n  input "
+                    + shown(shrunk), thrown);
                 return;
             }
             accepted += thrown == null ? 1 : 0;
@@ -134,7 +137,8 @@ final class FuzzRun {
             return "refuses without a word: " + e.getClass();
         }
         if (line.length() > MAX_LINE_CHARS) {
-            return "refuses in more than a line: " + line.length() + " characters: " + line.substring(0, MAX_LINE_CHARS);
+            return "refuses in more than a line: " + line.length() + " characters: "
+                + line.substring(0, MAX_LINE_CHARS);
         }
         if (line.chars().anyMatch(c -> Character.isISOControl(c) || c == '\u2028' || c == '\u2029')) {
             return "refuses in more than a line: " + shown(line.getBytes(StandardCharsets.UTF_8));
@@ -164,7 +168,8 @@ final class FuzzRun {
     }
 
     private AssertionError failed(final long number, final String what, final Throwable cause) {
-        return new AssertionError("fuzz " + target.name() + " " + what + "\n  again: -Dfuzz.target=" + target.name() + " -Dfuzz.seed=" + seed
+        return new AssertionError("fuzz " + target.name() + " " + what + "\n  again: -Dfuzz.target=" + target.name()
+            + " -Dfuzz.seed=" + seed
             + " -Dfuzz.first=" + number + " -Dfuzz.cases=1", cause);
     }
 
@@ -175,6 +180,7 @@ final class FuzzRun {
             final char c = (char) (bytes[i] & 0xFF);
             text.append(c >= ' ' && c < 0x7F && c != '\\' ? String.valueOf(c) : String.format("\\x%02x", (int) c));
         }
-        return (bytes.length > MAX_SHOWN_BYTES ? text.append("... (").append(bytes.length).append(" bytes)") : text).toString();
+        return (bytes.length > MAX_SHOWN_BYTES ? text.append("... (").append(bytes.length).append(" bytes)")
+            : text).toString();
     }
 }

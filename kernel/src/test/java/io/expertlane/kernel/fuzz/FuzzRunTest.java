@@ -15,7 +15,8 @@ class FuzzRunTest {
     private static final int CASES = 20_000;
 
     private static FuzzTarget target(final FuzzTarget.Reader reader) {
-        return new FuzzTarget("planted", Mutator.ofText(List.of("{\"a\": 1}".getBytes(StandardCharsets.UTF_8))), reader, IllegalArgumentException.class);
+        return new FuzzTarget("planted", Mutator.ofText(List.of("{\"a\": 1}".getBytes(StandardCharsets.UTF_8))),
+            reader, IllegalArgumentException.class);
     }
 
     private static void run(final FuzzTarget target) throws InterruptedException {
@@ -28,7 +29,8 @@ class FuzzRunTest {
             if (new String(input, StandardCharsets.UTF_8).contains("-1")) {
                 throw new ArrayIndexOutOfBoundsException("planted");
             }
-        }))).as("seed %d", SEED).isInstanceOf(AssertionError.class).hasMessageContaining("throws java.lang.ArrayIndexOutOfBoundsException: planted")
+        }))).as("seed %d", SEED).isInstanceOf(AssertionError.class)
+            .hasMessageContaining("throws java.lang.ArrayIndexOutOfBoundsException: planted")
             .hasMessageContaining("input -1\n").hasMessageContaining("-Dfuzz.seed=" + SEED);
     }
 
@@ -48,7 +50,8 @@ class FuzzRunTest {
             for (int i = 0; i < copies.length; i++) {
                 copies[i] = new byte[8 * input.length];
             }
-        }).within(10_000, 64))).as("seed %d", SEED).isInstanceOf(AssertionError.class).hasMessageContaining("allocates more than");
+        }).within(10_000, 64))).as("seed %d", SEED).isInstanceOf(AssertionError.class)
+            .hasMessageContaining("allocates more than");
     }
 
     @Test
@@ -66,7 +69,8 @@ class FuzzRunTest {
     void aCaseDependsOnSeedAndNumberAlone() {
         final Mutator mutator = Mutator.ofBytes(List.of(new byte[64], new byte[] {1, 2, 3}));
         for (int number = 0; number < 1000; number++) {
-            assertThat(mutator.next(new SplittableRandom(SEED + number))).isEqualTo(mutator.next(new SplittableRandom(SEED + number)));
+            final byte[] input = mutator.next(new SplittableRandom(SEED + number));
+            assertThat(mutator.next(new SplittableRandom(SEED + number))).isEqualTo(input);
         }
         assertThat(mutator.seeds().getFirst()).as("seeds stay").containsOnly(0);
     }

@@ -12,7 +12,8 @@ import org.junit.jupiter.api.TestFactory;
 /**
  * The targets of a module: 20,000 cases each in every build, a million each in the slow tests.
  *
- * <p>Properties: {@code fuzz.target}, one of them; {@code fuzz.seed}, instead of a fresh one; {@code fuzz.first} and {@code fuzz.cases}, which cases.
+ * <p>Properties: {@code fuzz.target}, one of them; {@code fuzz.seed}, instead of a fresh one; {@code fuzz.first} and
+ * {@code fuzz.cases}, which cases.
  */
 public abstract class FuzzSuite {
     private static final long CASES = 20_000;
@@ -37,7 +38,8 @@ public abstract class FuzzSuite {
         final long seed = Long.getLong("fuzz.seed", ThreadLocalRandom.current().nextLong());
         final long first = Long.getLong("fuzz.first", 0);
         final long cases = Long.getLong("fuzz.cases", usual);
-        return targets().stream().filter(target -> only == null || only.equals(target.name())).map(target -> DynamicTest.dynamicTest(target.name(), () -> {
+        return targets().stream().filter(target -> only == null || only.equals(target.name())).map(target ->
+            DynamicTest.dynamicTest(target.name(), () -> {
             System.out.println("fuzz " + target.name() + ": -Dfuzz.seed=" + seed);
             final FuzzRun.Outcome outcome = new FuzzRun(target, seed, first, cases).run();
             System.out.println(outcome);

@@ -7,9 +7,11 @@ package io.expertlane.kernel.fuzz;
  * @param mutator  makes its input
  * @param reader   what is called
  * @param refusal  the exception by which it may refuse input, and no other; its message is one line
- * @param limits   most heap bytes that a call may allocate: the measure of its work and memory, which no load of the machine changes
+ * @param limits   most heap bytes that a call may allocate: the measure of its work and memory, which no load of the
+ *                 machine changes
  */
-public record FuzzTarget(String name, Mutator mutator, Reader reader, Class<? extends Exception> refusal, Limits limits) {
+public record FuzzTarget(String name, Mutator mutator, Reader reader, Class<? extends Exception> refusal,
+    Limits limits) {
     /** Reads one input; what it accepts, it checks, such as by writing it and reading that again. */
     @FunctionalInterface
     public interface Reader {
@@ -33,7 +35,8 @@ public record FuzzTarget(String name, Mutator mutator, Reader reader, Class<? ex
     }
 
     /** A target with the usual limits. */
-    public FuzzTarget(final String name, final Mutator mutator, final Reader reader, final Class<? extends Exception> refusal) {
+    public FuzzTarget(final String name, final Mutator mutator, final Reader reader,
+        final Class<? extends Exception> refusal) {
         this(name, mutator, reader, refusal, Limits.USUAL);
     }
 

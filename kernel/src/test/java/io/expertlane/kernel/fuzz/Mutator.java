@@ -7,8 +7,9 @@ import java.util.List;
 import java.util.SplittableRandom;
 
 /**
- * Makes bad input of good: takes one of the seeds and changes it one to eight times. Bytes are flipped, set, cut, doubled, spliced in from another
- * seed, or overwritten by integers at the edges of their types; text is also changed by {@link Tokens}.
+ * Makes bad input of good: takes one of the seeds and changes it one to eight times. Bytes are flipped, set, cut,
+ * doubled, spliced in from another seed, or overwritten by integers at the edges of their types; text is also changed
+ * by {@link Tokens}.
  *
  * <p>Stateless but for its seeds: what a random makes does not depend on earlier cases.
  */
@@ -25,7 +26,8 @@ public final class Mutator {
     private Mutator(final List<byte[]> seeds, final Tokens tokens) {
         this.seeds = List.copyOf(seeds);
         this.tokens = tokens;
-        this.limitBytes = Math.max(MIN_LIMIT_BYTES, 2 * seeds.stream().mapToInt(seed -> seed.length).max().orElseThrow());
+        this.limitBytes = Math.max(MIN_LIMIT_BYTES, 2 * seeds.stream().mapToInt(seed -> seed.length).max()
+            .orElseThrow());
     }
 
     /** Of binary formats. */
@@ -53,7 +55,8 @@ public final class Mutator {
         byte[] input = seed(random).clone();
         final int changes = 1 + Math.min(random.nextInt(MAX_CHANGES), random.nextInt(MAX_CHANGES));
         for (int i = 0; i < changes; i++) {
-            input = tokens != null && random.nextInt(8) != 0 ? tokens.change(input, seed(random), random) : change(input, random);
+            input = tokens != null && random.nextInt(8) != 0 ? tokens.change(input, seed(random), random)
+                : change(input, random);
             if (input.length > limitBytes) {
                 input = Arrays.copyOf(input, limitBytes);
             }
@@ -88,7 +91,8 @@ public final class Mutator {
             default -> {
                 final byte[] other = seed(random);
                 final int from = Math.min(random.nextBoolean() ? at : random.nextInt(other.length + 1), other.length);
-                yield splice(input, at, at + length, other, from, Math.min(other.length - from, 1 << random.nextInt(8)));
+                final int count = Math.min(other.length - from, 1 << random.nextInt(8));
+                yield splice(input, at, at + length, other, from, count);
             }
         };
     }
@@ -99,7 +103,8 @@ public final class Mutator {
         if (input.length >= size) {
             final int any = random.nextInt(input.length - size + 1);
             final int at = random.nextInt(4) == 0 ? any : any / size * size;
-            final ByteBuffer bytes = ByteBuffer.wrap(input).order(random.nextInt(4) == 0 ? ByteOrder.BIG_ENDIAN : ByteOrder.LITTLE_ENDIAN);
+            final ByteBuffer bytes = ByteBuffer.wrap(input).order(random.nextInt(4) == 0 ? ByteOrder.BIG_ENDIAN
+                : ByteOrder.LITTLE_ENDIAN);
             switch (size) {
                 case Short.BYTES -> bytes.putShort(at, (short) Words.mutate(bytes.getShort(at), random));
                 case Integer.BYTES -> bytes.putInt(at, (int) Words.mutate(bytes.getInt(at), random));
@@ -110,7 +115,8 @@ public final class Mutator {
     }
 
     /** {@code input} with {@code count} bytes of {@code other} in place of those from {@code from} to {@code to}. */
-    static byte[] splice(final byte[] input, final int from, final int to, final byte[] other, final int otherFrom, final int count) {
+    static byte[] splice(final byte[] input, final int from, final int to, final byte[] other, final int otherFrom,
+        final int count) {
         final byte[] result = new byte[input.length - (to - from) + count];
         System.arraycopy(input, 0, result, 0, from);
         System.arraycopy(other, otherFrom, result, from, count);

@@ -5,18 +5,22 @@ import java.util.Arrays;
 import java.util.SplittableRandom;
 
 /**
- * Changes of text that keep its form more often than changes of bytes do: words, numbers and bracketed or quoted parts are replaced, removed,
- * doubled, swapped and taken from other texts. Text is read byte by byte, so that text that is not UTF-8 stays as it is.
+ * Changes of text that keep its form more often than changes of bytes do: words, numbers and bracketed or quoted parts
+ * are replaced, removed, doubled, swapped and taken from other texts. Text is read byte by byte, so that text that is
+ * not UTF-8 stays as it is.
  */
 final class Tokens {
     private static final int LONG_DIGITS = 2000;
     private static final int DEEP = 700;
     private static final int MANY = 32;
-    private static final String[] WORDS = {"0", "-0", "1", "-1", "2", "127", "128", "255", "256", "65535", "65536", "2147483647", "2147483648",
-        "-2147483648", "4294967296", "9223372036854775807", "9223372036854775808", "-9223372036854775809", "0.5", "1e3", "1e-400", "1e308", "1e400",
-        "1.0", "01", "+1", "0x10", "1_000", "1d", "NaN", "Infinity", "-Infinity", "null", "true", "false", "", " ", "\t", "\n", "\r\n", "\0", ",", ":",
-        ";", "=", "\"", "'", "\\", "\\u0000", "\\ud800", "/", "../", "%s", "$1", "[", "]", "{", "}", "[]", "{}", "\"\"", "[[1]]", "{\"a\":1}", "(", ")",
-        "*", "(a+)+", "#", "//", "\uFEFF", "\u2028", "\u00e4", "\uD83D\uDE00", "9".repeat(LONG_DIGITS), "[".repeat(DEEP), "{\"a\":".repeat(DEEP),
+    private static final String[] WORDS = {"0", "-0", "1", "-1", "2", "127", "128", "255", "256", "65535", "65536",
+        "2147483647", "2147483648", "-2147483648", "4294967296", "9223372036854775807", "9223372036854775808", "-9223372036854775809", "0.5",
+        "1e3", "1e-400", "1e308", "1e400", "1.0", "01", "+1", "0x10", "1_000", "1d", "NaN", "Infinity", "-Infinity", "null", "true", "false", "", " ",
+        "\t", "\n", "\r\n", "\0", ",", ":",
+        ";", "=", "\"", "'", "\\", "\\u0000", "\\ud800", "/", "../", "%s", "$1", "[", "]", "{", "}", "[]", "{}",
+        "\"\"", "[[1]]", "{\"a\":1}", "(", ")",
+        "*", "(a+)+", "#", "//", "\uFEFF", "\u2028", "\u00e4", "\uD83D\uDE00", "9".repeat(LONG_DIGITS),
+        "[".repeat(DEEP), "{\"a\":".repeat(DEEP),
         "(".repeat(DEEP), "a".repeat(LONG_DIGITS)};
 
     private final byte[][] words;
@@ -52,7 +56,8 @@ final class Tokens {
                 }
                 final int taken = random.nextInt(others.length - 1);
                 final int takenEnd = others[end(other, others, taken)];
-                yield Mutator.splice(text, from, random.nextBoolean() ? from : to, other, others[taken], takenEnd - others[taken]);
+                yield Mutator.splice(text, from, random.nextBoolean() ? from : to, other, others[taken],
+                    takenEnd - others[taken]);
             }
         };
     }
@@ -103,8 +108,10 @@ final class Tokens {
         if (left == right) {
             return text;
         }
-        final byte[] result = Mutator.splice(text, starts[right], starts[right + 1], text, starts[left], starts[left + 1] - starts[left]);
-        return Mutator.splice(result, starts[left], starts[left + 1], text, starts[right], starts[right + 1] - starts[right]);
+        final int leftLength = starts[left + 1] - starts[left];
+        final int rightLength = starts[right + 1] - starts[right];
+        final byte[] result = Mutator.splice(text, starts[right], starts[right + 1], text, starts[left], leftLength);
+        return Mutator.splice(result, starts[left], starts[left + 1], text, starts[right], rightLength);
     }
 
     /** Where tokens begin, then the end: words, blanks, and other characters one by one. */
@@ -130,7 +137,10 @@ final class Tokens {
         return Character.isLetterOrDigit(c & 0xFF) || c == '_' || c == '.' ? 2 : 0;
     }
 
-    /** Index of the token behind the part that {@code token} begins: up to the closing quote or bracket, and of a key up to the end of its value. */
+    /**
+     * Index of the token behind the part that {@code token} begins: up to the closing quote or bracket, and of a key up
+     * to the end of its value.
+     */
     private static int end(final byte[] text, final int[] starts, final int token) {
         final int end = part(text, starts, token);
         if (text[starts[token]] == '"' && end < starts.length - 1 && text[starts[end]] == ':') {

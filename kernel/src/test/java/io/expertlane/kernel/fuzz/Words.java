@@ -17,8 +17,9 @@ import java.util.SplittableRandom;
  * <p>Stateless; the caller's random decides everything, so its seed repeats every mutation.
  */
 public final class Words {
-    private static final long[] EDGES = {0, 1, -1, 2, 7, 8, 63, 64, 127, 128, 255, 256, Short.MAX_VALUE, Short.MIN_VALUE, 0xFFFF, 0x1_0000,
-        Integer.MAX_VALUE, Integer.MIN_VALUE, 0xFFFF_FFFFL, 1L << 32, 1L << 47, 1L << 62, Long.MAX_VALUE, Long.MIN_VALUE};
+    private static final long[] EDGES = {0, 1, -1, 2, 7, 8, 63, 64, 127, 128, 255, 256, Short.MAX_VALUE,
+        Short.MIN_VALUE, 0xFFFF, 0x1_0000, Integer.MAX_VALUE, Integer.MIN_VALUE, 0xFFFF_FFFFL, 1L << 32, 1L << 47,
+        1L << 62, Long.MAX_VALUE, Long.MIN_VALUE};
     private static final int SMALL = 16;
 
     private Words() {

@@ -30,9 +30,11 @@ class RecordedRoutingTest extends FuzzSuite {
 
     @Override
     protected List<FuzzTarget> targets() {
-        final List<byte[]> seeds = IntStream.of(1, 2, 5).mapToObj(tokens -> line(tokens, tokens) + line(1, 7)).map(text -> text.getBytes(
+        final List<byte[]> seeds = IntStream.of(1, 2, 5).mapToObj(tokens -> line(tokens, tokens)
+            + line(1, 7)).map(text -> text.getBytes(
             StandardCharsets.UTF_8)).toList();
-        return List.of(new FuzzTarget("routing", Mutator.ofText(seeds, "63", "64", "\t", "\t\t", "0.25", "1e-45", "3.5e38", "\u0661"), input -> {
+        return List.of(new FuzzTarget("routing", Mutator.ofText(seeds, "63", "64", "\t", "\t\t", "0.25", "1e-45",
+            "3.5e38", "\u0661"), input -> {
             final RecordedRouting read = read(input);
             final RecordedRouting again = read(text(read).getBytes(StandardCharsets.UTF_8));
             assertThat(text(again)).isEqualTo(text(read));
@@ -47,9 +49,11 @@ class RecordedRoutingTest extends FuzzSuite {
     /** A line of {@code tokens} tokens. */
     private static String line(final int tokens, final long seed) {
         final SplittableRandom random = new SplittableRandom(seed);
-        final String ids = random.ints((long) tokens * RecordedRouting.TOP_K, 0, RecordedRouting.EXPERTS).mapToObj(Integer::toString)
+        final String ids = random.ints((long) tokens * RecordedRouting.TOP_K, 0, RecordedRouting.EXPERTS)
+            .mapToObj(Integer::toString)
             .collect(Collectors.joining("\t"));
-        final String weights = random.doubles((long) tokens * RecordedRouting.TOP_K).mapToObj(weight -> Float.toString((float) weight))
+        final String weights = random.doubles((long) tokens * RecordedRouting.TOP_K)
+            .mapToObj(weight -> Float.toString((float) weight))
             .collect(Collectors.joining("\t"));
         return ids + "\t\t" + weights + "\n";
     }
@@ -60,7 +64,8 @@ class RecordedRoutingTest extends FuzzSuite {
             return "";
         }
         try (Arena arena = Arena.ofConfined()) {
-            final MoeShape shape = new MoeShape(1, 1, RecordedRouting.EXPERTS, RecordedRouting.TOP_K, 128, routing.tokens());
+            final MoeShape shape = new MoeShape(1, 1, RecordedRouting.EXPERTS, RecordedRouting.TOP_K, 128,
+                routing.tokens());
             final Routing all = routing.routings(shape, routing.tokens(), 1, arena)[0];
             final StringBuilder ids = new StringBuilder();
             final StringBuilder weights = new StringBuilder();
@@ -91,9 +96,12 @@ class RecordedRoutingTest extends FuzzSuite {
     @Test
     void refusalsQuoteFieldsShortAndOnOneLine() {
         final String good = line(1, 3);
-        assertThatThrownBy(() -> read(("x\u001b[31m" + good.substring(good.indexOf('\t'))).getBytes(StandardCharsets.UTF_8)))
+        assertThatThrownBy(() -> read(("x\u001b[31m" + good.substring(good.indexOf('\t')))
+            .getBytes(StandardCharsets.UTF_8)))
             .isInstanceOf(IllegalArgumentException.class).hasMessage("a.txt line 1 id 0=x?[31m: 0 to 63");
-        assertThatThrownBy(() -> read(("9".repeat(1000) + good.substring(good.indexOf('\t'))).getBytes(StandardCharsets.UTF_8)))
-            .isInstanceOf(IllegalArgumentException.class).hasMessage("a.txt line 1 id 0=" + "9".repeat(80) + "...: 0 to 63");
+        assertThatThrownBy(() -> read(("9".repeat(1000) + good.substring(good.indexOf('\t')))
+            .getBytes(StandardCharsets.UTF_8)))
+            .isInstanceOf(IllegalArgumentException.class).hasMessage("a.txt line 1 id 0=" + "9".repeat(80)
+            + "...: 0 to 63");
     }
 }

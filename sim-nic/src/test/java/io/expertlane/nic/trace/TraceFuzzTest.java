@@ -34,13 +34,15 @@ class TraceFuzzTest extends FuzzSuite {
     protected List<FuzzTarget> targets() throws IOException {
         final List<byte[]> seeds = List.of(everyRecord(), beginningOfARun());
         return List.of(
-            new FuzzTarget("xltrace", Mutator.ofBytes(seeds), this::readAndWrite, IOException.class).within(1 << 20, BYTES_PER_INPUT_BYTE),
-            new FuzzTarget("timeline", Mutator.ofBytes(seeds), this::convert, IOException.class).within(1 << 20, BYTES_PER_INPUT_BYTE));
+            new FuzzTarget("xltrace", Mutator.ofBytes(seeds), this::readAndWrite, IOException.class).within(1 << 20,
+            BYTES_PER_INPUT_BYTE),
+            new FuzzTarget("timeline", Mutator.ofBytes(seeds), this::convert, IOException.class).within(1 << 20,
+            BYTES_PER_INPUT_BYTE));
     }
 
     /**
-     * Of what is read back a part is written again by the writer, and that is what the reader had read: all but fields that no record of its type
-     * has. The writer's mapping is what takes time.
+     * Of what is read back a part is written again by the writer, and that is what the reader had read: all but fields
+     * that no record of its type has. The writer's mapping is what takes time.
      */
     private void readAndWrite(final byte[] input) throws IOException {
         final Path first = Files.write(folder.resolve("first.xltrace"), input);
@@ -101,6 +103,7 @@ class TraceFuzzTest extends FuzzSuite {
             run.run();
             trace.commit();
         }
-        return Arrays.copyOf(Files.readAllBytes(file), BinaryTraceLayout.HEADER_BYTES + RECORDS_OF_RUN * BinaryTraceLayout.RECORD_BYTES);
+        return Arrays.copyOf(Files.readAllBytes(file), BinaryTraceLayout.HEADER_BYTES
+            + RECORDS_OF_RUN * BinaryTraceLayout.RECORD_BYTES);
     }
 }
