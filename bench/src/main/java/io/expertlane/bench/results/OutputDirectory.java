@@ -28,11 +28,14 @@ import java.util.stream.Stream;
  * <p>Failure: a target that exists and is not an empty folder is refused when opened, before any work is done.
  */
 public final class OutputDirectory implements AutoCloseable {
+    private static final int DISCARD_ATTEMPTS = 100;
+
     private final Path target;
     private final Path temporary;
     private final Deque<Path> createdParents = new ArrayDeque<>();
-    private final Thread onInterrupt = new Thread(this::discard, "remove-temporary-output");
+    private final Thread onInterrupt = new Thread(this::discardAtExit, "remove-temporary-output");
     private final boolean inside;
+    /** Written by the thread that writes and by the one that discards when the JVM ends. */
     private boolean open = true;
 
     private OutputDirectory(final Path target, final boolean inside) {
@@ -161,6 +164,16 @@ public final class OutputDirectory implements AutoCloseable {
                 force(entry);
             }
         }
+        appear();
+        forgetInterrupt();
+        force(inside ? target : target.getParent());
+    }
+
+    /** Excludes {@link #discardAtExit}: a folder of which it has removed a part must not get its name. */
+    private synchronized void appear() throws IOException {
+        if (!open) {
+            throw new IOException(target + ": interrupted before it was complete");
+        }
         if (inside) {
             moveInside();
         } else {
@@ -168,8 +181,6 @@ public final class OutputDirectory implements AutoCloseable {
             Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE);
         }
         open = false;
-        forgetInterrupt();
-        force(inside ? target : target.getParent());
     }
 
     private void moveInside() throws IOException {
@@ -198,10 +209,33 @@ public final class OutputDirectory implements AutoCloseable {
     /** Removes everything that was written, unless it was committed. */
     @Override
     public void close() {
-        if (open) {
-            open = false;
+        if (end()) {
             forgetInterrupt();
-            discard();
+            try {
+                discard();
+            } catch (final IOException e) {
+                throw new UncheckedIOException(e);
+            }
+        }
+    }
+
+    /** Ends the writing; gives whether it had not ended before. */
+    private synchronized boolean end() {
+        final boolean wasOpen = open;
+        open = false;
+        return wasOpen;
+    }
+
+    /** What the JVM does when it is interrupted. */
+    void discardAtExit() {
+        boolean left = end();
+        for (int attempt = 0; left && attempt < DISCARD_ATTEMPTS; attempt++) {
+            try {
+                discard();
+                left = false;
+            } catch (final IOException _) {
+                // The interrupted thread writes there still. What stays in the end, the next run removes.
+            }
         }
     }
 
@@ -213,14 +247,10 @@ public final class OutputDirectory implements AutoCloseable {
         }
     }
 
-    private void discard() {
-        try {
-            delete(temporary);
-            for (final Path parent : createdParents) {
-                deleteIfEmpty(parent);
-            }
-        } catch (final IOException e) {
-            throw new UncheckedIOException(e);
+    private void discard() throws IOException {
+        delete(temporary);
+        for (final Path parent : createdParents) {
+            deleteIfEmpty(parent);
         }
     }
 
@@ -232,24 +262,33 @@ public final class OutputDirectory implements AutoCloseable {
     }
 
     private static void deleteIfEmpty(final Path folder) throws IOException {
+        if (!Files.exists(folder)) {
+            return;
+        }
         try (Stream<Path> entries = Files.list(folder)) {
             if (entries.findAny().isPresent()) {
                 return;
             }
         }
-        Files.delete(folder);
+        Files.deleteIfExists(folder);
     }
 
     private static final class Deletion extends SimpleFileVisitor<Path> {
         @Override
         public FileVisitResult visitFile(final Path file, final BasicFileAttributes attributes) throws IOException {
-            Files.delete(file);
+            Files.deleteIfExists(file);
+            return FileVisitResult.CONTINUE;
+        }
+
+        /** Renamed or removed meanwhile, or else the folder cannot be removed either. */
+        @Override
+        public FileVisitResult visitFileFailed(final Path file, final IOException failure) {
             return FileVisitResult.CONTINUE;
         }
 
         @Override
         public FileVisitResult postVisitDirectory(final Path folder, final IOException failure) throws IOException {
-            Files.delete(folder);
+            Files.deleteIfExists(folder);
             return FileVisitResult.CONTINUE;
         }
     }

@@ -41,6 +41,39 @@ class OutputDirectoryTest {
         assertThat(entries(folder)).isEmpty();
     }
 
+    /** Removing what is interrupted went on beside the renaming of it: a folder with a part of its files could appear. */
+    @Test
+    void doesNotAppearOnceItIsDiscarded() throws IOException {
+        try (OutputDirectory directory = OutputDirectory.open("--out", folder.resolve("a/b"))) {
+            Files.writeString(directory.file("one"), "1");
+            directory.discardAtExit();
+            assertThatThrownBy(directory::commit).isInstanceOf(IOException.class);
+        }
+        assertThat(folder).isEmptyDirectory();
+    }
+
+    /** An interrupted command may write on while its files are removed: that ended in a stack trace. */
+    @Test
+    void discardsWhatIsStillWritten() throws Exception {
+        for (int round = 0; round < 20; round++) {
+            final OutputDirectory directory = OutputDirectory.open("--out", folder.resolve("out"));
+            final Thread writer = Thread.ofPlatform().start(() -> {
+                for (int i = 0; i < 200; i++) {
+                    try {
+                        Json.write(directory.file("file-" + i), i);
+                    } catch (final IOException _) {
+                        // Its folder is gone.
+                        return;
+                    }
+                }
+            });
+            directory.discardAtExit();
+            writer.join();
+            directory.close();
+            assertThat(folder.resolve("out")).doesNotExist();
+        }
+    }
+
     @Test
     void takesAnEmptyFolderAndKeepsParentsThatOthersUse() throws IOException {
         final Path target = Files.createDirectory(folder.resolve("out"));

@@ -24,6 +24,10 @@ final class CallQueue {
         return first;
     }
 
+    boolean isEmpty() {
+        return length == 0;
+    }
+
     void clear() {
         length = 0;
     }

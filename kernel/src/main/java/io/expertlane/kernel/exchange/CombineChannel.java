@@ -97,19 +97,19 @@ final class CombineChannel {
         }
     }
 
-    /** Connects to {@code peer}, or does so anew; rings go on at record {@code position}. */
-    void connect(final int peer, final long position) {
+    /** Begins the streams to and from {@code peer}, or begins them again, with words of this tag. */
+    void connect(final int peer, final int tag) {
         stallsBefore[peer] = stalls(peer);
         if (rails.isInNode(peer)) {
             for (int node = 0; node < rails.nodes(); node++) {
-                connectRows(node, peer % rails.perNode(), position);
+                connectRows(node, peer % rails.perNode(), tag);
             }
         } else {
-            connectRail(peer / rails.perNode(), position);
+            connectRail(peer / rails.perNode(), tag);
         }
     }
 
-    private void connectRows(final int node, final int local, final long position) {
+    private void connectRows(final int node, final int local, final int tag) {
         final PeerConnections peers = context.peers();
         final int lanes = config.queuePairsPerChannel();
         final int peer = rails.inNode(local);
@@ -119,10 +119,10 @@ final class CombineChannel {
         } else if (context.isRing()) {
             rowSenders[index] = new RingSender(memory.returnRing(), context.heap(), rank, peer,
                 memory.rowRing(false, true, node, local, channel), memory.rowRing(false, false, node, rails.local(), channel),
-                peers.queuePairs(), peers.data(peer, channel), lanes, position);
+                peers.queuePairs(), peers.data(peer, channel), lanes, tag);
             rowReceivers[index] = new RingReceiver(memory.returnRing(), context.heap(), rank, peer,
                 memory.rowRing(false, false, node, local, channel), memory.rowRing(false, true, node, rails.local(), channel),
-                peers.queuePairs(), peers.control(peer), lanes, position);
+                peers.queuePairs(), peers.control(peer), lanes, tag);
         } else {
             rowSenders[index] = new SlotSender(record, config.chunkTokens(), context.heap(), rank, peer,
                 peers.queuePairs(), peers.data(peer, channel), lanes);
@@ -130,17 +130,17 @@ final class CombineChannel {
         }
     }
 
-    private void connectRail(final int node, final long position) {
+    private void connectRail(final int node, final int tag) {
         final PeerConnections peers = context.peers();
         final int lanes = config.queuePairsPerChannel();
         final int peer = rails.onRail(node);
         if (context.isRing()) {
             railSenders[node] = new RingSender(memory.returnRing(), context.heap(), rank, peer,
                 memory.railRing(false, true, node, channel), memory.railRing(false, false, rails.node(), channel),
-                peers.queuePairs(), peers.data(peer, channel), lanes, position);
+                peers.queuePairs(), peers.data(peer, channel), lanes, tag);
             railReceivers[node] = new RingReceiver(memory.returnRing(), context.heap(), rank, peer,
                 memory.railRing(false, false, node, channel), memory.railRing(false, true, rails.node(), channel),
-                peers.queuePairs(), peers.control(peer), lanes, position);
+                peers.queuePairs(), peers.control(peer), lanes, tag);
         } else {
             railSenders[node] = new SlotSender(record, config.chunkTokens(), context.heap(), rank, peer,
                 peers.queuePairs(), peers.data(peer, channel), lanes);
@@ -194,24 +194,24 @@ final class CombineChannel {
                 ((SlotReceiver) rowReceivers[index]).ready();
             }
         } else if (!context.isRing()) {
-            ((SlotSender) rowSenders[index]).open(target.number(), memory.slots(buffer, node, rails.local(), channel),
+            ((SlotSender) rowSenders[index]).open(context.word(rails.inNode(local), target.number(), 0), memory.slots(buffer, node, rails.local(), channel),
                 memory.slotWord(buffer, node, rails.local(), channel));
-            ((SlotReceiver) rowReceivers[index]).open(target.number(), memory.slots(buffer, node, local, channel),
+            ((SlotReceiver) rowReceivers[index]).open(context.word(rails.inNode(local), target.number(), 0), memory.slots(buffer, node, local, channel),
                 memory.slotWord(buffer, node, local, channel));
         }
     }
 
     private void openRail(final int node) {
         if (!context.isRing()) {
-            ((SlotSender) railSenders[node]).open(target.number(), memory.partial(buffer, rails.node(), channel),
+            ((SlotSender) railSenders[node]).open(context.word(rails.onRail(node), target.number(), 0), memory.partial(buffer, rails.node(), channel),
                 memory.partialWord(buffer, rails.node(), channel));
-            ((SlotReceiver) railReceivers[node]).open(target.number(), memory.partial(buffer, node, channel),
+            ((SlotReceiver) railReceivers[node]).open(context.word(rails.onRail(node), target.number(), 0), memory.partial(buffer, node, channel),
                 memory.partialWord(buffer, node, channel));
         }
     }
 
     /** Goes on without {@code peer}: returns nothing to it any more, and leaves what it has not given out of the sums. */
-    void leaveOut(final int peer) {
+    void exclude(final int peer) {
         if (rails.isInNode(peer)) {
             final int local = peer % rails.perNode();
             localOut[local] = true;

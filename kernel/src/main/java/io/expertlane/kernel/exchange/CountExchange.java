@@ -74,8 +74,8 @@ final class CountExchange {
         blockPosted = false;
     }
 
-    /** Goes on without {@code peer}: what it has not told counts as nothing. */
-    void leaveOut(final int peer) {
+    /** Goes on without {@code peer}: what it has not announced counts as nothing. */
+    void exclude(final int peer) {
         if (rails.isInNode(peer)) {
             final int local = peer % rails.perNode();
             localOut[local] = true;
@@ -167,7 +167,7 @@ final class CountExchange {
                 layout.writeNodeCounts(node, region, block);
             }
             if (!nodeOut[node] && !send(rails.onRail(node), block, memory.nodeCounts(buffer, false, rails.node()),
-                known ? 0 : memory.nodeCountsBytes(), memory.nodeCountsSignal(buffer, rails.node()), call)) {
+                known ? 0 : memory.nodeCountsBytes(), memory.nodeCountsSignal(buffer, rails.node()))) {
                 break;
             }
             nodesSent++;
@@ -187,7 +187,7 @@ final class CountExchange {
     private int takeNodeCounts() {
         int work = 0;
         for (int node = 0; nodesMissing > 0 && node < rails.nodes(); node++) {
-            if (!nodeArrived[node] && !nodeOut[node] && isSignaled(memory.nodeCountsSignal(buffer, node))) {
+            if (!nodeArrived[node] && !nodeOut[node] && isSignaled(memory.nodeCountsSignal(buffer, node), rails.onRail(node))) {
                 nodeArrived[node] = true;
                 nodesMissing--;
                 work++;
@@ -208,7 +208,7 @@ final class CountExchange {
                 layout.writeRankCounts(local, region, memory.nodeCounts(buffer, false, 0), memory.nodeCountsBytes(), nodeArrived, block);
             }
             if (!localOut[local] && !send(rails.inNode(local), block, memory.rankCounts(buffer, false, rails.local()),
-                known ? 0 : memory.rankCountsBytes(), memory.rankCountsSignal(buffer, rails.local()), call)) {
+                known ? 0 : memory.rankCountsBytes(), memory.rankCountsSignal(buffer, rails.local()))) {
                 break;
             }
             ranksSent++;
@@ -220,7 +220,7 @@ final class CountExchange {
     private int takeRankCounts() {
         int work = 0;
         for (int local = 0; ranksMissing > 0 && local < rails.perNode(); local++) {
-            if (!rankArrived[local] && !localOut[local] && isSignaled(memory.rankCountsSignal(buffer, local))) {
+            if (!rankArrived[local] && !localOut[local] && isSignaled(memory.rankCountsSignal(buffer, local), rails.inNode(local))) {
                 rankArrived[local] = true;
                 ranksMissing--;
                 work++;
@@ -245,7 +245,7 @@ final class CountExchange {
             final long block = memory.starts(buffer, true, local);
             layout.writeStarts(local, region, block);
             if (!localOut[local] && !send(rails.inNode(local), block, memory.starts(buffer, false, rails.local()), memory.startsBytes(),
-                memory.startsSignal(buffer, rails.local()), call)) {
+                memory.startsSignal(buffer, rails.local()))) {
                 break;
             }
             startsSent++;
@@ -257,7 +257,7 @@ final class CountExchange {
     private int takeStarts() {
         int work = 0;
         for (int local = 0; startsMissing > 0 && local < rails.perNode(); local++) {
-            if (!placed[local] && isSignaled(memory.startsSignal(buffer, local))) {
+            if (!placed[local] && isSignaled(memory.startsSignal(buffer, local), rails.inNode(local))) {
                 layout.readStarts(local, region, memory.starts(buffer, false, local));
                 placed[local] = true;
                 startsMissing--;
@@ -269,14 +269,14 @@ final class CountExchange {
 
     /** Writes a block, if it has any bytes, and behind it its signal. */
     private boolean send(
-        final int peer, final long localBlock, final long remoteBlock, final int bytes, final long remoteSignal, final long value) {
+        final int peer, final long localBlock, final long remoteBlock, final int bytes, final long remoteSignal) {
         if (!blockPosted) {
             blockPosted = bytes == 0 || context.peers().write(peer, localBlock, remoteBlock, bytes);
         }
-        return blockPosted && context.peers().signal(peer, remoteSignal, value);
+        return blockPosted && context.peers().signal(peer, remoteSignal, context.word(peer, call, 0));
     }
 
-    private boolean isSignaled(final long signal) {
-        return (long) LONG.getAcquire(region, signal) == call;
+    private boolean isSignaled(final long signal, final int peer) {
+        return (long) LONG.getAcquire(region, signal) == context.word(peer, call, 0);
     }
 }

@@ -5,6 +5,7 @@ import io.expertlane.kernel.memory.RecordLayout;
 import io.expertlane.kernel.moe.Routing;
 import io.expertlane.kernel.ring.RingReceiver;
 import io.expertlane.kernel.ring.RingSender;
+import io.expertlane.kernel.verbs.QueuePair;
 import io.expertlane.kernel.verbs.RecordReceiver;
 import io.expertlane.kernel.verbs.RecordSender;
 import io.expertlane.kernel.zero.SlotReceiver;
@@ -56,6 +57,9 @@ final class DispatchChannel {
     private final boolean[] nodeOut;
     private final boolean[] localOut;
     private final long[] stallsBefore;
+    /** By buffer, rank of the node and lane: the queue pair that carried forwarded rows, and how far. */
+    private final QueuePair[][] forwardedOver;
+    private final long[][] forwardedUpTo;
 
     private HighThroughputLayout layout;
     private Routing routing;
@@ -96,6 +100,9 @@ final class DispatchChannel {
         this.nodeOut = new boolean[rails.nodes()];
         this.localOut = new boolean[rails.perNode()];
         this.stallsBefore = new long[config.shape().ranks()];
+        final int carried = context.isRing() || rails.nodes() == 1 ? 0 : rails.perNode() * config.queuePairsPerChannel();
+        this.forwardedOver = new QueuePair[config.liveCalls()][carried];
+        this.forwardedUpTo = new long[config.liveCalls()][carried];
         TokenRecord.writeLost(region, memory.lost(), config.shape().topK());
         for (int local = 0; local < rails.perNode(); local++) {
             connect(rails.inNode(local), 0);
@@ -107,30 +114,30 @@ final class DispatchChannel {
         }
     }
 
-    /** Connects to {@code peer}, or does so anew; rings go on at record {@code position}. */
-    void connect(final int peer, final long position) {
+    /** Begins the streams to and from {@code peer}, or begins them again, with words of this tag. */
+    void connect(final int peer, final int tag) {
         stallsBefore[peer] = stalls(peer);
         final int lanes = config.queuePairsPerChannel();
         if (rails.isInNode(peer)) {
             for (int node = 0; node < rails.nodes(); node++) {
-                connectRows(node, peer % rails.perNode(), lanes, position);
+                connectRows(node, peer % rails.perNode(), lanes, tag);
             }
         } else {
-            connectRail(peer / rails.perNode(), lanes, position);
+            connectRail(peer / rails.perNode(), lanes, tag);
         }
     }
 
-    private void connectRows(final int node, final int local, final int lanes, final long position) {
+    private void connectRows(final int node, final int local, final int lanes, final int tag) {
         final PeerConnections peers = context.peers();
         final int peer = rails.inNode(local);
         final int index = stream(node, local);
         if (isRing(local)) {
             rowSenders[index] = new RingSender(memory.dispatchRing(), context.heap(), rank, peer,
                 memory.rowRing(true, true, node, local, channel), memory.rowRing(true, false, node, rails.local(), channel),
-                peers.queuePairs(), peers.data(peer, channel), lanes, position);
+                peers.queuePairs(), peers.data(peer, channel), lanes, tag);
             rowReceivers[index] = new RingReceiver(memory.dispatchRing(), context.heap(), rank, peer,
                 memory.rowRing(true, false, node, local, channel), memory.rowRing(true, true, node, rails.local(), channel),
-                peers.queuePairs(), peers.control(peer), lanes, position);
+                peers.queuePairs(), peers.control(peer), lanes, tag);
         } else {
             rowSenders[index] = new SlotSender(record, config.chunkTokens(), context.heap(), rank, peer,
                 peers.queuePairs(), peers.data(peer, channel), lanes);
@@ -138,16 +145,16 @@ final class DispatchChannel {
         }
     }
 
-    private void connectRail(final int node, final int lanes, final long position) {
+    private void connectRail(final int node, final int lanes, final int tag) {
         final PeerConnections peers = context.peers();
         final int peer = rails.onRail(node);
         if (context.isRing()) {
             railSenders[node] = new RingSender(memory.dispatchRing(), context.heap(), rank, peer,
                 memory.railRing(true, true, node, channel), memory.railRing(true, false, rails.node(), channel),
-                peers.queuePairs(), peers.data(peer, channel), lanes, position);
+                peers.queuePairs(), peers.data(peer, channel), lanes, tag);
             railReceivers[node] = new RingReceiver(memory.dispatchRing(), context.heap(), rank, peer,
                 memory.railRing(true, false, node, channel), memory.railRing(true, true, rails.node(), channel),
-                peers.queuePairs(), peers.control(peer), lanes, position);
+                peers.queuePairs(), peers.control(peer), lanes, tag);
         } else {
             railSenders[node] = new SlotSender(record, config.chunkTokens(), context.heap(), rank, peer,
                 peers.queuePairs(), peers.data(peer, channel), lanes);
@@ -192,15 +199,16 @@ final class DispatchChannel {
         pendingCount = NOT_BEGUN;
         for (int node = 0; node < rails.nodes(); node++) {
             if (node != rails.node() && !context.isRing()) {
-                ((SlotSender) railSenders[node]).open(call, memory.transit(buffer, rails.node(), channel),
+                ((SlotSender) railSenders[node]).open(context.word(rails.onRail(node), call, 0), memory.transit(buffer, rails.node(), channel),
                     memory.transitWord(buffer, rails.node(), channel));
-                ((SlotReceiver) railReceivers[node]).open(call, memory.transit(buffer, node, channel), memory.transitWord(buffer, node, channel));
+                ((SlotReceiver) railReceivers[node]).open(context.word(rails.onRail(node), call, 0), memory.transit(buffer, node, channel),
+                    memory.transitWord(buffer, node, channel));
             }
         }
     }
 
     /** Goes on without {@code peer}. */
-    void leaveOut(final int peer) {
+    void exclude(final int peer) {
         if (rails.isInNode(peer)) {
             final int local = peer % rails.perNode();
             localOut[local] = true;
@@ -213,6 +221,8 @@ final class DispatchChannel {
             }
         } else {
             nodeOut[peer / rails.perNode()] = true;
+            // Those that the token at hand has not reached get a lost record for it, as for all that follow.
+            forwardLocal[peer / rails.perNode()] = NOT_BEGUN;
             endSending(rails.perNode() + peer / rails.perNode());
         }
     }
@@ -299,8 +309,8 @@ final class DispatchChannel {
                 opened[index] = true;
             } else if (counts.isPlaced(local)) {
                 opened[index] = true;
-                ((SlotSender) rowSenders[index]).open(call, memory.receive(buffer, layout.forwardStart(local, node, channel)),
-                    memory.rowWord(buffer, node, rails.local(), channel));
+                ((SlotSender) rowSenders[index]).open(context.word(rails.inNode(local), call, 0),
+                    memory.receive(buffer, layout.forwardStart(local, node, channel)), memory.rowWord(buffer, node, rails.local(), channel));
             }
         }
         return opened[index];
@@ -393,9 +403,6 @@ final class DispatchChannel {
 
     /** Gives each rank of the node a lost record for every token that it was to get of a stream that has ended early. */
     private int forwardLost(final int node) {
-        if (forwardLocal[node] != NOT_BEGUN && !forwardToken(node, railReceivers[node].offset())) {
-            return 0;
-        }
         int work = 0;
         boolean all = true;
         for (int local = 0; local < rails.perNode(); local++) {
@@ -453,9 +460,43 @@ final class DispatchChannel {
             if (!flushed[index]) {
                 flushed[index] = !opened[index] || localOut[local] || rowSenders[index].flush();
                 all &= flushed[index];
+                markForwarded(local);
             }
         }
         return all;
+    }
+
+    /** What has been posted to that rank until now may have been posted from transit slots. */
+    private void markForwarded(final int local) {
+        final QueuePair[] lanes = context.peers().data(rails.inNode(local), channel);
+        for (int lane = 0; lanes != null && forwardedOver[buffer].length > 0 && lane < lanes.length; lane++) {
+            forwardedOver[buffer][local * lanes.length + lane] = lanes[lane];
+            forwardedUpTo[buffer][local * lanes.length + lane] = lanes[lane].posted();
+        }
+    }
+
+    /** Whether all that was posted from the transit slots of a buffer has been carried out, or refused. */
+    boolean isForwardingCarriedOut(final int ofBuffer) {
+        for (int index = 0; index < forwardedOver[ofBuffer].length; index++) {
+            if (!isCarriedOut(ofBuffer, index)) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    private boolean isCarriedOut(final int ofBuffer, final int index) {
+        final QueuePair queuePair = forwardedOver[ofBuffer][index];
+        return queuePair == null || queuePair.isRetired(forwardedUpTo[ofBuffer][index]);
+    }
+
+    /** Adds the ranks to which rows from the transit slots of a buffer are in flight. */
+    void addForwardingTo(final BitSet ranks, final int ofBuffer) {
+        for (int index = 0; index < forwardedOver[ofBuffer].length; index++) {
+            if (!isCarriedOut(ofBuffer, index)) {
+                ranks.set(forwardedOver[ofBuffer][index].peerRank());
+            }
+        }
     }
 
     private int receive() {
@@ -497,7 +538,7 @@ final class DispatchChannel {
             final int node = index / rails.perNode();
             final int local = index % rails.perNode();
             if (!isRing(local)) {
-                ((SlotReceiver) rowReceivers[index]).open(call, memory.receive(buffer, layout.receivedStart(index, channel)),
+                ((SlotReceiver) rowReceivers[index]).open(context.word(rails.inNode(local), call, 0), memory.receive(buffer, layout.receivedStart(index, channel)),
                     memory.rowWord(buffer, node, local, channel));
             }
         }

@@ -2,6 +2,7 @@ package io.expertlane.kernel.exchange;
 
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
+import io.expertlane.kernel.membership.PeerLinks;
 import io.expertlane.kernel.memory.SymmetricHeap;
 import io.expertlane.kernel.verbs.CompletionQueue;
 import io.expertlane.kernel.verbs.MessageSplit;
@@ -21,7 +22,7 @@ import java.lang.invoke.VarHandle;
  * <p>Posting is resumable: where a queue is full, it rings what is unpublished, polls once, and if there still is no room says how far it
  * got; the caller goes on from there later.
  */
-final class ExpertQueuePairs {
+final class ExpertQueuePairs implements PeerLinks {
     /** Result: the peer's memory was revoked; nothing will ever be posted to it over the present connections. */
     static final int GONE = -1;
     /** Result of a signal: no room, call again. */
@@ -78,24 +79,37 @@ final class ExpertQueuePairs {
             for (int lane = 0; lane < lanes; lane++) {
                 final QueuePair old = queuePairs[peer * lanes + lane];
                 if (old != null) {
-                    // What it still holds completes in error and so gives its room in the completion queue back.
-                    old.ringDoorbell();
+                    old.abandon();
                 }
                 queuePairs[peer * lanes + lane] = transport.connect(rank, peer, depth, plan.lane(first, lane / perExpert, lane % perExpert));
             }
         }
     }
 
-    /** Connects anew if the peer's memory was revoked since it was connected. */
-    void reconnect(final int peer) {
+    @Override
+    public void reconnect(final int peer) {
         if (isGone(peer)) {
             connect(peer);
         }
     }
 
-    /** Whether the peer's memory was revoked since it was connected. */
-    boolean isGone(final int peer) {
+    @Override
+    public boolean isGone(final int peer) {
         return heap.key(peer, rank) != keys[peer];
+    }
+
+    @Override
+    public boolean signal(final int peer, final long remoteOffset, final long value) {
+        return signal(peer, 0, 0, remoteOffset, value) == SENT;
+    }
+
+    /** Drops what is not published: this rank has started again. */
+    void abandon() {
+        for (final QueuePair each : queuePairs) {
+            if (each != null) {
+                each.abandon();
+            }
+        }
     }
 
     /** Whether rows for {@code peer} are stored directly. */
@@ -126,6 +140,9 @@ final class ExpertQueuePairs {
     int send(final int peer, final int localExpert, final MessageSplit split, final int first, final long localOffset, final long remoteOffset) {
         final int lanes = (peer * localExperts + localExpert) * perExpert;
         if (queuePairs[lanes] == null) {
+            if (isGone(peer)) {
+                return GONE;
+            }
             copy(heap.region(peer), split, localOffset, remoteOffset);
             return split.elements();
         }
@@ -170,6 +187,9 @@ final class ExpertQueuePairs {
     int signal(final int peer, final int localExpert, final int lane, final long remoteOffset, final long value) {
         final QueuePair queuePair = queuePairs[(peer * localExperts + localExpert) * perExpert + lane];
         if (queuePair == null) {
+            if (isGone(peer)) {
+                return GONE;
+            }
             LONG.setRelease(heap.region(peer), remoteOffset, value);
             return SENT;
         }

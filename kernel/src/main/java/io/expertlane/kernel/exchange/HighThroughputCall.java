@@ -3,6 +3,7 @@ package io.expertlane.kernel.exchange;
 import static java.lang.foreign.ValueLayout.JAVA_FLOAT;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 
+import io.expertlane.kernel.membership.Membership;
 import io.expertlane.kernel.moe.MoeShape;
 import io.expertlane.kernel.moe.Routing;
 import java.lang.foreign.MemorySegment;
@@ -75,12 +76,12 @@ public final class HighThroughputCall {
         counted = isKnown;
         fixedRows = rows;
         for (int peer = 0; peer < leftOut.length; peer++) {
-            leftOut[peer] = members.isGivenUp(peer);
+            leftOut[peer] = members.isMasked(peer);
         }
         state = State.DISPATCHING;
     }
 
-    void leaveOut(final int peer) {
+    void exclude(final int peer) {
         leftOut[peer] |= state != State.OVER;
     }
 
@@ -100,7 +101,9 @@ public final class HighThroughputCall {
     }
 
     void over() {
-        members.addMasked(leftOut);
+        for (int other = 0; other < leftOut.length; other++) {
+            leftOut[other] |= exchange.isMasked(other);
+        }
         state = State.OVER;
     }
 

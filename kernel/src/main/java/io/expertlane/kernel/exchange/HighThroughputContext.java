@@ -1,5 +1,7 @@
 package io.expertlane.kernel.exchange;
 
+import io.expertlane.kernel.membership.Membership;
+import io.expertlane.kernel.memory.CallWord;
 import io.expertlane.kernel.memory.SymmetricHeap;
 import java.lang.foreign.MemorySegment;
 import java.util.function.LongSupplier;
@@ -13,6 +15,11 @@ record HighThroughputContext(HighThroughputConfig config, Rails rails, int rank,
 
     boolean isRing() {
         return config.path() == TransferPath.RING;
+    }
+
+    /** The word that says {@code value} of a call to or from {@code peer}. */
+    long word(final int peer, final long callNumber, final int value) {
+        return CallWord.of(members.tag(peer), callNumber, value);
     }
 
     long now() {

@@ -3,6 +3,8 @@ package io.expertlane.kernel.exchange;
 import static java.lang.foreign.ValueLayout.JAVA_SHORT_UNALIGNED;
 
 import io.expertlane.kernel.codec.RowCodec;
+import io.expertlane.kernel.membership.Membership;
+import io.expertlane.kernel.membership.MembershipListener;
 import io.expertlane.kernel.moe.MoeShape;
 import io.expertlane.kernel.moe.Routing;
 import io.expertlane.kernel.verbs.QueuePairPlan;
@@ -39,8 +41,8 @@ import java.util.function.LongSupplier;
  *
  * <p>Failure: bad arguments throw before any state changes. A rank that is sent more rows than it has room for throws
  * {@link IllegalStateException} from {@code doWork()} and takes no further part until it comes back. A peer (a rank of the node or rail)
- * without which a call can't go on, and which neither does its part nor gives a sign of life within {@code timeoutNanos}, or whose memory was
- * revoked, is masked: live calls go on without it ({@link HighThroughputCall#isLeftOut}), later ones neither send to it nor wait for it. No
+ * without which a call can't go on, and which neither does its part nor sends a heartbeat within {@code timeoutNanos}, or that has revoked
+ * this rank's key, is masked: live calls go on without it ({@link HighThroughputCall#isLeftOut}), later ones neither send to it nor wait for it. No
  * wait is longer than four time-outs. What is lost without rank X:
  * <ul>
  * <li>X's own tokens, and what its experts give.
@@ -71,9 +73,7 @@ import java.util.function.LongSupplier;
  */
 public final class HighThroughputExchange {
     static final int ROWS_AS_COUNTED = -1;
-    /** What a masked rank may have begun on its own. A multiple of the number of buffers, so that calls go on using them in turn. */
-    private static final int NUMBERS_PASSED_OVER = 2;
-    private static final int NOBODY = -1;
+    private static final long NOT_MISSING = Long.MIN_VALUE;
 
     private final HighThroughputContext context;
     private final HighThroughputConfig config;
@@ -88,18 +88,23 @@ public final class HighThroughputExchange {
     private final Membership members;
 
     private long lastCall;
-    private boolean passedOver;
     private HighThroughputCall dispatching;
     private HighThroughputCall returning;
     private String failure;
-    private boolean rejoining;
-    private long rejoiningSinceNanos;
-    private int knocked;
-    private int welcoming = NOBODY;
-    private int comebacks;
+    private int joins;
+    /** When a call last went on, or there was none. */
+    private long progressNanos;
+    /** By peer: since when it has been waited for, or {@link #NOT_MISSING}. */
+    private final long[] missingSinceNanos;
+    private final BitSet missing = new BitSet();
+    /** Its region was another exchange's before: its first step is to join. */
+    private final boolean isRestarted;
+    private boolean hasJoined;
+    private volatile boolean superseded;
 
     /**
-     * Connects {@code rank}. Every rank of {@code transport} must make one before any of them dispatches.
+     * Connects {@code rank}. Every rank of {@code transport} must make one before any of them dispatches. A rank that makes another one on the same
+     * heap starts again: the one before is superseded, all its steps throw, and the new one's first step is {@link #rejoin()}.
      *
      * @param transport its heap has {@link #heapBytes(HighThroughputConfig)} bytes a rank or more; the exchange uses offsets from 0
      * @param meter     told of local work
@@ -132,7 +137,17 @@ public final class HighThroughputExchange {
         }
         final PeerConnections peers = new PeerConnections(config, rails, transport, rank);
         final MemorySegment region = transport.heap().region(rank);
-        this.members = new Membership(config, rails, memory, peers, region, rank, nanoClock);
+        this.members = new Membership(transport.heap(), rank, rails.peers(rank), memory.membership(), peers, new MembershipListener() {
+            @Override
+            public void excluded(final int peer) {
+                exclude(peer);
+            }
+
+            @Override
+            public void opened(final int peer, final int tag) {
+                reopen(peer, tag);
+            }
+        }, config.timeoutNanos(), nanoClock);
         this.context = new HighThroughputContext(config, rails, rank, memory, transport.heap(), region, peers, members, new StageTimes(), meter,
             nanoClock);
         this.counts = new CountExchange(context);
@@ -142,13 +157,25 @@ public final class HighThroughputExchange {
             dispatchChannels[channel] = new DispatchChannel(context, counts, channel);
             combineChannels[channel] = new CombineChannel(context, channel);
         }
-        this.returnSignals = new ReturnSignals(context, combineChannels);
+        this.returnSignals = new ReturnSignals(context, dispatchChannels, combineChannels);
         this.calls = new HighThroughputCall[config.liveCalls()];
         for (int buffer = 0; buffer < calls.length; buffer++) {
             calls[buffer] = new HighThroughputCall(this, context, buffer);
         }
         this.dispatchQueue = new CallQueue(config.liveCalls());
         this.returnQueue = new CallQueue(config.liveCalls());
+        this.missingSinceNanos = new long[shape.ranks()];
+        Arrays.fill(missingSinceNanos, NOT_MISSING);
+        this.progressNanos = members.nowNanos();
+        this.isRestarted = transport.heap().claim(rank, () -> {
+            superseded = true;
+            peers.queuePairs().abandon();
+            return hasBegun();
+        });
+        if (isRestarted) {
+            // The life before is over: what it requested and wrote is void from now on.
+            transport.heap().revoke(rank);
+        }
     }
 
     /** Heap bytes that every rank needs; the terms are those of {@code HighThroughputMemory}. */
@@ -207,7 +234,7 @@ public final class HighThroughputExchange {
     /**
      * Begins a call with the routing of an earlier one: no counts are exchanged.
      *
-     * @throws IllegalArgumentException if the handle is another exchange's, or was made before a rank came back, or {@code tokens} is too small
+     * @throws IllegalArgumentException if the handle is another exchange's, or was made before a rank joined again, or {@code tokens} is too small
      *                                  for its routing
      * @throws IllegalStateException    if as many calls are live as may be
      */
@@ -215,8 +242,8 @@ public final class HighThroughputExchange {
         if (handle.exchange() != this) {
             throw new IllegalArgumentException("handle: of another exchange");
         }
-        if (handle.comebacks() != comebacks) {
-            throw new IllegalArgumentException("handle: made before a rank came back");
+        if (handle.joins() != joins) {
+            throw new IllegalArgumentException("handle: made before a rank joined again");
         }
         final HighThroughputCall call = nextCall(tokens, handle.layout().routing());
         call.begin(lastCall + 1, tokens, handle.layout(), true, ROWS_AS_COUNTED);
@@ -225,16 +252,14 @@ public final class HighThroughputExchange {
     }
 
     private void begun(final HighThroughputCall call) {
+        members.dispatching();
         lastCall++;
-        passedOver = false;
         dispatchQueue.add(call);
     }
 
     private HighThroughputCall nextCall(final MemorySegment tokens, final Routing routing) {
         requireWorking();
-        if (rejoining) {
-            throw new IllegalStateException("dispatch: rank " + context.rank() + " is rejoining");
-        }
+        requireMember();
         final long tokenBytes = context.isMoved() ? (long) routing.tokens() * shape.rowBytes() : 0;
         if (tokens.byteSize() < tokenBytes) {
             throw new IllegalArgumentException("tokens bytes=" + tokens.byteSize() + ": at least " + tokenBytes);
@@ -262,11 +287,12 @@ public final class HighThroughputExchange {
         requireWorking();
         final long elapsedNanos = members.advance();
         final int completions = context.peers().queuePairs().poll();
-        if (rejoining) {
+        if (!isMember()) {
             return completions;
         }
-        giveUpGone();
-        members.tell();
+        members.maskRevoked();
+        members.doWork();
+        members.reports().publish();
         final int work;
         try {
             work = dispatchWork() + returnWork();
@@ -274,52 +300,64 @@ public final class HighThroughputExchange {
             failure = e.getMessage();
             throw e;
         }
-        if (work > 0 || dispatching == null && returning == null && members.isTold()) {
-            members.progressed();
+        if (work > 0 || dispatching == null && returning == null && members.reports().isPublished()) {
+            progressNanos = members.nowNanos();
         } else {
             context.stageTimes().add(Stage.WAIT, elapsedNanos);
         }
-        if (members.tick()) {
-            giveUpOverdue();
+        if (members.tick(progressNanos != members.nowNanos())) {
+            excludeOverdue();
         }
         return completions + work;
     }
 
-    /** Gives up those who have given this rank up. */
-    private void giveUpGone() {
-        if (!context.peers().isAnyRevoked()) {
-            return;
-        }
+    private void excludeOverdue() {
+        missing.clear();
+        addMissing(missing);
         for (final int peer : members.peers()) {
-            if (members.isGone(peer)) {
-                mask(peer);
-            }
-        }
-    }
-
-    private void giveUpOverdue() {
-        final BitSet missing = addMissing(members.missing());
-        for (final int peer : members.peers()) {
-            // One that is being let in has its words still to come, and nothing is waited for from it.
-            if (peer != welcoming && members.isOverdue(peer, missing.get(peer))) {
-                mask(peer);
+            // It counts for how long this very peer is waited for: others that go on do not make it less dead.
+            if (!missing.get(peer)) {
+                missingSinceNanos[peer] = NOT_MISSING;
+            } else if (missingSinceNanos[peer] == NOT_MISSING) {
+                missingSinceNanos[peer] = members.nowNanos();
+            } else if (members.isOverdue(peer, missingSinceNanos[peer])) {
+                missingSinceNanos[peer] = NOT_MISSING;
+                members.mask(peer);
             }
         }
     }
 
     private void requireWorking() {
+        if (superseded) {
+            throw new IllegalStateException("exchange of rank " + context.rank() + ": superseded by another one on the same heap");
+        }
         if (failure != null) {
             throw new IllegalStateException(failure);
         }
     }
 
-    /** The ranks without whose doing the calls under way cannot go on, ascending: those a slow or stopped rank is among. Allocates. */
+    private boolean isMember() {
+        return !members.isJoining() && (!isRestarted || hasJoined);
+    }
+
+    private boolean hasBegun() {
+        return isRestarted || hasJoined || members.isJoining() || lastCall > 0;
+    }
+
+    private void requireMember() {
+        if (!isMember()) {
+            throw new IllegalStateException("rank " + context.rank() + (members.isJoining() ? ": is joining" : ": has started again on a heap in use")
+                + ", rejoin() until it is a member");
+        }
+    }
+
+    /** The ranks without whose doing the calls in flight cannot go on, ascending: those a slow or stopped rank is among. Allocates. */
     public int[] waitingFor() {
         return addMissing(new BitSet()).stream().toArray();
     }
 
     private BitSet addMissing(final BitSet missing) {
-        members.addUntold(missing);
+        members.reports().addUnpublished(missing);
         if (dispatching != null) {
             counts.addMissing(missing);
             for (final DispatchChannel channel : dispatchChannels) {
@@ -337,7 +375,7 @@ public final class HighThroughputExchange {
     }
 
     private int dispatchWork() {
-        if (dispatching == null && members.isTold()) {
+        if (dispatching == null && members.reports().isPublished()) {
             beginDispatch();
         }
         if (dispatching == null) {
@@ -354,9 +392,10 @@ public final class HighThroughputExchange {
                 done &= channel.isDone();
             }
         }
-        if (done) {
+        if (done && !members.maskRevoked()) {
             dispatching.received();
             dispatching = null;
+            Arrays.fill(missingSinceNanos, NOT_MISSING);
             work++;
         }
         return work;
@@ -371,16 +410,16 @@ public final class HighThroughputExchange {
             }
             for (final int peer : members.peers()) {
                 if (dispatching.isLeftOut(peer)) {
-                    leaveOutOfDispatch(peer);
+                    excludeFromDispatch(peer);
                 }
             }
         }
     }
 
-    private void leaveOutOfDispatch(final int peer) {
-        counts.leaveOut(peer);
+    private void excludeFromDispatch(final int peer) {
+        counts.exclude(peer);
         for (final DispatchChannel channel : dispatchChannels) {
-            channel.leaveOut(peer);
+            channel.exclude(peer);
         }
     }
 
@@ -401,9 +440,10 @@ public final class HighThroughputExchange {
                 }
             }
         }
-        if (done) {
+        if (done && !members.maskRevoked()) {
             returning.over();
             returning = null;
+            Arrays.fill(missingSinceNanos, NOT_MISSING);
             work++;
         }
         return work;
@@ -418,22 +458,26 @@ public final class HighThroughputExchange {
             }
             for (final int peer : members.peers()) {
                 if (returning.isLeftOut(peer)) {
-                    leaveOutOfReturn(peer);
+                    excludeFromReturn(peer);
                 }
             }
         }
     }
 
-    private void leaveOutOfReturn(final int peer) {
-        returnSignals.leaveOut(peer);
+    private void excludeFromReturn(final int peer) {
+        returnSignals.exclude(peer);
         for (int channel = 0; !returning.isReleased() && channel < combineChannels.length; channel++) {
-            combineChannels[channel].leaveOut(peer);
+            combineChannels[channel].exclude(peer);
         }
     }
 
-    /** Whether {@code other} is masked: given up by this rank or, where it is not of its node or rail, by one of these ranks. */
+    /** Whether {@code other} is masked: by this rank or, where it is not of its node or rail, by one of the members of these. */
     public boolean isMasked(final int other) {
-        return members.isMasked(other);
+        return members.isMasked(other) || isReported(other);
+    }
+
+    private boolean isReported(final int other) {
+        return other != context.rank() && !members.isPeer(other) && members.reports().isReported(other);
     }
 
     /**
@@ -448,7 +492,7 @@ public final class HighThroughputExchange {
         }
         int count = 0;
         for (int other = 0; other < shape.ranks(); other++) {
-            target[other] = members.isMasked(other) ? 1 : 0;
+            target[other] = isMasked(other) ? 1 : 0;
             count += target[other];
         }
         return count;
@@ -457,65 +501,75 @@ public final class HighThroughputExchange {
     /** Masks {@code other}, as a time-out would: for callers that know of its failure from elsewhere. */
     public void mask(final int other) {
         requireOther(other);
-        if (members.isGivenUp(other)) {
-            return;
-        }
-        welcoming = welcoming == other ? NOBODY : welcoming;
         members.mask(other);
+    }
+
+    private void exclude(final int other) {
         for (final HighThroughputCall call : calls) {
-            call.leaveOut(other);
+            call.exclude(other);
         }
         if (members.isPeer(other) && dispatching != null) {
-            leaveOutOfDispatch(other);
+            excludeFromDispatch(other);
         }
         if (members.isPeer(other) && returning != null) {
-            leaveOutOfReturn(other);
+            excludeFromReturn(other);
         }
     }
 
     /**
-     * Lets {@code other} in again: clears its mask for the calls begun from now on, and tells it the call number. Collective: every rank but
-     * {@code other} does it, masked there or not, between the same two {@link #dispatch}es. Two call numbers are passed over, since the
-     * returning rank may have used them. Queue pairs are connected anew if its memory was revoked, and rings are opened anew, which allocates.
-     * Handles made before serve no more. Where {@code other} is not a peer, its mask is a report of peers, and ends when they have cleared it.
+     * Lets {@code other} join again: answers its request, which clears its mask for the calls begun from now on. Collective: every rank but
+     * {@code other} does it, masked there or not, between the same two {@link #dispatch}es, and for several ranks in the same order. Calls may be
+     * live: they exclude its old life, and move on as in {@link #doWork()}. It takes effect when no dispatch is in progress here, since a rank that has
+     * joined writes to the same buffers at once. Connects again, and begins rings again, which allocates. Handles made before serve no more. Where
+     * {@code other} is not a peer, its mask is a report of peers, and ends when they have cleared it; this rank answers its request all the same.
      *
-     * @return whether it is done; false if the peer has not begun to {@link #rejoin()}, or something could not be posted: call again
+     * @return whether it is done; false: call again ({@link #joinState(int)} says what is waited for)
      */
     public boolean clearMask(final int other) {
         requireWorking();
         requireOther(other);
-        members.advance();
-        members.progressed();
-        context.peers().queuePairs().poll();
-        giveUpGone();
-        if (members.isPeer(other) && welcoming != other && !members.hasKnocked(other)) {
+        if (!isMember()) {
             return false;
         }
-        lastCall += passedOver ? 0 : NUMBERS_PASSED_OVER;
-        passedOver = true;
-        if (welcoming != other) {
-            welcoming = other;
-            members.refuse(other);
-            reopen(other);
-            members.clear(other);
-        }
-        members.tell();
-        if (!members.isTold() || members.isPeer(other) && !members.welcome(other, lastCall)) {
+        doWork();
+        if (isDispatching()) {
             return false;
         }
-        welcoming = NOBODY;
-        comebacks++;
+        if (!members.grant(other, lastCall)) {
+            return false;
+        }
+        joins++;
         return true;
     }
 
-    /** Connects to a peer anew. Rings go on at a position beyond all that either side can have reached, which both know. */
-    private void reopen(final int other) {
-        if (members.isPeer(other)) {
-            context.peers().reconnect(other);
-            for (int channel = 0; channel < dispatchChannels.length; channel++) {
-                dispatchChannels[channel].connect(other, lastCall * context.memory().run());
-                combineChannels[channel].connect(other, lastCall * context.memory().run());
+    /** Whether tokens are read, counted or passed on, or what was posted of them may still be read here. */
+    private boolean isDispatching() {
+        return dispatching != null || !dispatchQueue.isEmpty() || !isForwardingDone();
+    }
+
+    private boolean isForwardingDone() {
+        for (final DispatchChannel channel : dispatchChannels) {
+            for (int buffer = 0; buffer < calls.length; buffer++) {
+                if (!channel.isForwardingCarriedOut(buffer)) {
+                    return false;
+                }
             }
+        }
+        return true;
+    }
+
+    /** Says in words what {@link #clearMask} of {@code peer} waits for, or, while this rank joins, {@link #rejoin()}. For people; allocates. */
+    public String joinState(final int peer) {
+        requireOther(peer);
+        return members.isJoining() ? members.joinState() : isDispatching() ? "a dispatch is in progress, it waits for ranks "
+            + Arrays.toString(waitingFor()) : members.grantState(peer);
+    }
+
+    /** Streams to and from a peer begin again. */
+    private void reopen(final int peer, final int tag) {
+        for (int channel = 0; peer != context.rank() && channel < dispatchChannels.length; channel++) {
+            dispatchChannels[channel].connect(peer, tag);
+            combineChannels[channel].connect(peer, tag);
         }
     }
 
@@ -526,37 +580,35 @@ public final class HighThroughputExchange {
     }
 
     /**
-     * Comes back after having been masked, or after {@link #doWork()} has thrown. The first time, all live calls are given up and the mask is
-     * cleared; then asks the ranks of its node and rail to be let in, and waits for them. One that has not let this rank in when another
-     * has, and a time-out has passed since the first time, is masked.
+     * Joins again after having been masked, or started again, or after {@link #doWork()} has thrown. The first time, all live calls are abandoned,
+     * the mask is cleared and all keys of peers are revoked; then requests to join from all ranks, and waits for the grants of those of its node and rail.
+     * Peers that members report as masked are not waited for. A peer that has not granted, and was silent for a time-out since the first grant, is
+     * masked; so is one that has not within four. Ranks that are not peers grant, too: a rank whose peers are all gone joins by them.
      *
-     * @return whether this rank is in: its next call is the others' next call
+     * @return whether this rank is a member: its next call is the others' next call
      */
     public boolean rejoin() {
+        if (superseded) {
+            requireWorking();
+        }
         members.advance();
-        members.progressed();
-        if (!rejoining) {
-            beginRejoining();
+        if (!members.isJoining()) {
+            beginJoining();
         }
         context.peers().queuePairs().poll();
-        final int[] peers = members.peers();
-        for (int index = 0; index < knocked; index++) {
-            knocked = members.isKnockLost(peers[index]) ? index : knocked;
+        if (members.join()) {
+            final long last = members.enter();
+            if (last >= 0) {
+                lastCall = shape.ranks() == 1 ? lastCall : last;
+                progressNanos = members.nowNanos();
+                hasJoined = true;
+                joins++;
+            }
         }
-        while (knocked < peers.length && members.knock(knocked)) {
-            knocked++;
-        }
-        final int welcomes = knocked < peers.length ? 0 : members.welcomes();
-        if (welcomes == peers.length || welcomes > 0 && members.isTimedOut(rejoiningSinceNanos)) {
-            enter();
-        }
-        return !rejoining;
+        return !members.isJoining();
     }
 
-    private void beginRejoining() {
-        rejoining = true;
-        rejoiningSinceNanos = members.nowNanos();
-        knocked = 0;
+    private void beginJoining() {
         failure = null;
         dispatching = null;
         returning = null;
@@ -565,34 +617,12 @@ public final class HighThroughputExchange {
         for (final HighThroughputCall call : calls) {
             call.abandon();
         }
-        for (int other = 0; other < shape.ranks(); other++) {
-            members.refuse(other);
-            members.clear(other);
-        }
-        members.forgetWelcomes();
+        Arrays.fill(missingSinceNanos, NOT_MISSING);
+        members.beginJoining();
     }
 
-    private void enter() {
-        final long[] numbers = new long[members.peers().length];
-        lastCall += members.peers().length == 0 ? NUMBERS_PASSED_OVER : 0;
-        for (int index = 0; index < numbers.length; index++) {
-            numbers[index] = members.takeWelcome(members.peers()[index]);
-            lastCall = index == 0 ? numbers[0] : Math.max(lastCall, numbers[index]);
-        }
-        for (int index = 0; index < numbers.length; index++) {
-            if (numbers[index] < 0) {
-                members.mask(members.peers()[index]);
-            } else {
-                reopen(members.peers()[index]);
-            }
-        }
-        passedOver = true;
-        comebacks++;
-        rejoining = false;
-    }
-
-    int comebacks() {
-        return comebacks;
+    int joins() {
+        return joins;
     }
 
     /** What all ranks agreed on. */

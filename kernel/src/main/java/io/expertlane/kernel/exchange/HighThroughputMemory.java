@@ -1,5 +1,6 @@
 package io.expertlane.kernel.exchange;
 
+import io.expertlane.kernel.membership.MembershipWords;
 import io.expertlane.kernel.memory.HeapPlan;
 import io.expertlane.kernel.memory.RecordLayout;
 import io.expertlane.kernel.moe.MoeShape;
@@ -29,9 +30,7 @@ import io.expertlane.kernel.verbs.QueuePairPlan;
  *  signals         2 N + 3 P                8            ranks on rail, in node
  *  once:
  *  lost record     1                        d            nobody
- *  signs of life,  3 R                      8            ranks on rail, in node
- *  knocks, welcomes
- *  masks           R x ceil(R / 64)         8            ranks on rail, in node
+ *  membership      R                        block        ranks on rail, in node  (MembershipWords)
  *  rings           2 C (R + N)              ring d       peers                   ring
  *  rings           2 C (R + N)              ring o       peers                   ring
  * </pre>
@@ -53,9 +52,7 @@ final class HighThroughputMemory {
     private final int startsBytes;
     private final Buffer[] buffers;
     private final long lost;
-    private final long members;
-    private final int ranks;
-    private final int maskWords;
+    private final MembershipWords membership;
     private final long dispatchRings;
     private final long returnRings;
     private final long bytes;
@@ -100,10 +97,8 @@ final class HighThroughputMemory {
         for (int i = 0; i < buffers.length; i++) {
             buffers[i] = place(plan, config);
         }
-        this.ranks = shape.ranks();
-        this.maskWords = Membership.maskWords(ranks);
         this.lost = records(plan, "lost record", 1, dispatched);
-        this.members = plan.reserve("members", 0, ranks, (3L + maskWords) * Long.BYTES);
+        this.membership = new MembershipWords(plan, shape.ranks());
         final long rings = zero ? 0 : 2L * channels * (shape.ranks() + rails.nodes());
         this.dispatchRings = plan.reserve("dispatch rings", 0, rings, zero ? 0 : dispatchRing.bytes());
         this.returnRings = plan.reserve("return rings", 0, rings, zero ? 0 : returnRing.bytes());
@@ -259,24 +254,8 @@ final class HighThroughputMemory {
         return lost;
     }
 
-    /** Where {@code rank} shows that it lives. */
-    long signOfLife(final int rank) {
-        return members + (long) rank * Long.BYTES;
-    }
-
-    /** Where {@code rank} asks to be let in. */
-    long knock(final int rank) {
-        return signOfLife(ranks + rank);
-    }
-
-    /** Where {@code rank} lets this one in. */
-    long welcome(final int rank) {
-        return signOfLife(2 * ranks + rank);
-    }
-
-    /** Where {@code rank} tells whom it has given up: one of its longs. */
-    long maskWord(final int rank, final int word) {
-        return signOfLife(3 * ranks + rank * maskWords + word);
+    MembershipWords membership() {
+        return membership;
     }
 
     long nodeCountsSignal(final int buffer, final int node) {

@@ -4,6 +4,8 @@ import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
 import io.expertlane.kernel.codec.RowCodec;
 import io.expertlane.kernel.codec.RowTable;
+import io.expertlane.kernel.membership.Membership;
+import io.expertlane.kernel.memory.CallWord;
 import io.expertlane.kernel.memory.SymmetricHeap;
 import io.expertlane.kernel.moe.MoeShape;
 import io.expertlane.kernel.moe.Routing;
@@ -36,7 +38,6 @@ public abstract sealed class LowLatencyCall permits RingCall, ZeroCall {
     static final RowCodec CODEC = RowCodec.best();
     static final int FLAG_COMBINED = 1;
     static final int FLAG_RELEASED = 2;
-    private static final int STEPS_PER_TIMEOUT = 4;
     private static final VarHandle LONG = JAVA_LONG.varHandle();
 
     final LowLatencyExchange exchange;
@@ -58,7 +59,7 @@ public abstract sealed class LowLatencyCall permits RingCall, ZeroCall {
     final int returnBytes;
     final boolean isMoved;
     final boolean isEncoded;
-    private final PeerWatch watch;
+    final Membership members;
 
     final int[] sentCounts;
     final int[] slots;
@@ -94,7 +95,7 @@ public abstract sealed class LowLatencyCall permits RingCall, ZeroCall {
     private boolean reduceWanted;
     private boolean stuck;
     private long stuckSinceNanos;
-    private long stuckSeenNanos;
+    private long drivenSinceNanos;
 
     /**
      * Makes a call that is over.
@@ -108,7 +109,7 @@ public abstract sealed class LowLatencyCall permits RingCall, ZeroCall {
     LowLatencyCall(final LowLatencyExchange exchange, final int buffer, final long countsOffset, final int lanes, final long flagsOffset,
                    final int flagsPerPeer) {
         this.exchange = exchange;
-        this.watch = exchange.watch();
+        this.members = exchange.members();
         this.config = exchange.config();
         this.shape = config.shape();
         this.heap = exchange.heap();
@@ -161,7 +162,7 @@ public abstract sealed class LowLatencyCall permits RingCall, ZeroCall {
         stuck = false;
         expected = null;
         for (int peer = 0; peer < ranks; peer++) {
-            leftOut[peer] = watch.isMasked(peer);
+            leftOut[peer] = members.isMasked(peer);
         }
         state = beginSending();
         meter.charge(Stage.ROUTING_MAP, (long) routing.tokens() * topK * (Integer.BYTES + Float.BYTES));
@@ -331,7 +332,7 @@ public abstract sealed class LowLatencyCall permits RingCall, ZeroCall {
     final boolean sendSignal(final int peer, final int endpoint, final int lane, final long remoteOffset, final long value) {
         if (!leftOut[peer]) {
             final int result = queuePairs.signal(peer, endpoint, lane, remoteOffset, value);
-            if (result != ExpertQueuePairs.SENT && !isGivenUp(peer, result == ExpertQueuePairs.GONE, false)) {
+            if (result != ExpertQueuePairs.SENT && !excludeStuck(peer, result == ExpertQueuePairs.GONE, false)) {
                 return false;
             }
         }
@@ -344,33 +345,28 @@ public abstract sealed class LowLatencyCall permits RingCall, ZeroCall {
         stuck = false;
     }
 
-    /** Masks a peer to which nothing can be posted: for good, or for as long as the time-out. */
-    final boolean isGivenUp(final int peer, final boolean gone, final boolean progress) {
+    /** Excludes a peer to which nothing can be posted: for good, or for as long as the time-out. Returns whether it is excluded. */
+    final boolean excludeStuck(final int peer, final boolean gone, final boolean progress) {
         if (!gone) {
-            final long now = nanoClock.getAsLong();
+            members.advance();
             if (!stuck || progress) {
                 stuck = true;
-                stuckSinceNanos = now;
-                watch.waitBegins(now);
-            } else {
-                // Time in which nobody drove this rank says little about the peer.
-                stuckSinceNanos += Math.max(0, now - stuckSeenNanos - config.timeoutNanos() / STEPS_PER_TIMEOUT);
+                stuckSinceNanos = members.nowNanos();
             }
-            stuckSeenNanos = now;
-            if (!watch.isOverdue(peer, stuckSinceNanos, now)) {
+            if (!members.isOverdue(peer, stuckSinceNanos)) {
                 return false;
             }
         }
         stuck = false;
-        giveUp(peer);
+        mask(peer);
         return true;
     }
 
-    private void giveUp(final int peer) {
+    private void mask(final int peer) {
         if (peer == rank) {
             throw new IllegalStateException("rank=" + rank + ": cannot reach its own memory, in call " + callNumber);
         }
-        exchange.mask(peer);
+        members.mask(peer);
     }
 
     /** Counts are waited for from now on, of all peers that are not left out. */
@@ -402,7 +398,8 @@ public abstract sealed class LowLatencyCall permits RingCall, ZeroCall {
 
     private int await(final State next) {
         waitingSinceNanos = nanoClock.getAsLong();
-        watch.waitBegins(waitingSinceNanos);
+        members.advance();
+        drivenSinceNanos = members.nowNanos();
         state = next;
         return 1;
     }
@@ -421,55 +418,78 @@ public abstract sealed class LowLatencyCall permits RingCall, ZeroCall {
     }
 
     /** Masks every peer that is waited for and overdue. */
-    void giveUpOverdue(final long nowNanos) {
+    void excludeOverdue() {
         for (int peer = 0; peer < ranks && isTaking(); peer++) {
-            if (isAwaited(peer) && watch.isOverdue(peer, waitingSinceNanos, nowNanos)) {
-                giveUp(peer);
+            if (isAwaited(peer) && members.isOverdue(peer, drivenSinceNanos)) {
+                mask(peer);
             }
         }
     }
 
-    /** Goes on without {@code peer}, unless all it had to give is there and being summed. */
-    void leaveOut(final int peer) {
-        if (state != State.OVER && state != State.REDUCING) {
-            leftOut[peer] = true;
-            if (expected != null && remaining[peer] > 0) {
-                remaining[peer] = 0;
-                int kept = 0;
-                for (int i = 0; i < pendingCount; i++) {
-                    if (expected[pending[i]] != peer) {
-                        pending[kept++] = pending[i];
-                    }
+    /** Goes on without {@code peer}, unless all it had to bring is here and being summed. */
+    void exclude(final int peer) {
+        if (state == State.OVER || leftOut[peer]) {
+            return;
+        }
+        if (state == State.REDUCING) {
+            excludeFromSums(peer);
+            return;
+        }
+        leftOut[peer] = true;
+        if (expected != null && remaining[peer] > 0) {
+            remaining[peer] = 0;
+            int kept = 0;
+            for (int i = 0; i < pendingCount; i++) {
+                if (expected[pending[i]] != peer) {
+                    pending[kept++] = pending[i];
                 }
-                pendingCount = kept;
+            }
+            pendingCount = kept;
+        }
+    }
+
+    /** Rows that are pulled lie in the peer's memory, which it may use for others now: the sums begin again without it. */
+    private void excludeFromSums(final int peer) {
+        if (config.combine() == CombineMethod.PULL) {
+            leftOut[peer] = true;
+            token = 0;
+        }
+    }
+
+    /** Rows of {@code peer}'s old life are valid no more: its new one may write in their place. */
+    final void dropRows(final int peer) {
+        if (state != State.OVER) {
+            for (int localExpert = 0; localExpert < localExperts; localExpert++) {
+                receivedCounts[localExpert * ranks + peer] = 0;
             }
         }
     }
 
-    /** Ends the call here and now, telling nobody. */
+    /** Ends the call here and now, without a word to anybody. */
     void abandon() {
         state = State.OVER;
     }
 
-    /** Takes the counts that have come; gives how many. */
+    /** Takes the counts that have come; returns how many. */
     final int takeCounts() {
         // An acquire load lets no field stay in a register.
         final MemorySegment memory = region;
         final int[] words = pending;
         final long offset = countsOffset;
-        final long wanted = callNumber & 0xffff_ffffL;
+        final long number = callNumber;
         final int before = pendingCount;
         int count = before;
         int i = 0;
         while (i < count) {
             final int word = words[i];
+            final int source = sourceOfCount[word];
             final long value = (long) LONG.getAcquire(memory, offset + (long) word * Long.BYTES);
-            if (value >>> Integer.SIZE == wanted) {
-                receivedCounts[word / lanes] = ~(int) value;
+            if (CallWord.isOf(value, members.tag(source), number)) {
+                receivedCounts[word / lanes] = CallWord.value(value);
                 words[i] = words[--count];
                 pendingCount = count;
-                if (--remaining[sourceOfCount[word]] == 0) {
-                    countsTaken(sourceOfCount[word]);
+                if (--remaining[source] == 0) {
+                    countsTaken(source);
                 }
             } else {
                 i++;
@@ -491,28 +511,35 @@ public abstract sealed class LowLatencyCall permits RingCall, ZeroCall {
         return 1;
     }
 
-    final long flag() {
-        return callNumber << Integer.SIZE | (released ? FLAG_RELEASED : FLAG_COMBINED);
+    final long flag(final int peer) {
+        return CallWord.of(members.tag(peer), callNumber, flagValue());
     }
 
-    /** Takes the flags that have come; gives how many. */
+    private int flagValue() {
+        return released ? FLAG_RELEASED : FLAG_COMBINED;
+    }
+
+    final long countWord(final int peer, final int expert) {
+        return CallWord.of(members.tag(peer), callNumber, sentCounts[expert]);
+    }
+
+    /** Takes the flags that have come; returns how many. */
     final int takeFlags() {
-        final long wanted = flag();
         final int before = pendingCount;
         int i = 0;
         while (i < pendingCount) {
             final long value = (long) LONG.getAcquire(region, flagsOffset + (long) pending[i] * Long.BYTES);
-            if (value == wanted) {
-                final int source = sourceOfFlag[pending[i]];
+            final int source = sourceOfFlag[pending[i]];
+            if (!CallWord.isOf(value, members.tag(source), callNumber)) {
+                i++;
+            } else if (CallWord.value(value) == flagValue()) {
                 pending[i] = pending[--pendingCount];
                 if (--remaining[source] == 0) {
                     flagsTaken(source);
                 }
-            } else if (value >>> Integer.SIZE == wanted >>> Integer.SIZE) {
-                throw new IllegalStateException("call " + callNumber + ": rank " + sourceOfFlag[pending[i]]
-                    + " released what rank " + rank + " combines, or the other way round");
             } else {
-                i++;
+                throw new IllegalStateException("call " + callNumber + ": rank " + source
+                    + " released what rank " + rank + " combines, or the other way round");
             }
         }
         return before - pendingCount;
@@ -548,11 +575,16 @@ public abstract sealed class LowLatencyCall permits RingCall, ZeroCall {
             }
             meter.charge(Stage.REDUCE, (rows.count() + 1L) * rowBytes + (isEncoded ? rows.count() * (rowBytes + returnBytes) : 0L));
         }
+        if (config.combine() == CombineMethod.PULL) {
+            // Rows just pulled may have been overwritten if their owner has revoked our key: then the sums begin again.
+            VarHandle.acquireFence();
+            members.maskRevoked();
+        }
         if (token == count) {
             state = State.OVER;
         }
         stageTimes.add(Stage.REDUCE, nanoClock.getAsLong() - from);
-        return token - first + 1;
+        return Math.max(token - first, 0) + 1;
     }
 
     /** Puts the row that {@code expert} gave for selection {@code k} of the current token into {@link #rows}. */

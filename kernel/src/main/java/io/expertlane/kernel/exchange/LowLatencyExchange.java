@@ -1,9 +1,11 @@
 package io.expertlane.kernel.exchange;
 
-import static java.lang.foreign.ValueLayout.JAVA_LONG;
 import static java.lang.foreign.ValueLayout.JAVA_SHORT_UNALIGNED;
 
 import io.expertlane.kernel.codec.RowCodec;
+import io.expertlane.kernel.membership.Membership;
+import io.expertlane.kernel.membership.MembershipListener;
+import io.expertlane.kernel.membership.MembershipWords;
 import io.expertlane.kernel.memory.SymmetricHeap;
 import io.expertlane.kernel.moe.MoeShape;
 import io.expertlane.kernel.moe.Routing;
@@ -11,7 +13,6 @@ import io.expertlane.kernel.verbs.QueuePairPlan;
 import io.expertlane.kernel.verbs.Transport;
 import io.expertlane.kernel.zero.LowLatencyBuffers;
 import java.lang.foreign.MemorySegment;
-import java.lang.invoke.VarHandle;
 import java.util.function.LongSupplier;
 import java.util.stream.IntStream;
 
@@ -36,29 +37,26 @@ import java.util.stream.IntStream;
  *
  * <p>Progress: nothing waits inside {@code doWork()}; a full queue is retried at the next one.
  *
- * <p>Failure: bad arguments throw before any state changes. A peer that neither answers nor gives a sign of life within
- * {@code timeoutNanos}, or whose memory was revoked, is masked: live calls go on without it ({@link LowLatencyCall#isLeftOut}), later
- * ones neither send to it nor wait for it. A rank stuck in waiting gives signs of life itself, so those that wait for it don't mask it.
- * Each rank has a mask of its own. No wait is longer than four time-outs.
+ * <p>Failure: bad arguments throw before any state changes. A peer that neither answers nor sends a heartbeat within {@code timeoutNanos}, or
+ * that has revoked this rank's key, is masked: live calls go on without it ({@link LowLatencyCall#isLeftOut}), later ones neither send to it nor
+ * wait for it. Every rank has a mask of its own. No wait is longer than four time-outs. Ranks send heartbeats whenever they are driven.
  *
- * <p>Coming back: the masked rank, stopped or started anew with the same heap, calls {@link #rejoin()} until it is true; meanwhile all
- * others call {@link #clearMask} for it until that is true, between the same two calls. The next call is complete. Several ranks come back
- * one after another.
+ * <p>Joining again: the masked rank, stopped or started again with the same heap, calls {@link #rejoin()} until it is true; meanwhile all
+ * others call {@link #clearMask} for it until that is true, between the same two calls, whether calls are live or not. The next call is complete.
+ * Several ranks may join at once: all others clear their masks in the same order. The protocol is in {@code docs/membership.md}.
  *
- * <p>Late writes: every place in a rank's memory is written by one peer only, and counts, flags and ring records carry the call number, so
- * what a masked rank writes late, believing that it still takes part, is not read by anyone.
- * So masking revokes no keys here, as it does in {@link HighThroughputExchange}. Not protected: writes of a rank started anew that are still in
- * flight on its old queue pairs, unless its peers call {@link io.expertlane.kernel.memory.SymmetricHeap#revoke(int, int)} against it before; and
- * a rank that was masked although it lives, while it sums by pull: it reads rows that the peer which masked it may already have replaced, so
- * its own sums of that call may be wrong. The others' are right.
+ * <p>Late writes: masking a peer revokes its key ({@link io.expertlane.kernel.memory.SymmetricHeap#revoke(int, int)}), and a rank that joins revokes
+ * all keys. What a queue pair still holds under a revoked key completes with
+ * {@link io.expertlane.kernel.verbs.CompletionQueue#REMOTE_ACCESS_ERROR}; where memory is mapped, the key is asked for before each store. A rank
+ * checks its keys once more before it uses what peers have announced, and sums by pull again without a peer that has revoked its key meanwhile.
+ * Not protected: mapped memory has no key, so a thread that is suspended between the check and the end of one store for longer than the time-out
+ * still stores. Choose a time-out beyond the time for which the machine may suspend a thread.
  *
  * <p>Source: DeepEP's low-latency kernels; source paper, section 3.3.
  */
 public final class LowLatencyExchange implements AutoCloseable {
-    private static final VarHandle LONG = JAVA_LONG.varHandle();
-    /** Even, so that calls go on using the two buffers in turn. */
-    private static final int NUMBERS_PASSED_OVER = 2;
-    private static final int NOBODY = -1;
+    /** A busy rank reads the clock, and sends heartbeats if they are due, once in so many turns. */
+    private static final int TURNS_PER_TICK = 64;
 
     private final LowLatencyConfig config;
     private final int rank;
@@ -69,28 +67,22 @@ public final class LowLatencyExchange implements AutoCloseable {
     private final RingCall evenRingCall;
     private final RingCall oddRingCall;
     private final PeerRings rings;
-    private final long knocks;
-    private final long welcomes;
-    private final int knockWords;
-    private final int welcomeWords;
-    private final long[] welcome;
     private final ExpertQueuePairs queuePairs;
-    private final PeerWatch watch;
+    private final Membership members;
     private final PeerWaits peerWaits;
     private final LongSupplier nanoClock;
     private final StageTimes stageTimes = new StageTimes();
     private long callNumber;
-    private long begunNumber;
-    private boolean rejoining;
-    private long rejoiningSinceNanos;
-    private int knocked;
-    private int knockSent;
-    private int welcoming = NOBODY;
-    private int welcomeSent;
+    private int busyTurns;
+    /** Its region was another exchange's before: its first step is to join. */
+    private final boolean isRestarted;
+    private boolean hasJoined;
     private boolean closed;
+    private volatile boolean superseded;
 
     /**
-     * Connects {@code rank}. Every rank of {@code transport} must make one before any of them dispatches.
+     * Connects {@code rank}. Every rank of {@code transport} must make one before any of them dispatches. A rank that makes another one on the same
+     * heap starts again: the one before is superseded, all its steps throw, and the new one's first step is {@link #rejoin()}.
      *
      * @param transport its heap has {@link #heapBytes(LowLatencyConfig)} bytes a rank or more; the exchange uses offsets from 0
      * @param meter     told of local work
@@ -124,36 +116,55 @@ public final class LowLatencyExchange implements AutoCloseable {
         if (config.path() == TransferPath.RING) {
             final RingBuffers buffers = new RingBuffers(config);
             this.queuePairs = new ExpertQueuePairs(config, transport, rank, new QueuePairPlan(1, 1, 0, config.segmentBytes()));
-            this.watch = watch(config, buffers.signsOfLife(), region, queuePairs, rank, nanoClock.getAsLong());
+            this.members = membership(buffers.membership());
             this.rings = new PeerRings(config, buffers, transport, rank);
-            this.knocks = buffers.knocks();
-            this.welcomes = buffers.welcomes();
-            this.knockWords = RingBuffers.KNOCK_WORDS;
-            this.welcomeWords = RingBuffers.WELCOME_WORDS;
             this.evenRingCall = new RingCall(this, 0, buffers, rings);
             this.oddRingCall = new RingCall(this, 1, buffers, rings);
             this.calls = new LowLatencyCall[] {evenRingCall, oddRingCall};
         } else {
             final LowLatencyBuffers buffers = buffers(config);
             this.queuePairs = new ExpertQueuePairs(config, transport, rank, config.queuePairPlan());
-            this.watch = watch(config, buffers.signsOfLife(), region, queuePairs, rank, nanoClock.getAsLong());
+            this.members = membership(buffers.membership());
             this.rings = null;
-            this.knocks = buffers.knocks();
-            this.welcomes = buffers.welcomes();
-            this.knockWords = 1;
-            this.welcomeWords = 1;
             this.evenRingCall = null;
             this.oddRingCall = null;
             this.calls = new LowLatencyCall[] {new ZeroCall(this, 0, buffers, transport.heap()), new ZeroCall(this, 1, buffers, transport.heap())};
         }
-        this.welcome = new long[welcomeWords - 1];
+        this.isRestarted = heap.claim(rank, this::supersede);
+        if (isRestarted) {
+            // The life before is over: what it requested and wrote is void from now on.
+            heap.revoke(rank);
+        }
     }
 
-    private static PeerWatch watch(final LowLatencyConfig config, final long signs, final MemorySegment region, final ExpertQueuePairs queuePairs,
-                                   final int rank, final long nowNanos) {
-        final int ranks = config.shape().ranks();
-        return new PeerWatch(ranks, IntStream.range(0, ranks).filter(peer -> peer != rank).toArray(), config.timeoutNanos(), signs, region,
-            (peer, offset, value) -> queuePairs.signal(peer, 0, 0, offset, value) == ExpertQueuePairs.SENT, rank, nowNanos);
+    private Membership membership(final MembershipWords words) {
+        final int[] peers = IntStream.range(0, config.shape().ranks()).filter(peer -> peer != rank).toArray();
+        return new Membership(heap, rank, peers, words, queuePairs, new MembershipListener() {
+            @Override
+            public void excluded(final int peer) {
+                calls[0].exclude(peer);
+                calls[1].exclude(peer);
+            }
+
+            @Override
+            public void opened(final int peer, final int tag) {
+                calls[0].dropRows(peer);
+                calls[1].dropRows(peer);
+                if (rings != null) {
+                    rings.reopen(peer, tag);
+                }
+            }
+        }, config.timeoutNanos(), nanoClock);
+    }
+
+    /** Returns whether this exchange had begun anything. */
+    private boolean supersede() {
+        superseded = true;
+        queuePairs.abandon();
+        if (rings != null) {
+            rings.abandon();
+        }
+        return isRestarted || hasJoined || members.isJoining() || callNumber > 0;
     }
 
     /** Heap bytes that every rank needs. Over the zero path the terms are those of {@link LowLatencyBuffers}. */
@@ -188,9 +199,7 @@ public final class LowLatencyExchange implements AutoCloseable {
      */
     public LowLatencyCall dispatch(final MemorySegment tokens, final Routing routing) {
         requireOpen();
-        if (rejoining) {
-            throw new IllegalStateException("dispatch: rank " + rank + " is rejoining");
-        }
+        requireMember();
         final MoeShape shape = config.shape();
         if (routing.topK() != shape.topK() || routing.experts() != shape.experts()) {
             throw new IllegalArgumentException("routing topK=" + routing.topK() + " experts=" + routing.experts()
@@ -207,14 +216,9 @@ public final class LowLatencyExchange implements AutoCloseable {
         if (!call.isOver()) {
             throw new IllegalStateException("live calls=2: combine or release call " + call.number() + " first");
         }
-        for (int peer = 0; peer < shape.ranks(); peer++) {
-            if (queuePairs.isGone(peer) && peer != rank && !watch.isMasked(peer)) {
-                mask(peer);
-            }
-        }
+        members.dispatching();
         call.begin(callNumber + 1, tokens, routing);
         callNumber++;
-        begunNumber = callNumber;
         return call;
     }
 
@@ -226,23 +230,39 @@ public final class LowLatencyExchange implements AutoCloseable {
     public int doWork() {
         requireOpen();
         int work = queuePairs.poll();
+        if (!isMember()) {
+            return work;
+        }
+        members.maskRevoked();
+        members.doWork();
         if (rings != null) {
             work += rings.takeReturned(evenRingCall, oddRingCall, config.rowsPerDutyCycle());
         }
         final int older = (int) ((callNumber + 1) & 1);
         work += calls[older].doWork();
         work += calls[older ^ 1].doWork();
-        if (work == 0 && (calls[0].isWaiting() || calls[1].isWaiting())) {
+        if (work == 0 || ++busyTurns % TURNS_PER_TICK == 0) {
             watchPeers();
         }
         return work;
     }
 
     private void watchPeers() {
-        final long now = nanoClock.getAsLong();
-        if (watch.tick(now)) {
-            calls[0].giveUpOverdue(now);
-            calls[1].giveUpOverdue(now);
+        members.advance();
+        if (members.tick(calls[0].isWaiting() || calls[1].isWaiting())) {
+            calls[0].excludeOverdue();
+            calls[1].excludeOverdue();
+        }
+    }
+
+    private boolean isMember() {
+        return !members.isJoining() && (!isRestarted || hasJoined);
+    }
+
+    private void requireMember() {
+        if (!isMember()) {
+            throw new IllegalStateException("rank " + rank + (members.isJoining() ? ": is joining" : ": has started again on a heap in use")
+                + ", rejoin() until it is a member");
         }
     }
 
@@ -250,11 +270,14 @@ public final class LowLatencyExchange implements AutoCloseable {
         if (closed) {
             throw new IllegalStateException("exchange of rank " + rank + ": closed");
         }
+        if (superseded) {
+            throw new IllegalStateException("exchange of rank " + rank + ": superseded by another one on the same heap");
+        }
     }
 
     /** Whether {@code peer} is masked at this rank. */
     public boolean isMasked(final int peer) {
-        return watch.isMasked(peer);
+        return members.isMasked(peer);
     }
 
     /**
@@ -270,7 +293,7 @@ public final class LowLatencyExchange implements AutoCloseable {
         }
         int count = 0;
         for (int peer = 0; peer < ranks; peer++) {
-            target[peer] = watch.isMasked(peer) ? 1 : 0;
+            target[peer] = members.isMasked(peer) ? 1 : 0;
             count += target[peer];
         }
         return count;
@@ -279,69 +302,32 @@ public final class LowLatencyExchange implements AutoCloseable {
     /** Masks {@code peer}, as a time-out would: for callers that know of its failure from elsewhere. */
     public void mask(final int peer) {
         requirePeer(peer);
-        watch.mask(peer);
-        calls[0].leaveOut(peer);
-        calls[1].leaveOut(peer);
+        members.mask(peer);
     }
 
     /**
-     * Lets {@code peer} in again: clears its mask for the calls begun from now on, and tells it the call number. Collective: every rank but
-     * {@code peer} does it, masked there or not, between the same two {@link #dispatch}es. Two call numbers are passed over, since the
-     * returning rank may have used one of them. Queue pairs are connected anew if the peer's memory was revoked, and rings are opened anew,
-     * which allocates.
+     * Lets {@code peer} join again: answers its request, which clears its mask for the calls begun from now on. Collective: every rank but
+     * {@code peer} does it, masked there or not, between the same two {@link #dispatch}es, and for several peers in the same order. Calls may be
+     * live: they exclude the peer's old life, and from then on {@link LowLatencyCall#count(int, int)} of its rows is 0. Moves live calls on, as
+     * {@link #doWork()} does. Connects again, and begins rings again, which allocates.
      *
-     * @return whether it is done; false if the peer has not begun to {@link #rejoin()}, or something is still under way to it: call again
+     * @return whether the peer is a member; false: call again ({@link #joinState(int)} says what is waited for)
      */
     public boolean clearMask(final int peer) {
         requireOpen();
         requirePeer(peer);
-        queuePairs.poll();
-        if (!hasKnocked(peer) || rings != null && !rings.isQuiet(peer)) {
+        if (!isMember()) {
             return false;
         }
-        if (callNumber == begunNumber) {
-            callNumber += NUMBERS_PASSED_OVER;
-        }
-        if (welcoming != peer) {
-            welcoming = peer;
-            welcomeSent = 0;
-            final boolean gone = queuePairs.isGone(peer);
-            queuePairs.reconnect(peer);
-            if (rings != null) {
-                rings.reopenAsHost(peer, gone, knockOffset(peer) + Long.BYTES, welcome);
-            }
-        }
-        if (!sendWelcome(peer)) {
-            return false;
-        }
-        welcoming = NOBODY;
-        LONG.setRelease(region, knockOffset(peer), 0L);
-        watch.clear(peer, nanoClock.getAsLong());
-        return true;
+        doWork();
+        members.advance();
+        return members.grant(peer, callNumber);
     }
 
-    /** The call number goes last: whoever has seen it sees the rest. */
-    private boolean sendWelcome(final int peer) {
-        for (; welcomeSent < welcomeWords; welcomeSent++) {
-            final int word = (welcomeSent + 1) % welcomeWords;
-            final long value = word == 0 ? callNumber + 1 : welcome[word - 1];
-            if (queuePairs.signal(peer, 0, 0, welcomeOffset(rank) + (long) word * Long.BYTES, value) != ExpertQueuePairs.SENT) {
-                return false;
-            }
-        }
-        return true;
-    }
-
-    private boolean hasKnocked(final int peer) {
-        return (long) LONG.getAcquire(region, knockOffset(peer)) != 0;
-    }
-
-    private long knockOffset(final int peer) {
-        return knocks + (long) peer * knockWords * Long.BYTES;
-    }
-
-    private long welcomeOffset(final int peer) {
-        return welcomes + (long) peer * welcomeWords * Long.BYTES;
+    /** Says in words what {@link #clearMask} of {@code peer} waits for, or, while this rank joins, {@link #rejoin()}. For people; allocates. */
+    public String joinState(final int peer) {
+        requirePeer(peer);
+        return members.isJoining() ? members.joinState() : members.grantState(peer);
     }
 
     private void requirePeer(final int peer) {
@@ -351,86 +337,29 @@ public final class LowLatencyExchange implements AutoCloseable {
     }
 
     /**
-     * Comes back after having been masked. The first time, all live calls are given up and the mask is cleared; then, when nothing of the
-     * old calls is under way any more, asks all peers to be let in, and waits for them. A peer that has not let this rank in when a time-out
-     * has passed since the first time is masked.
+     * Joins again after having been masked, or started again. The first time, all live calls are abandoned, the mask is cleared and all keys of
+     * peers are revoked; then requests to join from all peers, and waits for their grants. Peers that members report as masked are not waited for. A
+     * peer that has not granted, and was silent for a time-out since the first grant, is masked; so is one that has not within four.
      *
-     * @return whether this rank is in: its next call is the others' next call
+     * @return whether this rank is a member: its next call is the others' next call
      */
     public boolean rejoin() {
         requireOpen();
-        final int ranks = config.shape().ranks();
-        final long now = nanoClock.getAsLong();
-        if (!rejoining) {
-            rejoining = true;
-            rejoiningSinceNanos = now;
-            knocked = 0;
-            knockSent = 0;
+        members.advance();
+        if (!members.isJoining()) {
             calls[0].abandon();
             calls[1].abandon();
-            for (int peer = 0; peer < ranks; peer++) {
-                watch.clear(peer, now);
-            }
+            members.beginJoining();
         }
         queuePairs.poll();
-        int welcomed = 0;
-        if (knock()) {
-            for (int peer = 0; peer < ranks; peer++) {
-                welcomed += (long) LONG.getAcquire(region, welcomeOffset(peer)) != 0 ? 1 : 0;
+        if (members.join()) {
+            final long lastCall = members.enter();
+            if (lastCall >= 0) {
+                callNumber = members.peers().length == 0 ? callNumber : lastCall;
+                hasJoined = true;
             }
         }
-        if (welcomed == ranks - 1 || welcomed > 0 && watch.isTimedOut(rejoiningSinceNanos, now)) {
-            enter();
-        }
-        return !rejoining;
-    }
-
-    private boolean knock() {
-        for (; knocked < config.shape().ranks(); knocked++) {
-            if (rings != null && !rings.isQuiet(knocked) || knocked != rank && !knockAt(knocked)) {
-                return false;
-            }
-        }
-        return true;
-    }
-
-    private boolean knockAt(final int peer) {
-        if (queuePairs.isGone(peer)) {
-            queuePairs.reconnect(peer);
-            if (rings != null) {
-                rings.connect(peer);
-            }
-        }
-        for (; knockSent < knockWords; knockSent++) {
-            final int word = (knockSent + 1) % knockWords;
-            final long value = word == 0 ? 1 : rings.tail(peer, word - 1);
-            if (queuePairs.signal(peer, 0, 0, knockOffset(rank) + (long) word * Long.BYTES, value) != ExpertQueuePairs.SENT) {
-                return false;
-            }
-        }
-        knockSent = 0;
-        return true;
-    }
-
-    private void enter() {
-        final int ranks = config.shape().ranks();
-        long number = ranks == 1 ? callNumber + NUMBERS_PASSED_OVER : 0;
-        for (int peer = 0; peer < ranks; peer++) {
-            final long told = (long) LONG.getAndSet(region, welcomeOffset(peer), 0L);
-            number = Math.max(number, told - 1);
-            if (told != 0 && rings != null) {
-                rings.reopenAsGuest(peer, welcomeOffset(peer) + Long.BYTES);
-            } else if (told == 0 && peer != rank) {
-                watch.mask(peer);
-            }
-        }
-        final boolean gone = queuePairs.isGone(rank);
-        queuePairs.reconnect(rank);
-        if (rings != null) {
-            rings.reopenOwn(gone);
-        }
-        callNumber = number;
-        rejoining = false;
+        return !members.isJoining();
     }
 
     /** How long this rank waited for each of its peers, over all calls. */
@@ -492,8 +421,8 @@ public final class LowLatencyExchange implements AutoCloseable {
         return queuePairs;
     }
 
-    PeerWatch watch() {
-        return watch;
+    Membership members() {
+        return members;
     }
 
     WorkMeter meter() {

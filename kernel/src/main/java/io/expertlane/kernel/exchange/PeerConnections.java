@@ -2,8 +2,10 @@ package io.expertlane.kernel.exchange;
 
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
+import io.expertlane.kernel.membership.PeerLinks;
 import io.expertlane.kernel.memory.SymmetricHeap;
 import io.expertlane.kernel.verbs.QueuePair;
+import io.expertlane.kernel.verbs.QueuePairPlan;
 import io.expertlane.kernel.verbs.QueuePairSet;
 import io.expertlane.kernel.verbs.Transport;
 import java.lang.foreign.MemorySegment;
@@ -14,7 +16,7 @@ import java.util.Arrays;
  * A rank's queue pairs to the ranks of its node and of its rail, as far as their memory is not mapped: one or more for control and
  * credits, and for each channel one or more for data. Peers are connected in rotated order, starting behind the rank itself.
  */
-final class PeerConnections {
+final class PeerConnections implements PeerLinks {
     private static final VarHandle LONG = JAVA_LONG.varHandle();
 
     private final SymmetricHeap heap;
@@ -24,7 +26,8 @@ final class PeerConnections {
     private final QueuePair[][] control;
     private final QueuePair[][][] data;
     private final int[] keys;
-    private int revocations;
+    private final boolean[] mapped;
+    private final QueuePairPlan plan;
 
     PeerConnections(final HighThroughputConfig config, final Rails rails, final Transport transport, final int rank) {
         final int ranks = config.shape().ranks();
@@ -33,14 +36,17 @@ final class PeerConnections {
         this.rank = rank;
         this.queuePairs = new QueuePairSet(transport, rank, config.sendQueueDepth(), config.doorbellBatch(), true, config.segmentBytes());
         this.keys = new int[ranks];
-        this.revocations = heap.revocations();
+        this.mapped = new boolean[ranks];
+        this.plan = config.queuePairPlan();
         this.control = new QueuePair[ranks][];
         this.data = new QueuePair[ranks][config.channels()][];
         int number = 0;
+        mapped[rank] = true;
         for (int step = 1; step < ranks; step++) {
             final int peer = (rank + step) % ranks;
             keys[peer] = heap.key(peer, rank);
-            if (rails.isReached(peer) && !transport.isMapped(rank, peer)) {
+            mapped[peer] = transport.isMapped(rank, peer);
+            if (rails.isReached(peer) && !mapped[peer]) {
                 connect(config, peer, number++);
             }
         }
@@ -57,48 +63,33 @@ final class PeerConnections {
         Arrays.setAll(control[peer], index -> queuePairs.connect(peer, config.queuePairPlan().controlLane(number, index)));
     }
 
-    /** Whether the peer's memory was revoked since it was connected, for all or for this rank: nothing can be posted to it. */
-    boolean isGone(final int peer) {
+    @Override
+    public boolean isGone(final int peer) {
         return peer != rank && heap.key(peer, rank) != keys[peer];
     }
 
-    /** Whether some peer may be gone that was not when this was last asked. */
-    boolean isAnyRevoked() {
-        final int before = revocations;
-        revocations = heap.revocations();
-        return revocations != before;
-    }
-
-    /** Refuses what {@code peer} writes over its present connections to this rank, and what is under way there. */
-    void refuse(final int peer) {
-        heap.revoke(rank, peer);
-    }
-
-    /** The key of this rank's memory for {@code peer}. */
-    int keyFor(final int peer) {
-        return heap.key(rank, peer);
-    }
-
-    /** The key of the peer's memory for this rank: another one than that of the connections if the peer {@link #isGone}. */
-    int keyOf(final int peer) {
-        return heap.key(peer, rank);
-    }
-
-    /** Connects anew to a peer that {@link #isGone}; the arrays that {@link #data} gave hold the new queue pairs. */
-    void reconnect(final int peer) {
+    /** The arrays that {@link #data} returned hold the new queue pairs then. */
+    @Override
+    public void reconnect(final int peer) {
         if (isGone(peer)) {
             keys[peer] = heap.key(peer, rank);
             if (control[peer] != null) {
                 for (final QueuePair[] lanes : data[peer]) {
-                    Arrays.setAll(lanes, lane -> queuePairs.reconnect(lanes[lane]));
+                    reconnect(lanes);
                 }
-                Arrays.setAll(control[peer], index -> queuePairs.reconnect(control[peer][index]));
+                reconnect(control[peer]);
             }
         }
     }
 
+    private void reconnect(final QueuePair[] lanes) {
+        for (int lane = 0; lanes != null && lane < lanes.length; lane++) {
+            lanes[lane] = queuePairs.reconnect(lanes[lane]);
+        }
+    }
+
     boolean isMapped(final int peer) {
-        return control[peer] == null;
+        return mapped[peer];
     }
 
     QueuePairSet queuePairs() {
@@ -120,7 +111,7 @@ final class PeerConnections {
         if (isGone(peer)) {
             return false;
         }
-        if (control[peer] == null) {
+        if (mapped[peer]) {
             MemorySegment.copy(region, localBlock, heap.region(peer), remoteBlock, bytes);
             return true;
         }
@@ -128,13 +119,18 @@ final class PeerConnections {
     }
 
     /** Writes a signal, behind the blocks written to {@code peer} before; false: call again. */
-    boolean signal(final int peer, final long remoteSignal, final long value) {
+    @Override
+    public boolean signal(final int peer, final long remoteSignal, final long value) {
         if (isGone(peer)) {
             return false;
         }
-        if (control[peer] == null) {
+        if (mapped[peer]) {
             LONG.setRelease(heap.region(peer), remoteSignal, value);
             return true;
+        }
+        if (control[peer] == null) {
+            // A rank of another node and rail: there is nothing to say to it but while ranks join.
+            control[peer] = new QueuePair[] {queuePairs.connect(peer, plan.controlLane(0, 0))};
         }
         return queuePairs.signal(control[peer][0], remoteSignal, value);
     }

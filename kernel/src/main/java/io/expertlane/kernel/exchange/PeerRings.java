@@ -1,7 +1,6 @@
 package io.expertlane.kernel.exchange;
 
 import static java.lang.foreign.ValueLayout.JAVA_INT;
-import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
 import io.expertlane.kernel.memory.SymmetricHeap;
 import io.expertlane.kernel.ring.RingReceiver;
@@ -81,11 +80,11 @@ final class PeerRings {
         for (int step = 1; step <= ranks; step++) {
             final int peer = (rank + step) % ranks;
             connect(peer);
-            open(peer, 0, 0, 0, 0);
+            open(peer, 0);
         }
     }
 
-    void connect(final int peer) {
+    private void connect(final int peer) {
         if (!transport.isMapped(rank, peer)) {
             final int first = Math.floorMod(peer - rank, ranks);
             data[peer] = new QueuePair[laneCount];
@@ -97,17 +96,33 @@ final class PeerRings {
         }
     }
 
-    private void open(final int peer, final long dispatchOut, final long dispatchIn, final long combineOut, final long combineIn) {
+    /** Connects to the peer's present key and begins all rings to and from it at record 0; what is in the old ones is dropped. */
+    void reopen(final int peer, final int tag) {
+        // Stalls are counted by the senders, which end here.
+        stallsBefore[peer] = stalls(peer);
+        for (int lane = 0; data[peer] != null && lane < laneCount; lane++) {
+            data[peer][lane] = queuePairs.reconnect(data[peer][lane]);
+            credit[peer][lane] = queuePairs.reconnect(credit[peer][lane]);
+        }
+        open(peer, tag);
+    }
+
+    /** Drops what is not published: this rank has started again. */
+    void abandon() {
+        queuePairs.abandon();
+    }
+
+    private void open(final int peer, final int tag) {
         // At the peer, the other ends of these rings are numbered by this rank.
         final QueuePair[] lanes = data[peer];
         dispatchSenders[peer] = new RingSender(buffers.dispatch(), heap, rank, peer, buffers.dispatchOut(peer), buffers.dispatchIn(rank),
-            queuePairs, lanes, laneCount, dispatchOut);
+            queuePairs, lanes, laneCount, tag);
         dispatchReceivers[peer] = new RingReceiver(buffers.dispatch(), heap, rank, peer, buffers.dispatchIn(peer), buffers.dispatchOut(rank),
-            queuePairs, credit[peer], laneCount, dispatchIn);
+            queuePairs, credit[peer], laneCount, tag);
         combineSenders[peer] = new RingSender(buffers.combine(), heap, rank, peer, buffers.combineOut(peer), buffers.combineIn(rank),
-            queuePairs, lanes, laneCount, combineOut);
+            queuePairs, lanes, laneCount, tag);
         combineReceivers[peer] = new RingReceiver(buffers.combine(), heap, rank, peer, buffers.combineIn(peer), buffers.combineOut(rank),
-            queuePairs, credit[peer], laneCount, combineIn);
+            queuePairs, credit[peer], laneCount, tag);
     }
 
     RingSender dispatchSender(final int peer) {
@@ -168,73 +183,5 @@ final class PeerRings {
             }
         }
         return taken;
-    }
-
-    /** Whether nothing is under way from this rank to {@code peer}. */
-    boolean isQuiet(final int peer) {
-        if (isMapped(peer)) {
-            return true;
-        }
-        boolean quiet = true;
-        for (int lane = 0; lane < laneCount; lane++) {
-            quiet &= isQuiet(data[peer][lane]) & isQuiet(credit[peer][lane]);
-        }
-        return quiet;
-    }
-
-    private static boolean isQuiet(final QueuePair queuePair) {
-        queuePair.ringDoorbell();
-        return queuePair.outstanding() == 0;
-    }
-
-    /**
-     * Opens the rings to and from {@code peer} anew, as the rank that stayed: each goes on where its receiver was last told of records; what
-     * was not yet sent, or sent and not yet taken, is dropped.
-     *
-     * @param tailsOffset where the peer's knock says what its tails are: they may be ahead of what this rank knows if it was away, too
-     * @param welcome     becomes what the peer is to be told: where its rings for dispatch out, dispatch in, combine out and combine in go on
-     */
-    void reopenAsHost(final int peer, final boolean reconnect, final long tailsOffset, final long[] welcome) {
-        countStalls(peer);
-        if (reconnect) {
-            connect(peer);
-        }
-        final long dispatchOut = Math.max(dispatchSenders[peer].mostTold(), region.get(JAVA_LONG, tailsOffset));
-        final long combineOut = Math.max(combineSenders[peer].mostTold(), region.get(JAVA_LONG, tailsOffset + Long.BYTES));
-        final long dispatchIn = dispatchReceivers[peer].mostTold();
-        final long combineIn = combineReceivers[peer].mostTold();
-        open(peer, dispatchOut, dispatchIn, combineOut, combineIn);
-        welcome[0] = dispatchIn;
-        welcome[1] = dispatchOut;
-        welcome[2] = combineIn;
-        welcome[3] = combineOut;
-    }
-
-    /** What a knock at {@code peer} says: the tails of the rings from it, dispatch (word 0) and combine (word 1). */
-    long tail(final int peer, final int word) {
-        return word == 0 ? dispatchReceivers[peer].mostTold() : combineReceivers[peer].mostTold();
-    }
-
-    /** Opens the rings to and from {@code peer} anew, as the rank that comes back, where the peer's welcome says. */
-    void reopenAsGuest(final int peer, final long welcomeOffset) {
-        countStalls(peer);
-        open(peer, region.get(JAVA_LONG, welcomeOffset), region.get(JAVA_LONG, welcomeOffset + Long.BYTES),
-            region.get(JAVA_LONG, welcomeOffset + 2 * Long.BYTES), region.get(JAVA_LONG, welcomeOffset + 3 * Long.BYTES));
-    }
-
-    /** Opens the rings from this rank to itself anew, where their tails are. */
-    void reopenOwn(final boolean reconnect) {
-        countStalls(rank);
-        if (reconnect) {
-            connect(rank);
-        }
-        final long dispatch = dispatchReceivers[rank].mostTold();
-        final long combine = combineReceivers[rank].mostTold();
-        open(rank, dispatch, dispatch, combine, combine);
-    }
-
-    /** Stalls are counted by the senders, which end here. */
-    private void countStalls(final int peer) {
-        stallsBefore[peer] = stalls(peer);
     }
 }

@@ -2,6 +2,7 @@ package io.expertlane.kernel.exchange;
 
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
+import io.expertlane.kernel.memory.CallWord;
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.VarHandle;
 import java.util.Arrays;
@@ -10,12 +11,13 @@ import java.util.BitSet;
 /**
  * The signals by which a rank tells the ranks of its node and of its rail that it has left a call's rows: its outputs are complete, or the
  * call is released. A call is over only when all of them have said so, which makes its buffer free for the next.
+ *
+ * <p>The signals to the rail say, too, that the transit slots are free: they are sent once all that was posted from there has been carried out.
  */
 final class ReturnSignals {
     private static final VarHandle LONG = JAVA_LONG.varHandle();
     private static final int COMBINED = 1;
     private static final int RELEASED = 2;
-    private static final int KIND_BITS = 2;
 
     private final HighThroughputContext context;
     private final Rails rails;
@@ -23,26 +25,28 @@ final class ReturnSignals {
     private final MemorySegment region;
     private final boolean[] arrived;
     private final boolean[] out;
-    private final CombineChannel[] channels;
+    private final DispatchChannel[] dispatchChannels;
+    private final CombineChannel[] combineChannels;
 
     private HighThroughputCall call;
-    private long value;
+    private int kind;
     private int sent;
     private int missing;
 
-    ReturnSignals(final HighThroughputContext context, final CombineChannel[] channels) {
+    ReturnSignals(final HighThroughputContext context, final DispatchChannel[] dispatchChannels, final CombineChannel[] combineChannels) {
         this.context = context;
         this.rails = context.rails();
         this.memory = context.memory();
         this.region = context.region();
-        this.channels = channels;
+        this.dispatchChannels = dispatchChannels;
+        this.combineChannels = combineChannels;
         this.arrived = new boolean[rails.perNode() + rails.nodes()];
         this.out = new boolean[arrived.length];
     }
 
     void begin(final HighThroughputCall of) {
         call = of;
-        value = of.number() << KIND_BITS | (of.isReleased() ? RELEASED : COMBINED);
+        kind = of.isReleased() ? RELEASED : COMBINED;
         sent = 0;
         missing = arrived.length;
         Arrays.fill(arrived, false);
@@ -50,7 +54,7 @@ final class ReturnSignals {
     }
 
     /** Goes on without {@code peer}. */
-    void leaveOut(final int peer) {
+    void exclude(final int peer) {
         final int index = rails.isInNode(peer) ? peer % rails.perNode() : rails.perNode() + peer / rails.perNode();
         out[index] = true;
         missing -= arrived[index] ? 0 : 1;
@@ -68,9 +72,23 @@ final class ReturnSignals {
                 ranks.set(peer(index));
             }
         }
-        if (sent < arrived.length) {
+        if (sent < arrived.length && isTransitFree(target(sent))) {
             ranks.set(peer(target(sent)));
+        } else if (sent < arrived.length) {
+            for (final DispatchChannel channel : dispatchChannels) {
+                channel.addForwardingTo(ranks, call.buffer());
+            }
         }
+    }
+
+    /** Whether the signal to a rank or node may be sent, as far as transit slots go. */
+    private boolean isTransitFree(final int index) {
+        for (int channel = 0; index >= rails.perNode() && channel < dispatchChannels.length; channel++) {
+            if (!dispatchChannels[channel].isForwardingCarriedOut(call.buffer())) {
+                return false;
+            }
+        }
+        return true;
     }
 
     private int peer(final int index) {
@@ -100,7 +118,7 @@ final class ReturnSignals {
                 missing--;
                 work++;
                 if (index < rails.perNode() && !call.isReleased()) {
-                    for (final CombineChannel channel : channels) {
+                    for (final CombineChannel channel : combineChannels) {
                         channel.outputsReady(index);
                     }
                 }
@@ -111,18 +129,22 @@ final class ReturnSignals {
     }
 
     private boolean send(final int index) {
-        return out[index] || context.peers().signal(peer(index), index < rails.perNode() ? memory.rankReturnSignal(call.buffer(), rails.local())
-            : memory.nodeReturnSignal(call.buffer(), rails.node()), value);
+        return out[index] || isTransitFree(index) && context.peers().signal(peer(index),
+            index < rails.perNode() ? memory.rankReturnSignal(call.buffer(), rails.local()) : memory.nodeReturnSignal(call.buffer(), rails.node()),
+            context.word(peer(index), call.number(), kind));
     }
 
     private boolean isArrived(final int index) {
         final long signal = index < rails.perNode() ? memory.rankReturnSignal(call.buffer(), index)
             : memory.nodeReturnSignal(call.buffer(), index - rails.perNode());
         final long found = (long) LONG.getAcquire(region, signal);
-        if (found != value && found >>> KIND_BITS == call.number()) {
+        if (!CallWord.isOf(found, context.members().tag(peer(index)), call.number())) {
+            return false;
+        }
+        if (CallWord.value(found) != kind) {
             throw new IllegalStateException("call " + call.number() + ": a peer released what rank " + context.rank()
                 + " combines, or the other way round");
         }
-        return found == value;
+        return true;
     }
 }

@@ -1,5 +1,6 @@
 package io.expertlane.kernel.exchange;
 
+import io.expertlane.kernel.membership.MembershipWords;
 import io.expertlane.kernel.memory.HeapPlan;
 import io.expertlane.kernel.memory.RecordLayout;
 import io.expertlane.kernel.moe.MoeShape;
@@ -31,10 +32,6 @@ import io.expertlane.kernel.ring.RingLayout;
  */
 final class RingBuffers {
     static final int HEADER_BYTES = 16;
-    /** Words of one knock: that it is one, and where the tails of the two rings at the returning rank are. */
-    static final int KNOCK_WORDS = 3;
-    /** Words of one welcome: the call number, and where the four rings between two ranks go on. */
-    static final int WELCOME_WORDS = 5;
 
     private final int ranks;
     private final int topK;
@@ -55,9 +52,7 @@ final class RingBuffers {
     private final long decoded;
     private final long counts;
     private final long flags;
-    private final long signsOfLife;
-    private final long knocks;
-    private final long welcomes;
+    private final MembershipWords membership;
     private final long bytes;
 
     RingBuffers(final LowLatencyConfig config) {
@@ -86,9 +81,7 @@ final class RingBuffers {
         decoded = plan.reserve("decoded rows", 0, encoded ? topK : 0, rowStride);
         counts = plan.reserve("counts", 0, 2 * localCounts, Long.BYTES);
         flags = plan.reserve("flags", 0, 2L * ranks, Long.BYTES);
-        signsOfLife = plan.reserve("signs of life", 0, ranks, Long.BYTES);
-        knocks = plan.reserve("knocks", 0, (long) ranks * KNOCK_WORDS, Long.BYTES);
-        welcomes = plan.reserve("welcomes", 0, (long) ranks * WELCOME_WORDS, Long.BYTES);
+        membership = new MembershipWords(plan, ranks);
         bytes = plan.bytes();
     }
 
@@ -153,15 +146,7 @@ final class RingBuffers {
         return flags + ((long) buffer * ranks + peer) * Long.BYTES;
     }
 
-    long signsOfLife() {
-        return signsOfLife;
-    }
-
-    long knocks() {
-        return knocks;
-    }
-
-    long welcomes() {
-        return welcomes;
+    MembershipWords membership() {
+        return membership;
     }
 }

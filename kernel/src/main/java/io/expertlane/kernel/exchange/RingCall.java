@@ -65,8 +65,7 @@ final class RingCall extends LowLatencyCall {
         for (; signal < experts; signal++) {
             final int expert = (first + signal) % experts;
             final int peer = expert / localExperts;
-            final long value = callNumber << Integer.SIZE | ~sentCounts[expert] & 0xffff_ffffL;
-            if (!sendSignal(peer, 0, 0, buffers.count(buffer, expert - peer * localExperts, rank), value)) {
+            if (!sendSignal(peer, 0, 0, buffers.count(buffer, expert - peer * localExperts, rank), countWord(peer, expert))) {
                 break;
             }
         }
@@ -127,7 +126,7 @@ final class RingCall extends LowLatencyCall {
             return true;
         }
         if (!sender.claim()) {
-            return isGivenUp(peer, false, false);
+            return excludeStuck(peer, false, false);
         }
         posted();
         final MemorySegment segment = sender.segment();
@@ -179,7 +178,7 @@ final class RingCall extends LowLatencyCall {
     /** Flushes the rings to one peer after another, from number {@link #signal} on; false: call again. */
     private boolean flushInOrder(final boolean dispatch) {
         for (; signal < ranks; signal++) {
-            if (!leftOut[signal] && !flush(signal, dispatch) && !isGivenUp(signal, false, false)) {
+            if (!leftOut[signal] && !flush(signal, dispatch) && !excludeStuck(signal, false, false)) {
                 return false;
             }
             posted();
@@ -239,7 +238,7 @@ final class RingCall extends LowLatencyCall {
         for (int source = 0; source < ranks && complete; source++) {
             complete = !isAwaited(source);
         }
-        return complete ? taken + received() : taken;
+        return complete && !members.maskRevoked() ? taken + received() : taken;
     }
 
     private int takeRows(final int source) {
@@ -311,8 +310,8 @@ final class RingCall extends LowLatencyCall {
                 budget--;
                 work += stalled ? 0 : 1;
             }
-            if (slot == count && !stalled) {
-                stalled = localExpert == localExperts - 1 && !sendSignal(source, 0, 0, returnFlag(), flag());
+            if (slot >= count && !stalled) {
+                stalled = localExpert == localExperts - 1 && !sendSignal(source, 0, 0, returnFlag(), flag(source));
                 if (!stalled) {
                     range++;
                     slot = 0;
@@ -344,7 +343,7 @@ final class RingCall extends LowLatencyCall {
         final int sourceToken = rings.rowTokens()[row];
         final RingSender sender = rings.combineSender(source);
         if (!sender.claim()) {
-            return isGivenUp(source, false, false);
+            return excludeStuck(source, false, false);
         }
         posted();
         final MemorySegment segment = sender.segment();
@@ -392,7 +391,7 @@ final class RingCall extends LowLatencyCall {
         for (int peer = 0; peer < ranks && complete; peer++) {
             complete = !isAwaited(peer);
         }
-        return complete ? taken + gathered() : taken;
+        return complete && !members.maskRevoked() ? taken + gathered() : taken;
     }
 
     @Override

@@ -126,7 +126,7 @@ final class ZeroCall extends LowLatencyCall {
         if (!leftOut[peer]) {
             final int before = element;
             element = queuePairs.send(peer, localExpert, split, before, localOffset, remoteOffset);
-            if (element != split.elements() && !isGivenUp(peer, element == ExpertQueuePairs.GONE, element != before)) {
+            if (element != split.elements() && !excludeStuck(peer, element == ExpertQueuePairs.GONE, element != before)) {
                 return false;
             }
             if (queuePairs.isMapped(peer)) {
@@ -151,8 +151,7 @@ final class ZeroCall extends LowLatencyCall {
             final int lane = signal % perExpert;
             final int peer = expert / localExperts;
             final int localExpert = expert - peer * localExperts;
-            final long value = callNumber << Integer.SIZE | ~sentCounts[expert] & 0xffff_ffffL;
-            if (!sendSignal(peer, localExpert, lane, buffers.count(buffer, localExpert, rank, lane), value)) {
+            if (!sendSignal(peer, localExpert, lane, buffers.count(buffer, localExpert, rank, lane), countWord(peer, expert))) {
                 break;
             }
         }
@@ -181,7 +180,7 @@ final class ZeroCall extends LowLatencyCall {
     @Override
     int take() {
         final int taken = takeCounts();
-        return pendingCount == 0 ? taken + received() : taken;
+        return pendingCount == 0 && !members.maskRevoked() ? taken + received() : taken;
     }
 
     @Override
@@ -208,7 +207,7 @@ final class ZeroCall extends LowLatencyCall {
                 budget--;
                 work++;
             }
-            while (slot == count && signal < perExpert && sendFlag(localExpert, source)) {
+            while (slot >= count && signal < perExpert && sendFlag(localExpert, source)) {
                 signal++;
                 work++;
             }
@@ -256,7 +255,7 @@ final class ZeroCall extends LowLatencyCall {
     }
 
     private boolean sendFlag(final int localExpert, final int source) {
-        return sendSignal(source, localExpert, signal, buffers.flag(buffer, rank * localExperts + localExpert, signal), flag());
+        return sendSignal(source, localExpert, signal, buffers.flag(buffer, rank * localExperts + localExpert, signal), flag(source));
     }
 
     @Override
@@ -267,7 +266,7 @@ final class ZeroCall extends LowLatencyCall {
     @Override
     int gather() {
         final int taken = takeFlags();
-        return pendingCount == 0 ? taken + gathered() : taken;
+        return pendingCount == 0 && !members.maskRevoked() ? taken + gathered() : taken;
     }
 
     @Override

@@ -7,6 +7,7 @@ import java.lang.invoke.VarHandle;
 import java.util.Arrays;
 import java.util.Objects;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.BooleanSupplier;
 
 /**
  * Off-heap memory of a set of ranks in one process, laid out alike on every rank: an offset means the same thing everywhere.
@@ -39,6 +40,8 @@ public final class SymmetricHeap implements AutoCloseable {
     private final int[] keys;
     /** By rank: the keys for each writer, null as long as they all are the rank's own. */
     private final int[][] writerKeys;
+    /** By rank: what to do when somebody else takes the region over, null where nobody has it. */
+    private final BooleanSupplier[] owners;
     private volatile int revocations;
     private final NativeCopy copies = new NativeCopy();
 
@@ -66,6 +69,7 @@ public final class SymmetricHeap implements AutoCloseable {
         this.regions = new MemorySegment[ranks];
         this.keys = new int[ranks];
         this.writerKeys = new int[ranks][];
+        this.owners = new BooleanSupplier[ranks];
         final int key = nextKey();
         final long stride = PageMemory.roundUp(bytesPerRank);
         try {
@@ -135,6 +139,19 @@ public final class SymmetricHeap implements AutoCloseable {
         revocations++;
         // Who sees what the caller stores from here on sees the new keys, too.
         VarHandle.fullFence();
+    }
+
+    /**
+     * Takes {@code rank}'s region over for a new user, as a rank that starts again does. The user before, if there is one, is superseded: what
+     * it would do from now on would overwrite the new one's data.
+     *
+     * @param superseded runs when another user takes the region over, on that one's thread; returns whether this one had used it
+     * @return whether the region has been used, so that it holds what a user before and its peers wrote
+     */
+    public synchronized boolean claim(final int rank, final BooleanSupplier superseded) {
+        final BooleanSupplier before = owners[rank];
+        owners[rank] = superseded;
+        return before != null && before.getAsBoolean();
     }
 
     /** Keys revoked since the heap was made, anybody's: while it stays the same, so do all keys. */

@@ -1,5 +1,7 @@
 package io.expertlane.kernel.moe;
 
+import io.expertlane.kernel.memory.CallWord;
+
 /**
  * The sizes of an expert-parallel exchange. Experts are placed contiguously: rank r holds experts r * localExperts() to
  * (r + 1) * localExperts() - 1, and node n holds ranks n * ranksPerNode to (n + 1) * ranksPerNode - 1.
@@ -19,7 +21,7 @@ public record MoeShape(int ranks, int ranksPerNode, int experts, int topK, int h
     private static final int MAX_RANKS = 1 << 16;
     private static final int MAX_EXPERTS = 1 << 20;
     private static final int MAX_HIDDEN = 1 << 17;
-    private static final int MAX_TOKENS_PER_RANK = 1 << 24;
+    private static final int MAX_TOKENS_PER_RANK = CallWord.MAX_VALUE;
 
     /**
      * Checks the sizes.

@@ -2,6 +2,7 @@ package io.expertlane.kernel.ring;
 
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
+import io.expertlane.kernel.memory.CallWord;
 import io.expertlane.kernel.memory.SymmetricHeap;
 import io.expertlane.kernel.verbs.QueuePair;
 import io.expertlane.kernel.verbs.QueuePairSet;
@@ -31,6 +32,7 @@ public final class RingReceiver implements RecordReceiver {
     private final QueuePairSet queuePairs;
     private final QueuePair[] creditQueuePairs;
     private final int laneCount;
+    private final int tag;
 
     private long end;
     private long consumed;
@@ -53,12 +55,13 @@ public final class RingReceiver implements RecordReceiver {
     }
 
     /**
-     * Makes the consumer of a ring of {@code laneCount} lanes that goes on at record {@code position}; the sender does so, too.
+     * Makes the consumer of a ring of {@code laneCount} lanes that begins again at record 0; the sender does so, too, with the same tag.
      *
      * @param creditQueuePairs one a lane, or null where the peer's memory is mapped
+     * @param tag              tag of the link's words ({@link CallWord}); 0 if both ends are zeroed
      */
     public RingReceiver(final RingLayout layout, final SymmetricHeap heap, final int rank, final int peer, final long localEnd,
-                        final long remoteEnd, final QueuePairSet queuePairs, final QueuePair[] creditQueuePairs, final int laneCount, final long position) {
+                        final long remoteEnd, final QueuePairSet queuePairs, final QueuePair[] creditQueuePairs, final int laneCount, final int tag) {
         this.layout = layout;
         this.region = heap.region(rank);
         this.senderRegion = heap.region(peer);
@@ -67,9 +70,7 @@ public final class RingReceiver implements RecordReceiver {
         this.queuePairs = queuePairs;
         this.creditQueuePairs = creditQueuePairs;
         this.laneCount = RingLayout.requireLanes(laneCount);
-        this.end = position;
-        this.consumed = position;
-        this.told = position;
+        this.tag = tag;
     }
 
     @Override
@@ -78,8 +79,7 @@ public final class RingReceiver implements RecordReceiver {
         if (end <= consumed) {
             end = leastTail();
         }
-        // In a ring that goes on, a tail may be behind until the sender has told it anew.
-        return (int) Math.max(0, end - consumed);
+        return (int) (end - consumed);
     }
 
     private long leastTail() {
@@ -90,17 +90,8 @@ public final class RingReceiver implements RecordReceiver {
         return least;
     }
 
-    /** The most that any lane's tail says: records below may be there in part. */
-    public long mostTold() {
-        long most = 0;
-        for (int lane = 0; lane < laneCount; lane++) {
-            most = Math.max(most, tail(lane));
-        }
-        return most;
-    }
-
     private long tail(final int lane) {
-        return (long) LONG.getAcquire(region, localEnd + RingLayout.wordOffset(lane));
+        return CallWord.position((long) LONG.getAcquire(region, localEnd + RingLayout.wordOffset(lane)), tag);
     }
 
     @Override
@@ -123,9 +114,9 @@ public final class RingReceiver implements RecordReceiver {
         if (consumed - told >= layout.chunk()) {
             final long word = remoteEnd + RingLayout.wordOffset(creditLane);
             if (creditQueuePairs == null) {
-                LONG.setRelease(senderRegion, word, consumed);
+                LONG.setRelease(senderRegion, word, CallWord.ofPosition(tag, consumed));
                 told = consumed;
-            } else if (queuePairs.signal(creditQueuePairs[creditLane], word, consumed)) {
+            } else if (queuePairs.signal(creditQueuePairs[creditLane], word, CallWord.ofPosition(tag, consumed))) {
                 told = consumed;
                 creditLane = creditLane + 1 == laneCount ? 0 : creditLane + 1;
             }

@@ -2,6 +2,7 @@ package io.expertlane.kernel.ring;
 
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
+import io.expertlane.kernel.memory.CallWord;
 import io.expertlane.kernel.memory.SymmetricHeap;
 import io.expertlane.kernel.verbs.QueuePair;
 import io.expertlane.kernel.verbs.QueuePairSet;
@@ -37,6 +38,7 @@ public final class RingSender implements RecordSender {
     private final QueuePair[] lanes;
     private final int laneCount;
     private final long[] tails;
+    private final int tag;
 
     private long committed;
     private long written;
@@ -63,14 +65,15 @@ public final class RingSender implements RecordSender {
     }
 
     /**
-     * Makes the producer of a ring that goes on at record {@code position}, at least what the tails at the receiver say; the receiver goes on
-     * there, too.
+     * Makes the producer of a ring that begins again at record 0; the receiver does so, too, with the same tag. What both ends hold of an earlier
+     * link has another tag.
      *
      * @param lanes     carry a part of each write and a tail each, or null where the peer's memory is mapped
      * @param laneCount lanes of the ring, 1 to 8, also where the memory is mapped; the receiver has as many
+     * @param tag       tag of the link's words ({@link CallWord}); 0 if both ends are zeroed
      */
     public RingSender(final RingLayout layout, final SymmetricHeap heap, final int rank, final int peer, final long localEnd, final long remoteEnd,
-                      final QueuePairSet queuePairs, final QueuePair[] lanes, final int laneCount, final long position) {
+                      final QueuePairSet queuePairs, final QueuePair[] lanes, final int laneCount, final int tag) {
         this.layout = layout;
         this.heap = heap;
         this.region = heap.region(rank);
@@ -82,18 +85,9 @@ public final class RingSender implements RecordSender {
         this.lanes = lanes;
         this.laneCount = RingLayout.requireLanes(laneCount);
         this.tails = new long[laneCount];
-        // In a ring that goes on, not all that was told before need have arrived.
-        Arrays.fill(tails, position == 0 ? 0 : UNKNOWN);
-        this.committed = position;
-        this.written = position;
-        this.telling = position;
-        this.told = position;
-        this.head = position;
-    }
-
-    /** The most that any tail at the receiver can say once nothing is under way. */
-    public long mostTold() {
-        return telling;
+        this.tag = tag;
+        // The first word of a new link is stored, over that of the old one; the next ones are added to it.
+        Arrays.fill(tails, tag == 0 ? 0 : UNKNOWN);
     }
 
     @Override
@@ -123,7 +117,7 @@ public final class RingSender implements RecordSender {
     private long greatestHead() {
         long greatest = 0;
         for (int each = 0; each < laneCount; each++) {
-            greatest = Math.max(greatest, (long) LONG.getAcquire(region, localEnd + RingLayout.wordOffset(each)));
+            greatest = Math.max(greatest, CallWord.position((long) LONG.getAcquire(region, localEnd + RingLayout.wordOffset(each)), tag));
         }
         return greatest;
     }
@@ -192,8 +186,8 @@ public final class RingSender implements RecordSender {
         for (; lane < laneCount; lane++) {
             final long word = remoteEnd + RingLayout.wordOffset(lane);
             if (lanes == null) {
-                LONG.setRelease(slots, word, telling);
-            } else if (tails[lane] == UNKNOWN ? !queuePairs.signal(lanes[lane], word, telling)
+                LONG.setRelease(slots, word, CallWord.ofPosition(tag, telling));
+            } else if (tails[lane] == UNKNOWN ? !queuePairs.signal(lanes[lane], word, CallWord.ofPosition(tag, telling))
                 : !queuePairs.add(lanes[lane], word, telling - tails[lane])) {
                 return false;
             }

@@ -142,6 +142,11 @@ public final class CompletionQueue {
         return true;
     }
 
+    /** Gives back room that was reserved for an element that will not be published. */
+    void unreserve() {
+        reserved--;
+    }
+
     /**
      * Producer: whether an entry can be written without destroying one that has not been polled. Always so if room is reserved. Exact
      * where producer and consumer are one thread.

@@ -212,6 +212,14 @@ public final class QueuePair {
         }
     }
 
+    /** Drops the elements that are not published, and gives back the room that they hold in the completion queue: nothing is posted any more. */
+    public void abandon() {
+        if (posted != rung) {
+            posted = rung;
+            completionQueue.unreserve();
+        }
+    }
+
     /** Elements posted and not yet published. */
     public int unpublished() {
         return (int) (posted - rung);
@@ -224,6 +232,16 @@ public final class QueuePair {
 
     private long recordOffset() {
         return memoryOffset + (long) depth * WorkQueueElement.SIZE_BYTES;
+    }
+
+    /** Elements posted since the connection. */
+    public long posted() {
+        return posted;
+    }
+
+    /** Whether the first {@code elements} elements have completed, as polls so far say. */
+    public boolean isRetired(final long elements) {
+        return completionQueue.retired(number) >= elements;
     }
 
     /** Elements posted and not yet completed. */

@@ -57,11 +57,17 @@ public final class QueuePairSet {
 
     /** Opens a queue pair in the place of one whose peer's memory was revoked. */
     public QueuePair reconnect(final QueuePair old) {
-        // What it still holds completes in error and so gives its room in the completion queue back.
-        old.ringDoorbell();
+        old.abandon();
         final QueuePair queuePair = transport.connect(rank, old.peerRank(), depth, old.lane());
         queuePairs[Arrays.asList(queuePairs).indexOf(old)] = queuePair;
         return queuePair;
+    }
+
+    /** Drops what is not published, on all queue pairs: their rank has started again. */
+    public void abandon() {
+        for (final QueuePair each : queuePairs) {
+            each.abandon();
+        }
     }
 
     /** Posts a write as {@link QueuePair#postWrite} does, cut into elements if it is long, and rings once a batch is full. */

@@ -1,11 +1,12 @@
 package io.expertlane.kernel.zero;
 
+import io.expertlane.kernel.membership.MembershipWords;
 import io.expertlane.kernel.memory.HeapPlan;
 import io.expertlane.kernel.memory.SymmetricHeap;
 import io.expertlane.kernel.moe.MoeShape;
 
 /**
- * Where everything of a low-latency exchange lies in every rank's heap region. All of it but the last four exists twice, for calls with
+ * Where everything of a low-latency exchange lies in every rank's heap region. All of it but the last two exists twice, for calls with
  * even and odd numbers.
  *
  * <pre>
@@ -16,9 +17,7 @@ import io.expertlane.kernel.moe.MoeShape;
  *  combine         E x M        returned stride   each expert's rank    [expert][token]            (push only)
  *  counts          L x R x Q    8                 each source rank      [local expert][source rank][queue pair]
  *  flags           E x Q        8                 each expert's rank    [expert][queue pair]
- *  signs of life   R            8                 each peer             [peer]
- *  knocks          R            8                 each peer             [peer]
- *  welcomes        R            8                 each peer             [peer]
+ *  membership      R            block             each peer             [peer] (MembershipWords)
  *  decoded         D            row stride        the rank itself       [row]
  * </pre>
  *
@@ -26,9 +25,8 @@ import io.expertlane.kernel.moe.MoeShape;
  * row is done with. Slots are a multiple of 64 bytes apart and begin 16 bytes
  * before a cache line, so that rows are aligned to cache lines.
  *
- * <p>Counts and flags are longs: the call number in the high half, the value in the low half. They need no clearing, and one that
- * arrives after its call was given up cannot be taken for a later one. Every place is written by one rank only, so what a rank that was
- * given up writes late lands where nobody reads until it has come back.
+ * <p>Counts and flags are {@link io.expertlane.kernel.memory.CallWord}s. They need no clearing, and one of an earlier call or life cannot be
+ * taken for a later one. Every place is written by one rank only.
  *
  * <p>Source: DeepEP's low-latency buffers, with counts and flags told apart by call number instead of being cleared.
  */
@@ -50,9 +48,7 @@ public final class LowLatencyBuffers {
     private final long[] combine = new long[2];
     private final long[] counts = new long[2];
     private final long[] flags = new long[2];
-    private final long signsOfLife;
-    private final long knocks;
-    private final long welcomes;
+    private final MembershipWords membership;
     private final long decoded;
     private final long bytes;
 
@@ -85,9 +81,7 @@ public final class LowLatencyBuffers {
             counts[buffer] = plan.reserve("counts", 0, (long) shape.localExperts() * ranks * queuePairs, Long.BYTES);
             flags[buffer] = plan.reserve("flags", 0, (long) shape.experts() * queuePairs, Long.BYTES);
         }
-        signsOfLife = plan.reserve("signs of life", 0, ranks, Long.BYTES);
-        knocks = plan.reserve("knocks", 0, ranks, Long.BYTES);
-        welcomes = plan.reserve("welcomes", 0, ranks, Long.BYTES);
+        membership = new MembershipWords(plan, ranks);
         decoded = plan.reserve("decoded rows", 0, decodedRows, rowStride);
         this.bytes = plan.bytes();
     }
@@ -121,29 +115,19 @@ public final class LowLatencyBuffers {
         return combine[buffer] + ((long) expert * slotsPerSource + token) * returnStride;
     }
 
-    /** Offset of the count of messages from {@code sourceRank} for {@code localExpert}, as told on one queue pair. */
+    /** Offset of the count of messages from {@code sourceRank} for {@code localExpert}, as published on one queue pair. */
     public long count(final int buffer, final int localExpert, final int sourceRank, final int queuePair) {
         return counts[buffer] + (((long) localExpert * ranks + sourceRank) * queuePairs + queuePair) * Long.BYTES;
     }
 
-    /** Offset of the flag that {@code expert}'s rows are there, as told on one queue pair. */
+    /** Offset of the flag that {@code expert}'s rows are there, as published on one queue pair. */
     public long flag(final int buffer, final int expert, final int queuePair) {
         return flags[buffer] + ((long) expert * queuePairs + queuePair) * Long.BYTES;
     }
 
-    /** Offset of the words that peers change to show that they live. */
-    public long signsOfLife() {
-        return signsOfLife;
-    }
-
-    /** Offset of the words by which peers ask to be let in again. */
-    public long knocks() {
-        return knocks;
-    }
-
-    /** Offset of the words by which peers let this rank in again. */
-    public long welcomes() {
-        return welcomes;
+    /** Where the words of membership are. */
+    public MembershipWords membership() {
+        return membership;
     }
 
     /** Offset of a row decoded for a sum. */

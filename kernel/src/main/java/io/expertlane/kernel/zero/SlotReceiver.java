@@ -2,6 +2,7 @@ package io.expertlane.kernel.zero;
 
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
+import io.expertlane.kernel.memory.CallWord;
 import io.expertlane.kernel.memory.RecordLayout;
 import io.expertlane.kernel.verbs.RecordReceiver;
 import java.lang.foreign.MemorySegment;
@@ -41,9 +42,9 @@ public final class SlotReceiver implements RecordReceiver {
     }
 
     /** Begins a stream that is pushed: arguments as {@link SlotSender#open}, offsets in this rank's region. */
-    public void open(final long callNumber, final long firstRecord, final long firstWord) {
+    public void open(final long callOfLink, final long firstRecord, final long firstWord) {
         records = region;
-        call = callNumber & 0xffff_ffffL;
+        call = callOfLink;
         first = firstRecord;
         words = firstWord;
         pulled = false;
@@ -78,7 +79,7 @@ public final class SlotReceiver implements RecordReceiver {
         long least = Integer.MAX_VALUE;
         for (int lane = 0; lane < laneCount; lane++) {
             final long value = (long) LONG.getAcquire(region, words + (long) lane * Long.BYTES);
-            least = Math.min(least, value >>> Integer.SIZE == call ? value & 0xffff_ffffL : 0);
+            least = Math.min(least, (value & ~CallWord.MAX_VALUE) == call ? CallWord.value(value) : 0);
         }
         return (int) least;
     }

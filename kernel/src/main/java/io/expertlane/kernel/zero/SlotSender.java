@@ -2,6 +2,7 @@ package io.expertlane.kernel.zero;
 
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
+import io.expertlane.kernel.memory.CallWord;
 import io.expertlane.kernel.memory.RecordLayout;
 import io.expertlane.kernel.memory.SymmetricHeap;
 import io.expertlane.kernel.verbs.QueuePair;
@@ -11,8 +12,8 @@ import java.lang.foreign.MemorySegment;
 import java.lang.invoke.VarHandle;
 
 /**
- * Sends the records of one call to their final places, one behind another, and tells their number in a word at the receiver: the call
- * number in the high half, the count in the low half. There is a word for each queue pair (lane) of the stream; the receiver goes by the
+ * Sends the records of one call to their final places, one behind another, and tells their number in a word at the receiver,
+ * a {@link CallWord} whose value is the count. There is a word for each queue pair (lane) of the stream; the receiver goes by the
  * least of them.
  *
  * <p>Where the receiver's memory is mapped, records are stored. Else they are written from where they lie in the sender's heap, and must
@@ -72,12 +73,12 @@ public final class SlotSender implements RecordSender {
     /**
      * Begins a stream.
      *
-     * @param callNumber  tells this call's words from older ones
+     * @param callOfLink  the {@link CallWord} of this call and link with value 0
      * @param firstRecord offset of the first record's place in the receiver's region
      * @param firstWord   offset of the first of the stream's words there
      */
-    public void open(final long callNumber, final long firstRecord, final long firstWord) {
-        call = callNumber;
+    public void open(final long callOfLink, final long firstRecord, final long firstWord) {
+        call = callOfLink;
         target = firstRecord;
         words = firstWord;
         sent = 0;
@@ -168,7 +169,7 @@ public final class SlotSender implements RecordSender {
                 telling = sent;
                 tellingLane = 0;
             }
-            final long value = call << Integer.SIZE | telling;
+            final long value = call | telling;
             for (; tellingLane < laneCount; tellingLane++) {
                 final long word = words + (long) tellingLane * Long.BYTES;
                 if (lanes == null) {

@@ -1,0 +1,103 @@
+package io.expertlane.kernel.membership;
+
+import static java.lang.foreign.ValueLayout.JAVA_LONG;
+
+import io.expertlane.kernel.memory.CallWord;
+import java.lang.foreign.MemorySegment;
+import java.lang.invoke.VarHandle;
+import java.util.Arrays;
+
+/**
+ * When each peer was last heard of, by its heartbeats.
+ *
+ * <p>Every rank sends heartbeats each quarter of the time-out while it waits for anything. So a rank that only waits for a dead one is not taken for
+ * dead by those that wait for it. A peer is overdue when neither an answer nor a heartbeat came for a time-out; or, heartbeats or not, after
+ * {@value #PATIENCE} time-outs since its heartbeats last said that it waits itself, but after {@value #LONGEST_PATIENCE} at most, which bounds every
+ * wait. So who waits for the rank that holds all up masks that one first, and the others go on.
+ */
+final class PeerHealth {
+    static final int HEARTBEATS_PER_TIMEOUT = 4;
+    private static final VarHandle LONG = JAVA_LONG.varHandle();
+    private static final int PATIENCE = 4;
+    private static final int LONGEST_PATIENCE = 6;
+    /** In a heartbeat: the sender waits for others. */
+    private static final long WAITING = 1L << CallWord.POSITION_BITS - 1;
+
+    private final MembershipWords words;
+    private final MemorySegment region;
+    private final long timeoutNanos;
+    private final long[] seen;
+    private final long[] heardNanos;
+    private final long[] waitingNanos;
+    private long nextTickNanos;
+
+    PeerHealth(final MembershipWords words, final MemorySegment region, final long timeoutNanos, final long nowNanos) {
+        this.words = words;
+        this.region = region;
+        this.timeoutNanos = timeoutNanos;
+        this.seen = new long[words.ranks()];
+        this.heardNanos = new long[words.ranks()];
+        this.waitingNanos = new long[words.ranks()];
+        this.nextTickNanos = nowNanos + timeoutNanos / HEARTBEATS_PER_TIMEOUT;
+        Arrays.fill(heardNanos, nowNanos);
+        Arrays.fill(waitingNanos, nowNanos);
+    }
+
+    /** Whether heartbeats are due; then they are next due a quarter of the time-out later. */
+    boolean takeTick(final long nowNanos) {
+        if (nowNanos - nextTickNanos < 0) {
+            return false;
+        }
+        nextTickNanos = nowNanos + timeoutNanos / HEARTBEATS_PER_TIMEOUT;
+        return true;
+    }
+
+    /** What has been heard until now counts as old; the peer was heard of now. */
+    void heard(final int peer, final long nowNanos) {
+        seen[peer] = word(peer);
+        heardNanos[peer] = nowNanos;
+    }
+
+    /** Looks for a new heartbeat, of any life of the peer. */
+    void listen(final int peer, final long nowNanos) {
+        if (word(peer) != seen[peer]) {
+            heardNow(peer, nowNanos);
+        }
+    }
+
+    /** Looks for a new heartbeat of a member with this epoch. */
+    void listen(final int peer, final int epoch, final long nowNanos) {
+        final long word = word(peer);
+        if (word != seen[peer] && word >>> CallWord.POSITION_BITS == CallWord.tag(epoch, 0)) {
+            heardNow(peer, nowNanos);
+        }
+    }
+
+    private void heardNow(final int peer, final long nowNanos) {
+        heard(peer, nowNanos);
+        waitingNanos[peer] = (seen[peer] & WAITING) == 0 ? waitingNanos[peer] : nowNanos;
+    }
+
+    boolean isQuiet(final int peer, final long waitingSinceNanos, final long nowNanos) {
+        return nowNanos - Math.max(heardNanos[peer], waitingSinceNanos) >= timeoutNanos;
+    }
+
+    /** Whether a rank that is said to be masked shows no sign to the contrary: for long enough that one that is driven would have. */
+    boolean isSilent(final int peer, final long sinceNanos, final long nowNanos) {
+        return nowNanos - Math.max(heardNanos[peer], sinceNanos) >= timeoutNanos / 2;
+    }
+
+    boolean isPatienceGone(final int peer, final long waitingSinceNanos, final long nowNanos) {
+        return nowNanos - Math.max(waitingSinceNanos, waitingNanos[peer]) >= PATIENCE * timeoutNanos
+            || nowNanos - waitingSinceNanos >= LONGEST_PATIENCE * timeoutNanos;
+    }
+
+    /** The heartbeat number {@code count} of a rank. */
+    static long heartbeat(final int epoch, final boolean waiting, final long count) {
+        return CallWord.ofPosition(CallWord.tag(epoch, 0), (waiting ? WAITING : 0) | count & WAITING - 1);
+    }
+
+    private long word(final int peer) {
+        return (long) LONG.getAcquire(region, words.at(peer, MembershipWords.HEARTBEAT_OFFSET));
+    }
+}
