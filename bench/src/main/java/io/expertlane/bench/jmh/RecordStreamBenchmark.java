@@ -4,6 +4,7 @@ import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
 import io.expertlane.bench.scenario.RankTeam;
 import io.expertlane.kernel.exchange.TransferPath;
+import io.expertlane.kernel.memory.CallWord;
 import io.expertlane.kernel.memory.RecordLayout;
 import io.expertlane.kernel.memory.SymmetricHeap;
 import io.expertlane.kernel.ring.RingLayout;
@@ -106,7 +107,9 @@ public class RecordStreamBenchmark {
             receiver = new RingReceiver(ring, heap, 1, 0, 0, 0, credits, mapped ? null : credits.connect(0, 0));
         } else {
             slotSender = new SlotSender(record, chunk, heap, 0, 1, data, mapped ? null : new QueuePair[] {dataQueuePair}, 1);
-            slotReceiver = new SlotReceiver(record, heap.region(1), 1);
+            slotReceiver = new SlotReceiver(record, heap.region(1), 1, reason -> {
+                throw new IllegalStateException(reason);
+            });
             sender = slotSender;
             receiver = slotReceiver;
         }
@@ -176,12 +179,12 @@ public class RecordStreamBenchmark {
         }
     }
 
-    /** A stream of final-position writes is begun anew for every call; a ring goes on. */
+    /** A stream of final-position writes begins again with every call; a ring goes on. */
     private void open() {
         if (path == TransferPath.ZERO) {
             calls++;
-            slotReceiver.open(calls, firstRecord, 0);
-            slotSender.open(calls, firstRecord, 0);
+            slotReceiver.open(CallWord.of(0, calls, 0), firstRecord, 0, RECORDS);
+            slotSender.open(CallWord.of(0, calls, 0), firstRecord, 0);
         }
     }
 

@@ -159,6 +159,8 @@ final class VectorRowCodec extends RowCodec {
             final MemorySegment scales, final long scalesOffset, final int hidden, final boolean roundScale) {
         try {
             magnitudes.invokeExact(src, srcOffset, scales, scalesOffset, hidden);
+        } catch (final RuntimeException | Error e) {
+            throw e;
         } catch (final Throwable e) {
             throw new IllegalStateException("magnitudes", e);
         }

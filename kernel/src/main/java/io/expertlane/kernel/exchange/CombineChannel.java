@@ -115,7 +115,7 @@ final class CombineChannel {
         final int peer = rails.inNode(local);
         final int index = stream(node, local);
         if (isPulled(local)) {
-            rowReceivers[index] = new SlotReceiver(record, region, lanes);
+            rowReceivers[index] = new SlotReceiver(record, region, lanes, reason -> refuse(peer, reason));
         } else if (context.isRing()) {
             rowSenders[index] = new RingSender(memory.returnRing(), context.heap(), rank, peer,
                 memory.rowRing(false, true, node, local, channel), memory.rowRing(false, false, node, rails.local(), channel),
@@ -123,10 +123,12 @@ final class CombineChannel {
             rowReceivers[index] = new RingReceiver(memory.returnRing(), context.heap(), rank, peer,
                 memory.rowRing(false, false, node, local, channel), memory.rowRing(false, true, node, rails.local(), channel),
                 peers.queuePairs(), peers.control(peer), lanes, tag);
+            ((RingSender) rowSenders[index]).onError(reason -> refuse(peer, reason));
+            ((RingReceiver) rowReceivers[index]).onError(reason -> refuse(peer, reason));
         } else {
             rowSenders[index] = new SlotSender(record, config.chunkTokens(), context.heap(), rank, peer,
                 peers.queuePairs(), peers.data(peer, channel), lanes);
-            rowReceivers[index] = new SlotReceiver(record, region, lanes);
+            rowReceivers[index] = new SlotReceiver(record, region, lanes, reason -> refuse(peer, reason));
         }
     }
 
@@ -141,11 +143,17 @@ final class CombineChannel {
             railReceivers[node] = new RingReceiver(memory.returnRing(), context.heap(), rank, peer,
                 memory.railRing(false, false, node, channel), memory.railRing(false, true, rails.node(), channel),
                 peers.queuePairs(), peers.control(peer), lanes, tag);
+            ((RingSender) railSenders[node]).onError(reason -> refuse(peer, reason));
+            ((RingReceiver) railReceivers[node]).onError(reason -> refuse(peer, reason));
         } else {
             railSenders[node] = new SlotSender(record, config.chunkTokens(), context.heap(), rank, peer,
                 peers.queuePairs(), peers.data(peer, channel), lanes);
-            railReceivers[node] = new SlotReceiver(record, region, lanes);
+            railReceivers[node] = new SlotReceiver(record, region, lanes, reason -> refuse(peer, reason));
         }
+    }
+
+    private void refuse(final int peer, final String reason) {
+        context.errors().refuse(peer, "call " + target.number() + ", combine on channel " + channel + ": " + reason);
     }
 
     /** A rank's own rows are read where they are, whatever the method. */
@@ -197,16 +205,17 @@ final class CombineChannel {
             ((SlotSender) rowSenders[index]).open(context.word(rails.inNode(local), target.number(), 0), memory.slots(buffer, node, rails.local(), channel),
                 memory.slotWord(buffer, node, rails.local(), channel));
             ((SlotReceiver) rowReceivers[index]).open(context.word(rails.inNode(local), target.number(), 0), memory.slots(buffer, node, local, channel),
-                memory.slotWord(buffer, node, local, channel));
+                memory.slotWord(buffer, node, local, channel), layout.forwardCount(local, node, channel));
         }
     }
 
     private void openRail(final int node) {
         if (!context.isRing()) {
+            final int destination = rails.perNode() + node;
             ((SlotSender) railSenders[node]).open(context.word(rails.onRail(node), target.number(), 0), memory.partial(buffer, rails.node(), channel),
                 memory.partialWord(buffer, rails.node(), channel));
             ((SlotReceiver) railReceivers[node]).open(context.word(rails.onRail(node), target.number(), 0), memory.partial(buffer, node, channel),
-                memory.partialWord(buffer, node, channel));
+                memory.partialWord(buffer, node, channel), layout.listEnd(channel, destination) - layout.listStart(channel, destination));
         }
     }
 

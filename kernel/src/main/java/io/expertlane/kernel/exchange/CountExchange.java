@@ -187,13 +187,11 @@ final class CountExchange {
     private int takeNodeCounts() {
         int work = 0;
         for (int node = 0; nodesMissing > 0 && node < rails.nodes(); node++) {
-            if (!nodeArrived[node] && !nodeOut[node] && isSignaled(memory.nodeCountsSignal(buffer, node), rails.onRail(node))) {
+            if (!nodeArrived[node] && !nodeOut[node] && isSignaled(memory.nodeCountsSignal(buffer, node), rails.onRail(node))
+                && isRight(rails.onRail(node), known ? null : layout.readNodeCounts(node, region, memory.nodeCounts(buffer, false, node)))) {
                 nodeArrived[node] = true;
                 nodesMissing--;
                 work++;
-                if (!known) {
-                    layout.readStreamLengths(node, region, memory.nodeCounts(buffer, false, node));
-                }
             }
         }
         return work;
@@ -205,7 +203,7 @@ final class CountExchange {
             final int local = nextLocal(ranksSent);
             final long block = memory.rankCounts(buffer, true, local);
             if (!known) {
-                layout.writeRankCounts(local, region, memory.nodeCounts(buffer, false, 0), memory.nodeCountsBytes(), nodeArrived, block);
+                layout.writeRankCounts(local, region, block);
             }
             if (!localOut[local] && !send(rails.inNode(local), block, memory.rankCounts(buffer, false, rails.local()),
                 known ? 0 : memory.rankCountsBytes(), memory.rankCountsSignal(buffer, rails.local()))) {
@@ -220,7 +218,8 @@ final class CountExchange {
     private int takeRankCounts() {
         int work = 0;
         for (int local = 0; ranksMissing > 0 && local < rails.perNode(); local++) {
-            if (!rankArrived[local] && !localOut[local] && isSignaled(memory.rankCountsSignal(buffer, local), rails.inNode(local))) {
+            if (!rankArrived[local] && !localOut[local] && isSignaled(memory.rankCountsSignal(buffer, local), rails.inNode(local))
+                && isRight(rails.inNode(local), known ? null : layout.readRankCounts(local, region, memory.rankCounts(buffer, false, local)))) {
                 rankArrived[local] = true;
                 ranksMissing--;
                 work++;
@@ -228,10 +227,11 @@ final class CountExchange {
         }
         if (ranksMissing == 0 && !rowsRead) {
             rowsRead = true;
-            layout.readRankCounts(region, memory.rankCounts(buffer, false, 0), memory.rankCountsBytes(), rankArrived);
+            layout.placeRows(rankArrived);
             context.meter().charge(Stage.ROUTING_MAP, (long) rails.perNode() * memory.rankCountsBytes());
             final int most = context.config().maxReceiveRows();
             if (layout.receivedRows() > most) {
+                // No peer announces more than M rows, so all have a part in that: a limit below R * M was chosen too small.
                 throw new IllegalStateException("received rows=" + layout.receivedRows() + ": at most maxReceiveRows=" + most);
             }
         }
@@ -257,14 +257,22 @@ final class CountExchange {
     private int takeStarts() {
         int work = 0;
         for (int local = 0; startsMissing > 0 && local < rails.perNode(); local++) {
-            if (!placed[local] && isSignaled(memory.startsSignal(buffer, local), rails.inNode(local))) {
-                layout.readStarts(local, region, memory.starts(buffer, false, local));
+            if (!placed[local] && isSignaled(memory.startsSignal(buffer, local), rails.inNode(local))
+                && isRight(rails.inNode(local), layout.readStarts(local, region, memory.starts(buffer, false, local)))) {
                 placed[local] = true;
                 startsMissing--;
                 work++;
             }
         }
         return work;
+    }
+
+    /** Whether nothing is wrong with what {@code peer} wrote; else it will be masked. */
+    private boolean isRight(final int peer, final String wrong) {
+        if (wrong != null) {
+            context.errors().refuse(peer, "call " + call + ", counts: " + wrong);
+        }
+        return wrong == null;
     }
 
     /** Writes a block, if it has any bytes, and behind it its signal. */

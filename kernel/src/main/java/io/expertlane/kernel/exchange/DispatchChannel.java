@@ -1,5 +1,7 @@
 package io.expertlane.kernel.exchange;
 
+import static java.lang.foreign.ValueLayout.JAVA_INT;
+
 import io.expertlane.kernel.codec.RowCodec;
 import io.expertlane.kernel.memory.RecordLayout;
 import io.expertlane.kernel.moe.Routing;
@@ -35,6 +37,8 @@ final class DispatchChannel {
     private final CountExchange counts;
     private final MemorySegment region;
     private final RecordLayout record;
+    private final int experts;
+    private final int tokenLimit;
     private final int channel;
     private final int rank;
 
@@ -48,9 +52,11 @@ final class DispatchChannel {
     private final boolean[] sent;
     private final int[] forwarded;
     private final int[] forwardLocal;
+    private final int[] lastForwarded;
     private final boolean[] flushed;
     private final boolean[] forwardDone;
     private final int[] received;
+    private final int[] lastReceived;
     private final int[] pending;
     private final int[] packed;
     private final int[] given;
@@ -62,12 +68,13 @@ final class DispatchChannel {
     private final long[][] forwardedUpTo;
 
     private HighThroughputLayout layout;
-    private Routing routing;
+    private RoutingCopy routing;
     private MemorySegment tokens;
     private int buffer;
     private long call;
     private int sending;
     private int forwarding;
+    private boolean forwardingBegun;
     private int pendingCount;
 
     DispatchChannel(final HighThroughputContext context, final CountExchange counts, final int channel) {
@@ -78,6 +85,8 @@ final class DispatchChannel {
         this.counts = counts;
         this.region = context.region();
         this.record = memory.dispatched();
+        this.experts = config.shape().experts();
+        this.tokenLimit = config.shape().maxTokensPerRank();
         this.channel = channel;
         this.rank = context.rank();
         final int streams = rails.nodes() * rails.perNode();
@@ -91,9 +100,11 @@ final class DispatchChannel {
         this.sent = new boolean[destinations];
         this.forwarded = new int[rails.nodes()];
         this.forwardLocal = new int[rails.nodes()];
+        this.lastForwarded = new int[rails.nodes()];
         this.flushed = new boolean[streams];
         this.forwardDone = new boolean[rails.nodes()];
         this.received = new int[streams];
+        this.lastReceived = new int[streams];
         this.pending = new int[streams];
         this.packed = new int[memory.packSlots()];
         this.given = new int[streams];
@@ -138,10 +149,12 @@ final class DispatchChannel {
             rowReceivers[index] = new RingReceiver(memory.dispatchRing(), context.heap(), rank, peer,
                 memory.rowRing(true, false, node, local, channel), memory.rowRing(true, true, node, rails.local(), channel),
                 peers.queuePairs(), peers.control(peer), lanes, tag);
+            ((RingSender) rowSenders[index]).onError(reason -> refuse(peer, reason));
+            ((RingReceiver) rowReceivers[index]).onError(reason -> refuse(peer, reason));
         } else {
             rowSenders[index] = new SlotSender(record, config.chunkTokens(), context.heap(), rank, peer,
                 peers.queuePairs(), peers.data(peer, channel), lanes);
-            rowReceivers[index] = new SlotReceiver(record, region, lanes);
+            rowReceivers[index] = new SlotReceiver(record, region, lanes, reason -> refuse(peer, reason));
         }
     }
 
@@ -155,11 +168,22 @@ final class DispatchChannel {
             railReceivers[node] = new RingReceiver(memory.dispatchRing(), context.heap(), rank, peer,
                 memory.railRing(true, false, node, channel), memory.railRing(true, true, rails.node(), channel),
                 peers.queuePairs(), peers.control(peer), lanes, tag);
+            ((RingSender) railSenders[node]).onError(reason -> refuse(peer, reason));
+            ((RingReceiver) railReceivers[node]).onError(reason -> refuse(peer, reason));
         } else {
             railSenders[node] = new SlotSender(record, config.chunkTokens(), context.heap(), rank, peer,
                 peers.queuePairs(), peers.data(peer, channel), lanes);
-            railReceivers[node] = new SlotReceiver(record, region, lanes);
+            railReceivers[node] = new SlotReceiver(record, region, lanes, reason -> refuse(peer, reason));
         }
+    }
+
+    /** Has a peer masked soon that wrote what it cannot mean; until then nothing of it is used. */
+    private void refuse(final int peer, final String reason) {
+        context.errors().refuse(peer, where() + reason);
+    }
+
+    private String where() {
+        return "call " + call + ", dispatch on channel " + channel + ": ";
     }
 
     /** What a rank sends to itself is written to its rows at once. */
@@ -188,6 +212,9 @@ final class DispatchChannel {
         forwarding = rails.nodes();
         Arrays.fill(forwarded, 0);
         Arrays.fill(forwardLocal, NOT_BEGUN);
+        Arrays.fill(lastForwarded, -1);
+        Arrays.fill(lastReceived, -1);
+        forwardingBegun = false;
         Arrays.fill(forwardDone, false);
         Arrays.fill(flushed, false);
         Arrays.fill(received, 0);
@@ -201,8 +228,6 @@ final class DispatchChannel {
             if (node != rails.node() && !context.isRing()) {
                 ((SlotSender) railSenders[node]).open(context.word(rails.onRail(node), call, 0), memory.transit(buffer, rails.node(), channel),
                     memory.transitWord(buffer, rails.node(), channel));
-                ((SlotReceiver) railReceivers[node]).open(context.word(rails.onRail(node), call, 0), memory.transit(buffer, node, channel),
-                    memory.transitWord(buffer, node, channel));
             }
         }
     }
@@ -250,6 +275,7 @@ final class DispatchChannel {
             work += send();
         }
         if (forwarding > 0 && counts.isNodesKnown() && counts.isAllPlaced()) {
+            beginForwarding();
             work += forward();
         }
         if (pendingCount != 0 && counts.isRowsKnown()) {
@@ -369,6 +395,16 @@ final class DispatchChannel {
         return true;
     }
 
+    private void beginForwarding() {
+        for (int node = 0; node < rails.nodes() && !forwardingBegun && !context.isRing(); node++) {
+            if (node != rails.node()) {
+                ((SlotReceiver) railReceivers[node]).open(context.word(rails.onRail(node), call, 0), memory.transit(buffer, node, channel),
+                    memory.transitWord(buffer, node, channel), layout.streamLength(node, channel));
+            }
+        }
+        forwardingBegun = true;
+    }
+
     private int forward() {
         final long from = context.now();
         int work = 0;
@@ -376,7 +412,7 @@ final class DispatchChannel {
             final int node = (rails.node() + step) % rails.nodes();
             if (!forwardDone[node]) {
                 work += node == rails.node() ? 0 : nodeOut[node] ? forwardLost(node) : forward(node);
-                if (node == rails.node() || forwarded[node] == layout.streamLength(node, channel) && flush(node)) {
+                if (node == rails.node() || forwarded[node] == layout.streamLength(node, channel) && isAllGiven(node) && flush(node)) {
                     forwardDone[node] = true;
                     forwarding--;
                     work++;
@@ -418,24 +454,67 @@ final class DispatchChannel {
         return work;
     }
 
+    /** Whether the ranks of the node have got as many rows of a stream as its counts say, now that all of its tokens have been read. */
+    private boolean isAllGiven(final int node) {
+        for (int local = 0; local < rails.perNode(); local++) {
+            final int rows = given[stream(node, local)];
+            if (!localOut[local] && rows != layout.forwardCount(local, node, channel)) {
+                refuse(rails.onRail(node), "tokens=" + rows + " for rank " + rails.inNode(local) + ": " + layout.forwardCount(local, node, channel)
+                    + " were announced");
+                return false;
+            }
+        }
+        return true;
+    }
+
+    /** Reads where a token goes; false: its record is not right. */
+    private boolean beginToken(final int node, final int index, final long at) {
+        final int token = region.get(JAVA_INT, at + TokenRecord.TOKEN_OFFSET);
+        if (region.get(JAVA_INT, at + TokenRecord.RANK_OFFSET) != rails.onRail(node) || token <= lastForwarded[node] || token >= tokenLimit) {
+            refuse(rails.onRail(node), describe(at, rails.onRail(node), lastForwarded[node]));
+            return false;
+        }
+        layout.clearForwarded(node, channel, index);
+        for (int k = 0; k < config.shape().topK(); k++) {
+            final int expert = TokenRecord.expert(region, at, k);
+            if (Integer.compareUnsigned(expert, experts) < 0) {
+                final int target = config.shape().rankOf(expert);
+                if (target / rails.perNode() == rails.node()) {
+                    layout.addForwarded(node, channel, index, target % rails.perNode());
+                }
+            } else if (expert != Routing.NONE) {
+                refuse(rails.onRail(node), describe(at, rails.onRail(node), lastForwarded[node]));
+                return false;
+            }
+        }
+        lastForwarded[node] = token;
+        forwardLocal[node] = 0;
+        return true;
+    }
+
+    /** A record that is not right, and what it may be. */
+    private String describe(final long at, final int source, final int lastToken) {
+        final StringBuilder ids = new StringBuilder();
+        for (int k = 0; k < config.shape().topK(); k++) {
+            ids.append(k == 0 ? "" : ",").append(TokenRecord.expert(region, at, k));
+        }
+        return "a row has rank=" + region.get(JAVA_INT, at + TokenRecord.RANK_OFFSET) + " token=" + region.get(JAVA_INT, at + TokenRecord.TOKEN_OFFSET)
+            + " experts=" + ids + ": rank " + source + ", token " + (lastToken + 1) + " to " + (tokenLimit - 1) + ", experts -1 to " + (experts - 1);
+    }
+
     private boolean forwardToken(final int node, final long at) {
         final int index = forwarded[node];
-        if (forwardLocal[node] == NOT_BEGUN) {
-            layout.clearForwarded(node, channel, index);
-            for (int k = 0; k < config.shape().topK(); k++) {
-                final int expert = TokenRecord.expert(region, at, k);
-                if (expert != Routing.NONE) {
-                    final int target = config.shape().rankOf(expert);
-                    if (target / rails.perNode() == rails.node()) {
-                        layout.addForwarded(node, channel, index, target % rails.perNode());
-                    }
-                }
-            }
-            forwardLocal[node] = 0;
+        if (forwardLocal[node] == NOT_BEGUN && !beginToken(node, index, at)) {
+            return false;
         }
         int local = layout.nextLocal(node, channel, index, forwardLocal[node]);
         while (local >= 0) {
             if (!localOut[local]) {
+                if (given[stream(node, local)] == layout.forwardCount(local, node, channel)) {
+                    forwardLocal[node] = local;
+                    refuse(rails.onRail(node), "another token for rank " + rails.inNode(local) + ": " + given[stream(node, local)] + " were announced");
+                    return false;
+                }
                 openRows(node, local);
                 final RecordSender sender = rowSenders[stream(node, local)];
                 if (!sender.append(at)) {
@@ -517,7 +596,10 @@ final class DispatchChannel {
             if (isRing(index % rails.perNode())) {
                 takeRows(index, expected);
             } else {
-                received[index] = ((SlotReceiver) rowReceivers[index]).arrived();
+                final int arrived = ((SlotReceiver) rowReceivers[index]).arrived();
+                while (received[index] < arrived && isTaken(index, memory.receive(buffer, layout.receivedStart(index, channel) + received[index]))) {
+                    received[index]++;
+                }
             }
             work += received[index] - before;
             if (received[index] == expected) {
@@ -539,9 +621,41 @@ final class DispatchChannel {
             final int local = index % rails.perNode();
             if (!isRing(local)) {
                 ((SlotReceiver) rowReceivers[index]).open(context.word(rails.inNode(local), call, 0), memory.receive(buffer, layout.receivedStart(index, channel)),
-                    memory.rowWord(buffer, node, local, channel));
+                    memory.rowWord(buffer, node, local, channel), layout.receivedCount(index, channel));
             }
         }
+    }
+
+    /**
+     * Checks the record of a received row, in its place. One that is not right has its sender masked, or, if it was forwarded, becomes that of a lost
+     * row: the rank that forwarded it had found it right, and somebody else may have changed it since.
+     *
+     * @return whether it may be used
+     */
+    private boolean isTaken(final int index, final long at) {
+        if (index == rank) {
+            return true;
+        }
+        final int source = region.get(JAVA_INT, at + TokenRecord.RANK_OFFSET);
+        final int token = region.get(JAVA_INT, at + TokenRecord.TOKEN_OFFSET);
+        // Negative if an expert is out of range: a loop without branches.
+        int signs = 0;
+        for (int k = 0; k < config.shape().topK(); k++) {
+            final int expert = TokenRecord.expert(region, at, k);
+            signs |= expert - Routing.NONE | experts - 1 - expert;
+        }
+        if (source == index && token > lastReceived[index] && token < tokenLimit && signs >= 0) {
+            lastReceived[index] = token;
+            return true;
+        }
+        final boolean isForwarded = index / rails.perNode() != rails.node();
+        if (!isForwarded) {
+            refuse(index, describe(at, index, lastReceived[index]));
+        } else if (!TokenRecord.isLost(region, at, config.shape().topK())) {
+            context.errors().count(index, where() + "by rank " + rails.inNode(index % rails.perNode()) + ", " + describe(at, index, lastReceived[index]));
+            TokenRecord.writeLost(region, at, config.shape().topK());
+        }
+        return isForwarded;
     }
 
     private void takeRows(final int index, final int expected) {
@@ -550,6 +664,9 @@ final class DispatchChannel {
         int row = layout.receivedStart(index, channel) + received[index];
         while (budget > 0 && receiver.available() > 0) {
             context.heap().copy(receiver.segment(), receiver.offset(), region, memory.receive(buffer, row), record.residentBytes());
+            if (!isTaken(index, memory.receive(buffer, row))) {
+                return;
+            }
             receiver.consume();
             context.meter().charge(Stage.UNPACK, 2L * record.wireBytes());
             received[index]++;

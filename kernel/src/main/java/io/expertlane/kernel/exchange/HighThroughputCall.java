@@ -225,8 +225,8 @@ public final class HighThroughputCall {
         if (row >= layout.receivedRows()) {
             return Routing.NONE;
         }
-        final int expert = TokenRecord.expert(region, record(row), k);
-        return expert != Routing.NONE && shape.rankOf(expert) == rank ? expert - rank * shape.localExperts() : Routing.NONE;
+        final int localExpert = TokenRecord.expert(region, record(row), k) - rank * shape.localExperts();
+        return Integer.compareUnsigned(localExpert, shape.localExperts()) < 0 ? localExpert : Routing.NONE;
     }
 
     /** Weight of selection {@code k} of row {@code row}, 0 where {@link #recvTopkIdx} is -1. */

@@ -8,7 +8,11 @@ import java.util.function.LongSupplier;
 
 /** What the parts of one rank's high-throughput exchange share. */
 record HighThroughputContext(HighThroughputConfig config, Rails rails, int rank, HighThroughputMemory memory, SymmetricHeap heap,
-                             MemorySegment region, PeerConnections peers, Membership members, StageTimes stageTimes, WorkMeter meter, LongSupplier nanoClock) {
+                             MemorySegment region, PeerConnections peers, ProtocolErrors errors, StageTimes stageTimes, WorkMeter meter, LongSupplier nanoClock) {
+    Membership members() {
+        return errors.members();
+    }
+
     boolean isMoved() {
         return config.payload() == Payload.MOVED;
     }
@@ -19,7 +23,7 @@ record HighThroughputContext(HighThroughputConfig config, Rails rails, int rank,
 
     /** The word that says {@code value} of a call to or from {@code peer}. */
     long word(final int peer, final long callNumber, final int value) {
-        return CallWord.of(members.tag(peer), callNumber, value);
+        return CallWord.of(members().tag(peer), callNumber, value);
     }
 
     long now() {

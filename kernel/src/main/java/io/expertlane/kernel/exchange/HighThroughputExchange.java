@@ -56,6 +56,10 @@ import java.util.function.LongSupplier;
  * next call. Coming back is as in {@link LowLatencyExchange}: {@link #rejoin()} there, {@link #clearMask} everywhere else, between the same two
  * dispatches.
  *
+ * <p>Words, blocks of counts and heads of records that peers write are checked before they are used. A peer that writes what cannot be is masked at
+ * once; {@link #protocolErrors} counts that, and {@link #protocolError} says what it was. Nothing of it goes to other places than those of that peer.
+ * What is not checked: rows and weights, and what a peer writes where it has nothing to write, which the key lets it do.
+ *
  * <p>Late writes: a masked rank may live, and go on when it is driven again. A rank that masks a peer therefore revokes the key that the peer
  * has of its memory ({@link io.expertlane.kernel.memory.SymmetricHeap#revoke(int, int)}). What the peer's queue pairs still hold completes with
  * {@link io.expertlane.kernel.verbs.CompletionQueue#REMOTE_ACCESS_ERROR}; where memory is mapped, it asks for the key before it stores a row
@@ -86,6 +90,7 @@ public final class HighThroughputExchange {
     private final CallQueue dispatchQueue;
     private final CallQueue returnQueue;
     private final Membership members;
+    private final ProtocolErrors errors;
 
     private long lastCall;
     private HighThroughputCall dispatching;
@@ -148,7 +153,8 @@ public final class HighThroughputExchange {
                 reopen(peer, tag);
             }
         }, config.timeoutNanos(), nanoClock);
-        this.context = new HighThroughputContext(config, rails, rank, memory, transport.heap(), region, peers, members, new StageTimes(), meter,
+        this.errors = new ProtocolErrors(members, rank, shape.ranks());
+        this.context = new HighThroughputContext(config, rails, rank, memory, transport.heap(), region, peers, errors, new StageTimes(), meter,
             nanoClock);
         this.counts = new CountExchange(context);
         this.dispatchChannels = new DispatchChannel[config.channels()];
@@ -192,9 +198,9 @@ public final class HighThroughputExchange {
      * Begins a call; {@link HighThroughputCall#rows()} will be the number of received rows.
      *
      * @param tokens  BF16 [T, H], row-major; must stay unchanged until {@link HighThroughputCall#isReceived()}. Not read if payload is omitted.
-     * @param routing the gate's choice for the T tokens, T from 0 to M; must stay unchanged until the call is over
+     * @param routing the gate's choice for the T tokens, T from 0 to M; copied, so what is changed there later has no effect on the call
      * @return the call, an object that is used again
-     * @throws IllegalArgumentException if sizes do not fit the shape
+     * @throws IllegalArgumentException if sizes do not fit the shape, or an index is out of range by now
      * @throws IllegalStateException    if as many calls are live as may be
      */
     public HighThroughputCall dispatch(final MemorySegment tokens, final Routing routing) {
@@ -222,7 +228,7 @@ public final class HighThroughputExchange {
         if (routing.tokens() > shape.maxTokensPerRank()) {
             throw new IllegalArgumentException("routing tokens=" + routing.tokens() + ": at most maxTokensPerRank=" + shape.maxTokensPerRank());
         }
-        final HighThroughputCall call = nextCall(tokens, routing);
+        final HighThroughputCall call = nextCall(tokens, routing.tokens());
         final long from = context.now();
         call.begin(lastCall + 1, tokens, routing, fixedRows);
         begun(call);
@@ -245,7 +251,7 @@ public final class HighThroughputExchange {
         if (handle.joins() != joins) {
             throw new IllegalArgumentException("handle: made before a rank joined again");
         }
-        final HighThroughputCall call = nextCall(tokens, handle.layout().routing());
+        final HighThroughputCall call = nextCall(tokens, handle.layout().routing().tokens());
         call.begin(lastCall + 1, tokens, handle.layout(), true, ROWS_AS_COUNTED);
         begun(call);
         return call;
@@ -257,10 +263,10 @@ public final class HighThroughputExchange {
         dispatchQueue.add(call);
     }
 
-    private HighThroughputCall nextCall(final MemorySegment tokens, final Routing routing) {
+    private HighThroughputCall nextCall(final MemorySegment tokens, final int tokenCount) {
         requireWorking();
         requireMember();
-        final long tokenBytes = context.isMoved() ? (long) routing.tokens() * shape.rowBytes() : 0;
+        final long tokenBytes = context.isMoved() ? (long) tokenCount * shape.rowBytes() : 0;
         if (tokens.byteSize() < tokenBytes) {
             throw new IllegalArgumentException("tokens bytes=" + tokens.byteSize() + ": at least " + tokenBytes);
         }
@@ -296,6 +302,7 @@ public final class HighThroughputExchange {
         final int work;
         try {
             work = dispatchWork() + returnWork();
+            errors.maskRefused();
         } catch (final IllegalStateException e) {
             failure = e.getMessage();
             throw e;
@@ -319,7 +326,8 @@ public final class HighThroughputExchange {
             if (!missing.get(peer)) {
                 missingSinceNanos[peer] = NOT_MISSING;
             } else if (missingSinceNanos[peer] == NOT_MISSING) {
-                missingSinceNanos[peer] = members.nowNanos();
+                // Nothing has changed since the last progress, when the wait began.
+                missingSinceNanos[peer] = progressNanos;
             } else if (members.isOverdue(peer, missingSinceNanos[peer])) {
                 missingSinceNanos[peer] = NOT_MISSING;
                 members.mask(peer);
@@ -392,7 +400,7 @@ public final class HighThroughputExchange {
                 done &= channel.isDone();
             }
         }
-        if (done && !members.maskRevoked()) {
+        if (done && !errors.maskAny()) {
             dispatching.received();
             dispatching = null;
             Arrays.fill(missingSinceNanos, NOT_MISSING);
@@ -440,7 +448,7 @@ public final class HighThroughputExchange {
                 }
             }
         }
-        if (done && !members.maskRevoked()) {
+        if (done && !errors.maskAny()) {
             returning.over();
             returning = null;
             Arrays.fill(missingSinceNanos, NOT_MISSING);
@@ -618,6 +626,7 @@ public final class HighThroughputExchange {
             call.abandon();
         }
         Arrays.fill(missingSinceNanos, NOT_MISSING);
+        errors.forgetRefused();
         members.beginJoining();
     }
 
@@ -648,6 +657,19 @@ public final class HighThroughputExchange {
     /** Elements that the transport reported as failed since the exchange was made. */
     public long transportFailures() {
         return context.peers().queuePairs().failures();
+    }
+
+    /**
+     * How many times {@code other} wrote what no rank writes that keeps to the protocol, over all its lives. A peer was masked for each. Of a rank that is
+     * no peer these are rows that did not pass the check of the rank that they came by, or were changed behind it; they count as lost.
+     */
+    public long protocolErrors(final int other) {
+        return errors.count(other);
+    }
+
+    /** The last of these, in words: what was found, and what it may be; null if there was none. */
+    public String protocolError(final int other) {
+        return errors.reason(other);
     }
 
     /** How many times a ring to {@code peer} ran out of credits since the exchange was made; 0 on the zero path. */

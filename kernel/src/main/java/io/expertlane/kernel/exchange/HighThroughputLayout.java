@@ -18,13 +18,14 @@ final class HighThroughputLayout {
     private final MoeShape shape;
     private final Rails rails;
     private final int rank;
+    private final int maxReceiveRows;
     private final int channels;
     private final int run;
     private final int destinations;
     private final int localWords;
     private final int nodeWords;
 
-    private Routing routing;
+    private final RoutingCopy routing;
     private int channelTokens;
     private final int[] listStarts;
     private final int[] lists;
@@ -41,6 +42,8 @@ final class HighThroughputLayout {
     private final int[] streamLengths;
     private final int[] forwardStarts;
     private final int[] forwardCounts;
+    private final int[] forwardExperts;
+    private final int[] receivedExperts;
     private final int[] expertCounts;
     private int receivedRows;
 
@@ -48,12 +51,14 @@ final class HighThroughputLayout {
         this.shape = config.shape();
         this.rails = rails;
         this.rank = rank;
+        this.maxReceiveRows = config.maxReceiveRows();
         this.channels = config.channels();
         this.run = (shape.maxTokensPerRank() + channels - 1) / channels;
         this.destinations = rails.perNode() + rails.nodes();
         this.localWords = rails.localWords();
         this.nodeWords = rails.nodeWords();
         final int tokens = shape.maxTokensPerRank();
+        this.routing = new RoutingCopy(shape);
         this.listStarts = new int[channels * destinations + 1];
         this.lists = new int[entries(tokens, Math.min(shape.topK(), destinations))];
         this.nodeMasks = new long[entries(tokens, nodeWords)];
@@ -70,6 +75,8 @@ final class HighThroughputLayout {
         this.streamLengths = new int[rails.nodes() * channels];
         this.forwardStarts = new int[rails.perNode() * rails.nodes() * channels];
         this.forwardCounts = new int[forwardStarts.length];
+        this.forwardExperts = new int[shape.experts()];
+        this.receivedExperts = new int[rails.perNode() * shape.localExperts()];
         this.expertCounts = new int[shape.localExperts()];
     }
 
@@ -83,7 +90,7 @@ final class HighThroughputLayout {
     /** A copy that later calls leave alone. */
     HighThroughputLayout(final HighThroughputConfig config, final HighThroughputLayout other) {
         this(config, other.rails, other.rank);
-        routing = other.routing;
+        routing.take(other.routing);
         channelTokens = other.channelTokens;
         receivedRows = other.receivedRows;
         copy(other.listStarts, listStarts);
@@ -104,7 +111,7 @@ final class HighThroughputLayout {
 
     /** Sorts the tokens of {@code choice} by channel and destination. */
     void fill(final Routing choice) {
-        routing = choice;
+        routing.take(choice);
         final int tokens = choice.tokens();
         channelTokens = (tokens + channels - 1) / channels;
         Arrays.fill(sentCounts, 0);
@@ -193,7 +200,7 @@ final class HighThroughputLayout {
         }
     }
 
-    Routing routing() {
+    RoutingCopy routing() {
         return routing;
     }
 
@@ -274,15 +281,49 @@ final class HighThroughputLayout {
         MemorySegment.copy(sentExperts, node * experts, target, JAVA_INT, at + (long) counts * Integer.BYTES, experts);
     }
 
-    /** Takes such a block, from {@code sourceNode}. */
-    void readStreamLengths(final int sourceNode, final MemorySegment block, final long at) {
+    /** Takes such a block, from {@code sourceNode}; returns what is wrong with it, or null. */
+    String readNodeCounts(final int sourceNode, final MemorySegment block, final long at) {
         for (int channel = 0; channel < channels; channel++) {
             final long counts = at + (long) channel * (rails.perNode() + 1) * Integer.BYTES;
-            streamLengths[sourceNode * channels + channel] = block.get(JAVA_INT, counts + (long) rails.perNode() * Integer.BYTES);
+            final int length = block.get(JAVA_INT, counts + (long) rails.perNode() * Integer.BYTES);
+            if (length < 0 || length > run) {
+                return "channel " + channel + " has tokens=" + length + " for node " + rails.node() + ": 0 to " + run;
+            }
+            streamLengths[sourceNode * channels + channel] = length;
             for (int local = 0; local < rails.perNode(); local++) {
-                forwardCounts[forward(local, sourceNode, channel)] = block.get(JAVA_INT, counts + (long) local * Integer.BYTES);
+                final int count = block.get(JAVA_INT, counts + (long) local * Integer.BYTES);
+                if (count < 0 || count > length) {
+                    return "channel " + channel + " has tokens=" + count + " for rank " + rails.inNode(local) + ": 0 to " + length + ", as for its node";
+                }
+                forwardCounts[forward(local, sourceNode, channel)] = count;
             }
         }
+        final int experts = rails.perNode() * shape.localExperts();
+        MemorySegment.copy(block, JAVA_INT, at + (long) channels * (rails.perNode() + 1) * Integer.BYTES, forwardExperts, sourceNode * experts, experts);
+        for (int local = 0; local < rails.perNode(); local++) {
+            long tokens = 0;
+            for (int channel = 0; channel < channels; channel++) {
+                tokens += forwardCounts[forward(local, sourceNode, channel)];
+            }
+            final String wrong = checkSelections(forwardExperts, sourceNode * experts + local * shape.localExperts(), tokens);
+            if (wrong != null) {
+                return wrong + " of rank " + rails.inNode(local);
+            }
+        }
+        return null;
+    }
+
+    /** Each token selects at least one of a rank's experts, and has no more than K selections. */
+    private String checkSelections(final int[] counts, final int first, final long tokens) {
+        long sum = 0;
+        for (int expert = 0; expert < shape.localExperts(); expert++) {
+            final int count = counts[first + expert];
+            if (count < 0) {
+                return "selections=" + count + " of local expert " + expert + " (at least 0)";
+            }
+            sum += count;
+        }
+        return sum < tokens || sum > tokens * shape.topK() ? "selections=" + sum + ": " + tokens + " to " + tokens * shape.topK() + ", of experts" : null;
     }
 
     /** Nothing comes from {@code sourceNode}. */
@@ -293,37 +334,62 @@ final class HighThroughputLayout {
                 forwardCounts[forward(local, sourceNode, channel)] = 0;
             }
         }
+        final int experts = rails.perNode() * shape.localExperts();
+        Arrays.fill(forwardExperts, sourceNode * experts, (sourceNode + 1) * experts, 0);
     }
 
     private int forward(final int local, final int node, final int channel) {
         return (local * rails.nodes() + node) * channels + channel;
     }
 
-    /** The block of counts for rank {@code local} of this node, made of the blocks of the nodes that have come, {@code stride} apart. */
-    void writeRankCounts(final int local, final MemorySegment region, final long nodeCounts, final int stride, final boolean[] came, final long at) {
+    /** The block of counts for rank {@code local} of this node, made of those of all nodes. */
+    void writeRankCounts(final int local, final MemorySegment region, final long at) {
         for (int node = 0; node < rails.nodes(); node++) {
             MemorySegment.copy(forwardCounts, forward(local, node, 0), region, JAVA_INT, at + (long) node * channels * Integer.BYTES, channels);
         }
-        final long experts = (long) channels * (rails.perNode() + 1) + (long) local * shape.localExperts();
+        final int perNode = rails.perNode() * shape.localExperts();
         for (int expert = 0; expert < shape.localExperts(); expert++) {
             int sum = 0;
             for (int node = 0; node < rails.nodes(); node++) {
-                sum += came[node] ? region.get(JAVA_INT, nodeCounts + (long) node * stride + (experts + expert) * Integer.BYTES) : 0;
+                sum += forwardExperts[node * perNode + local * shape.localExperts() + expert];
             }
             region.set(JAVA_INT, at + ((long) rails.nodes() * channels + expert) * Integer.BYTES, sum);
         }
     }
 
-    /** Takes the blocks of the ranks of this node that have come, {@code stride} apart: rows in order of source rank and token. */
-    void readRankCounts(final MemorySegment region, final long rankCounts, final int stride, final boolean[] came) {
+    /** Takes such a block, from rank {@code local} of this node; returns what is wrong with it, or null. */
+    String readRankCounts(final int local, final MemorySegment block, final long at) {
+        long rows = 0;
+        for (int node = 0; node < rails.nodes(); node++) {
+            long ofSource = 0;
+            for (int channel = 0; channel < channels; channel++) {
+                final int count = block.get(JAVA_INT, at + ((long) node * channels + channel) * Integer.BYTES);
+                if (count < 0 || count > run) {
+                    return "channel " + channel + " has rows=" + count + " of rank " + rails.rank(node, local) + ": 0 to " + run;
+                }
+                receivedCounts[rails.rank(node, local) * channels + channel] = count;
+                ofSource += count;
+            }
+            if (ofSource > shape.maxTokensPerRank()) {
+                return "rows=" + ofSource + " of rank " + rails.rank(node, local) + ": 0 to maxTokensPerRank=" + shape.maxTokensPerRank();
+            }
+            rows += ofSource;
+        }
+        final int first = local * shape.localExperts();
+        MemorySegment.copy(block, JAVA_INT, at + (long) rails.nodes() * channels * Integer.BYTES, receivedExperts, first, shape.localExperts());
+        final String wrong = checkSelections(receivedExperts, first, rows);
+        return wrong == null ? null : wrong + " of rank " + rank;
+    }
+
+    /** Places the rows by the blocks of the ranks of this node that have come: in order of source rank and token. */
+    void placeRows(final boolean[] came) {
         Arrays.fill(expertCounts, 0);
         long rows = 0;
         for (int node = 0; node < rails.nodes(); node++) {
             for (int local = 0; local < rails.perNode(); local++) {
-                final long block = rankCounts + (long) local * stride;
                 for (int channel = 0; channel < channels; channel++) {
                     final int stream = rails.rank(node, local) * channels + channel;
-                    receivedCounts[stream] = came[local] ? region.get(JAVA_INT, block + ((long) node * channels + channel) * Integer.BYTES) : 0;
+                    receivedCounts[stream] = came[local] ? receivedCounts[stream] : 0;
                     receivedStarts[stream] = (int) Math.min(rows, Integer.MAX_VALUE);
                     rows += receivedCounts[stream];
                 }
@@ -332,8 +398,7 @@ final class HighThroughputLayout {
         receivedRows = (int) Math.min(rows, Integer.MAX_VALUE);
         for (int local = 0; local < rails.perNode(); local++) {
             for (int expert = 0; came[local] && expert < expertCounts.length; expert++) {
-                expertCounts[expert] += region.get(JAVA_INT,
-                    rankCounts + (long) local * stride + ((long) rails.nodes() * channels + expert) * Integer.BYTES);
+                expertCounts[expert] += receivedExperts[local * shape.localExperts() + expert];
             }
         }
     }
@@ -346,10 +411,19 @@ final class HighThroughputLayout {
         }
     }
 
-    /** Takes such a block, from rank {@code local} of this node. */
-    void readStarts(final int local, final MemorySegment block, final long at) {
+    /** Takes such a block, from rank {@code local} of this node; returns what is wrong with it, or null. */
+    String readStarts(final int local, final MemorySegment block, final long at) {
         final int count = rails.nodes() * channels;
-        MemorySegment.copy(block, JAVA_INT, at, forwardStarts, local * count, count);
+        final int first = local * count;
+        for (int stream = 0; stream < count; stream++) {
+            final int start = block.get(JAVA_INT, at + (long) stream * Integer.BYTES);
+            if (start < 0 || start > maxReceiveRows - forwardCounts[first + stream]) {
+                return "first row=" + start + " of node " + stream / channels + ", channel " + stream % channels + ": with " + forwardCounts[first + stream]
+                    + " rows 0 to " + (maxReceiveRows - forwardCounts[first + stream]);
+            }
+            forwardStarts[first + stream] = start;
+        }
+        return null;
     }
 
     /** Tokens of stream (node, channel) of this rail. */

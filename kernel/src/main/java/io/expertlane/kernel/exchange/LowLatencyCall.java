@@ -60,7 +60,9 @@ public abstract sealed class LowLatencyCall permits RingCall, ZeroCall {
     final boolean isMoved;
     final boolean isEncoded;
     final Membership members;
+    final ProtocolErrors errors;
 
+    final RoutingCopy routing;
     final int[] sentCounts;
     final int[] slots;
     final int[] receivedCounts;
@@ -80,7 +82,6 @@ public abstract sealed class LowLatencyCall permits RingCall, ZeroCall {
     State state = State.OVER;
     long callNumber;
     MemorySegment tokens;
-    Routing routing;
     boolean released;
     long waitingSinceNanos;
     int pendingCount;
@@ -110,6 +111,7 @@ public abstract sealed class LowLatencyCall permits RingCall, ZeroCall {
                    final int flagsPerPeer) {
         this.exchange = exchange;
         this.members = exchange.members();
+        this.errors = exchange.errors();
         this.config = exchange.config();
         this.shape = config.shape();
         this.heap = exchange.heap();
@@ -128,6 +130,7 @@ public abstract sealed class LowLatencyCall permits RingCall, ZeroCall {
         this.returnBytes = config.combineType().rowBytes(shape.hidden());
         this.isMoved = config.payload() == Payload.MOVED;
         this.isEncoded = config.combineType() == CombineType.LOGFMT10;
+        this.routing = new RoutingCopy(shape);
         this.sentCounts = new int[shape.experts()];
         this.slots = new int[shape.maxTokensPerRank() * topK];
         this.receivedCounts = new int[localExperts * ranks];
@@ -147,12 +150,18 @@ public abstract sealed class LowLatencyCall permits RingCall, ZeroCall {
         }
     }
 
-    void begin(final long number, final MemorySegment tokenRows, final Routing choice) {
+    /** Takes the choice over; nothing else has changed if that throws. */
+    void take(final Routing choice) {
         final long start = nanoClock.getAsLong();
-        assignSlots(choice);
+        routing.take(choice);
+        assignSlots();
+        stageTimes.add(Stage.ROUTING_MAP, nanoClock.getAsLong() - start);
+    }
+
+    void begin(final long number, final MemorySegment tokenRows) {
+        final long start = nanoClock.getAsLong();
         callNumber = number;
         tokens = tokenRows;
-        routing = choice;
         receiveWanted = false;
         reduceWanted = false;
         released = false;
@@ -169,12 +178,12 @@ public abstract sealed class LowLatencyCall permits RingCall, ZeroCall {
         stageTimes.add(Stage.ROUTING_MAP, nanoClock.getAsLong() - start);
     }
 
-    private void assignSlots(final Routing choice) {
+    private void assignSlots() {
         Arrays.fill(sentCounts, 0);
-        final int count = choice.tokens();
+        final int count = routing.tokens();
         for (int t = 0; t < count; t++) {
             for (int k = 0; k < topK; k++) {
-                final int expert = choice.expert(t, k);
+                final int expert = routing.expert(t, k);
                 if (expert != Routing.NONE) {
                     slots[t * topK + k] = sentCounts[expert]++;
                 }
@@ -484,7 +493,7 @@ public abstract sealed class LowLatencyCall permits RingCall, ZeroCall {
             final int word = words[i];
             final int source = sourceOfCount[word];
             final long value = (long) LONG.getAcquire(memory, offset + (long) word * Long.BYTES);
-            if (CallWord.isOf(value, members.tag(source), number)) {
+            if (CallWord.isOf(value, members.tag(source), number) && isCount(word, source, CallWord.value(value))) {
                 receivedCounts[word / lanes] = CallWord.value(value);
                 words[i] = words[--count];
                 pendingCount = count;
@@ -496,6 +505,19 @@ public abstract sealed class LowLatencyCall permits RingCall, ZeroCall {
             }
         }
         return before - count;
+    }
+
+    private boolean isCount(final int word, final int source, final int count) {
+        if (count > shape.maxTokensPerRank()) {
+            refuse(source, "count=" + count + " for local expert " + word / lanes / ranks + ": 0 to maxTokensPerRank=" + shape.maxTokensPerRank());
+            return false;
+        }
+        return true;
+    }
+
+    /** Has a peer masked soon that wrote what it cannot mean; until then nothing of it is used. */
+    final void refuse(final int peer, final String reason) {
+        errors.refuse(peer, "call " + callNumber + ": " + reason);
     }
 
     final int received() {
@@ -532,17 +554,32 @@ public abstract sealed class LowLatencyCall permits RingCall, ZeroCall {
             final int source = sourceOfFlag[pending[i]];
             if (!CallWord.isOf(value, members.tag(source), callNumber)) {
                 i++;
-            } else if (CallWord.value(value) == flagValue()) {
+            } else if (isFlag(source, CallWord.value(value))) {
                 pending[i] = pending[--pendingCount];
                 if (--remaining[source] == 0) {
                     flagsTaken(source);
                 }
             } else {
-                throw new IllegalStateException("call " + callNumber + ": rank " + source
-                    + " released what rank " + rank + " combines, or the other way round");
+                i++;
             }
         }
         return before - pendingCount;
+    }
+
+    /**
+     * Whether a flag is the one waited for. The other one of the two is a mistake of one of the callers, this one or the peer's; it looks the same as one
+     * that a peer has made up. So it is not held against the peer: a mistake in a program that runs on all ranks would end in all of them masked.
+     */
+    private boolean isFlag(final int source, final int value) {
+        if (value == flagValue()) {
+            return true;
+        }
+        if (value == FLAG_COMBINED || value == FLAG_RELEASED) {
+            throw new IllegalStateException("call " + callNumber + ": rank " + source
+                + " released what rank " + rank + " combines, or the other way round");
+        }
+        refuse(source, "flag=" + value + ": " + FLAG_COMBINED + " or " + FLAG_RELEASED);
+        return false;
     }
 
     final int gathered() {

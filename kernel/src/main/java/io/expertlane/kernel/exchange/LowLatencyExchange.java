@@ -41,6 +41,10 @@ import java.util.stream.IntStream;
  * that has revoked this rank's key, is masked: live calls go on without it ({@link LowLatencyCall#isLeftOut}), later ones neither send to it nor
  * wait for it. Every rank has a mask of its own. No wait is longer than four time-outs. Ranks send heartbeats whenever they are driven.
  *
+ * <p>Words and headers that peers write are checked before they are used. A peer that writes what cannot be is masked at once;
+ * {@link #protocolErrors} counts that, and {@link #protocolError} says what it was. Nothing of it goes to other places than those of that peer. What is
+ * not checked: rows, and what a peer writes where it has nothing to write, which the key lets it do.
+ *
  * <p>Joining again: the masked rank, stopped or started again with the same heap, calls {@link #rejoin()} until it is true; meanwhile all
  * others call {@link #clearMask} for it until that is true, between the same two calls, whether calls are live or not. The next call is complete.
  * Several ranks may join at once: all others clear their masks in the same order. The protocol is in {@code docs/membership.md}.
@@ -69,6 +73,7 @@ public final class LowLatencyExchange implements AutoCloseable {
     private final PeerRings rings;
     private final ExpertQueuePairs queuePairs;
     private final Membership members;
+    private final ProtocolErrors errors;
     private final PeerWaits peerWaits;
     private final LongSupplier nanoClock;
     private final StageTimes stageTimes = new StageTimes();
@@ -117,7 +122,8 @@ public final class LowLatencyExchange implements AutoCloseable {
             final RingBuffers buffers = new RingBuffers(config);
             this.queuePairs = new ExpertQueuePairs(config, transport, rank, new QueuePairPlan(1, 1, 0, config.segmentBytes()));
             this.members = membership(buffers.membership());
-            this.rings = new PeerRings(config, buffers, transport, rank);
+            this.errors = new ProtocolErrors(members, rank, shape.ranks());
+            this.rings = new PeerRings(config, buffers, transport, rank, errors);
             this.evenRingCall = new RingCall(this, 0, buffers, rings);
             this.oddRingCall = new RingCall(this, 1, buffers, rings);
             this.calls = new LowLatencyCall[] {evenRingCall, oddRingCall};
@@ -125,6 +131,7 @@ public final class LowLatencyExchange implements AutoCloseable {
             final LowLatencyBuffers buffers = buffers(config);
             this.queuePairs = new ExpertQueuePairs(config, transport, rank, config.queuePairPlan());
             this.members = membership(buffers.membership());
+            this.errors = new ProtocolErrors(members, rank, shape.ranks());
             this.rings = null;
             this.evenRingCall = null;
             this.oddRingCall = null;
@@ -191,9 +198,9 @@ public final class LowLatencyExchange implements AutoCloseable {
      * {@link LowLatencyCall#receive()}.
      *
      * @param tokens  BF16 [T, H], row-major; must stay unchanged until {@link LowLatencyCall#isSent()}. Not read if payload is omitted.
-     * @param routing the gate's choice for the T tokens, T from 0 to M; must stay unchanged until the call is over
+     * @param routing the gate's choice for the T tokens, T from 0 to M; copied, so what is changed there later has no effect on the call
      * @return the call, an object that is used again two calls later
-     * @throws IllegalArgumentException if sizes do not fit the shape, or an expert is selected more than M times, which takes tokens that
+     * @throws IllegalArgumentException if sizes do not fit the shape, or an index is out of range by now, or an expert is selected more than M times, which takes tokens that
      *                                  select it more than once
      * @throws IllegalStateException    if two calls are live already, or the rank is rejoining, or the exchange is closed
      */
@@ -216,8 +223,9 @@ public final class LowLatencyExchange implements AutoCloseable {
         if (!call.isOver()) {
             throw new IllegalStateException("live calls=2: combine or release call " + call.number() + " first");
         }
+        call.take(routing);
         members.dispatching();
-        call.begin(callNumber + 1, tokens, routing);
+        call.begin(callNumber + 1, tokens);
         callNumber++;
         return call;
     }
@@ -241,6 +249,7 @@ public final class LowLatencyExchange implements AutoCloseable {
         final int older = (int) ((callNumber + 1) & 1);
         work += calls[older].doWork();
         work += calls[older ^ 1].doWork();
+        errors.maskRefused();
         if (work == 0 || ++busyTurns % TURNS_PER_TICK == 0) {
             watchPeers();
         }
@@ -349,6 +358,7 @@ public final class LowLatencyExchange implements AutoCloseable {
         if (!members.isJoining()) {
             calls[0].abandon();
             calls[1].abandon();
+            errors.forgetRefused();
             members.beginJoining();
         }
         queuePairs.poll();
@@ -415,6 +425,20 @@ public final class LowLatencyExchange implements AutoCloseable {
     /** How many times sending to {@code peer} stalled for want of credits, over the ring path; 0 over the zero path. */
     public long creditStalls(final int peer) {
         return rings == null ? 0 : rings.stalls(peer);
+    }
+
+    /** How many times {@code peer} wrote what no rank writes that keeps to the protocol, over all its lives; it was masked for each. */
+    public long protocolErrors(final int peer) {
+        return errors.count(peer);
+    }
+
+    /** The last of these, in words: what was found, and what it may be; null if there was none. */
+    public String protocolError(final int peer) {
+        return errors.reason(peer);
+    }
+
+    ProtocolErrors errors() {
+        return errors;
     }
 
     ExpertQueuePairs queuePairs() {

@@ -35,6 +35,7 @@ final class PeerRings {
     static final int SELECTION_OFFSET = 8;
     static final int SLOT_OFFSET = 12;
     static final int SELECTION_BITS = 8;
+    static final int SELECTION_MASK = (1 << SELECTION_BITS) - 1;
 
     private final RingBuffers buffers;
     private final SymmetricHeap heap;
@@ -52,16 +53,18 @@ final class PeerRings {
     private final RingSender[] combineSenders;
     private final RingReceiver[] combineReceivers;
     private final long[] stallsBefore;
+    private final ProtocolErrors errors;
     private final int[] rowTokens;
     private final byte[] rowSelections;
     private RingCall owner;
 
-    PeerRings(final LowLatencyConfig config, final RingBuffers buffers, final Transport transport, final int rank) {
+    PeerRings(final LowLatencyConfig config, final RingBuffers buffers, final Transport transport, final int rank, final ProtocolErrors errors) {
         this.buffers = buffers;
         this.heap = transport.heap();
         this.region = heap.region(rank);
         this.transport = transport;
         this.rank = rank;
+        this.errors = errors;
         this.ranks = config.shape().ranks();
         this.laneCount = config.queuePairsPerExpert();
         this.queuePairs = new QueuePairSet(transport, rank, config.sendQueueDepth(), config.doorbellBatch(), true, config.segmentBytes());
@@ -123,6 +126,10 @@ final class PeerRings {
             queuePairs, lanes, laneCount, tag);
         combineReceivers[peer] = new RingReceiver(buffers.combine(), heap, rank, peer, buffers.combineIn(peer), buffers.combineOut(rank),
             queuePairs, credit[peer], laneCount, tag);
+        dispatchSenders[peer].onError(reason -> errors.refuse(peer, "dispatch: " + reason));
+        dispatchReceivers[peer].onError(reason -> errors.refuse(peer, "dispatch: " + reason));
+        combineSenders[peer].onError(reason -> errors.refuse(peer, "combine: " + reason));
+        combineReceivers[peer].onError(reason -> errors.refuse(peer, "combine: " + reason));
     }
 
     RingSender dispatchSender(final int peer) {
@@ -172,16 +179,19 @@ final class PeerRings {
         int taken = 0;
         for (int peer = 0; peer < ranks; peer++) {
             final RingReceiver receiver = combineReceivers[peer];
-            int count = Math.min(receiver.available(), rowsPerRing);
-            for (; count > 0; count--) {
-                final MemorySegment segment = receiver.segment();
-                final long at = receiver.offset();
-                final RingCall call = (segment.get(JAVA_INT, at + CALL_OFFSET) & 1) == 0 ? even : odd;
-                call.takeReturned(peer, segment, at);
+            final int count = Math.min(receiver.available(), rowsPerRing);
+            for (int row = 0; row < count && takeReturned(peer, receiver, even, odd); row++) {
                 receiver.consume();
                 taken++;
             }
         }
         return taken;
+    }
+
+    private static boolean takeReturned(final int peer, final RingReceiver receiver, final RingCall even, final RingCall odd) {
+        final MemorySegment segment = receiver.segment();
+        final long at = receiver.offset();
+        final RingCall call = (segment.get(JAVA_INT, at + CALL_OFFSET) & 1) == 0 ? even : odd;
+        return call.takeReturned(peer, segment, at);
     }
 }

@@ -134,6 +134,19 @@ final class ReturnSignals {
             context.word(peer(index), call.number(), kind));
     }
 
+    /** As over the low-latency path, the other kind is a mistake of one of the callers, and is not held against the peer. */
+    private boolean isKind(final int peer, final int found) {
+        if (found == kind) {
+            return true;
+        }
+        if (found == COMBINED || found == RELEASED) {
+            throw new IllegalStateException("call " + call.number() + ": a peer released what rank " + context.rank()
+                + " combines, or the other way round");
+        }
+        context.errors().refuse(peer, "call " + call.number() + ": return signal=" + found + ": " + COMBINED + " or " + RELEASED);
+        return false;
+    }
+
     private boolean isArrived(final int index) {
         final long signal = index < rails.perNode() ? memory.rankReturnSignal(call.buffer(), index)
             : memory.nodeReturnSignal(call.buffer(), index - rails.perNode());
@@ -141,10 +154,6 @@ final class ReturnSignals {
         if (!CallWord.isOf(found, context.members().tag(peer(index)), call.number())) {
             return false;
         }
-        if (CallWord.value(found) != kind) {
-            throw new IllegalStateException("call " + call.number() + ": a peer released what rank " + context.rank()
-                + " combines, or the other way round");
-        }
-        return true;
+        return isKind(peer(index), CallWord.value(found));
     }
 }

@@ -19,6 +19,7 @@ import java.util.Arrays;
  */
 final class RingCall extends LowLatencyCall {
     private static final int NOT_STAGED = -1;
+    private static final int NOT_TAKEN = -1;
 
     private final RingBuffers buffers;
     private final PeerRings rings;
@@ -26,6 +27,8 @@ final class RingCall extends LowLatencyCall {
     private final int[] packed;
     private final int[] rowsToCome;
     private final int[] returnsToCome;
+    /** By token and selection: whether its output is here. */
+    private final boolean[] returned;
     private int staged;
     private boolean taking;
 
@@ -37,6 +40,7 @@ final class RingCall extends LowLatencyCall {
         this.packed = new int[localExperts];
         this.rowsToCome = new int[ranks];
         this.returnsToCome = new int[ranks];
+        this.returned = new boolean[shape.maxTokensPerRank() * topK];
     }
 
     @Override
@@ -47,6 +51,7 @@ final class RingCall extends LowLatencyCall {
         expectCounts();
         Arrays.fill(rowsToCome, 0);
         Arrays.fill(packed, 0);
+        Arrays.fill(returned, 0, routing.tokens() * topK, false);
         for (int peer = 0; peer < ranks; peer++) {
             returnsToCome[peer] = 0;
             for (int localExpert = 0; localExpert < localExperts; localExpert++) {
@@ -195,6 +200,8 @@ final class RingCall extends LowLatencyCall {
     void countsTaken(final int source) {
         for (int localExpert = 0; localExpert < localExperts; localExpert++) {
             final int count = count(localExpert, source);
+            final int first = buffers.row(localExpert, packed[localExpert]);
+            Arrays.fill(rings.rowTokens(), first, first + count, NOT_TAKEN);
             begins[localExpert * ranks + source] = packed[localExpert];
             packed[localExpert] += count;
             rowsToCome[source] += count;
@@ -220,7 +227,7 @@ final class RingCall extends LowLatencyCall {
         final long from = nanoClock.getAsLong();
         int rows = 0;
         for (int source = 0; source < ranks; source++) {
-            if (!leftOut[source] && remaining[source] == 0 && rowsToCome[source] > 0) {
+            if (!leftOut[source] && remaining[source] == 0 && rowsToCome[source] > 0 && !errors.isRefused(source)) {
                 rows += takeRows(source);
             }
         }
@@ -238,7 +245,7 @@ final class RingCall extends LowLatencyCall {
         for (int source = 0; source < ranks && complete; source++) {
             complete = !isAwaited(source);
         }
-        return complete && !members.maskRevoked() ? taken + received() : taken;
+        return complete && !errors.maskAny() ? taken + received() : taken;
     }
 
     private int takeRows(final int source) {
@@ -248,10 +255,12 @@ final class RingCall extends LowLatencyCall {
         while (rows < count && rowsToCome[source] > 0) {
             final int ahead = receiver.segment().get(JAVA_INT, receiver.offset() + PeerRings.CALL_OFFSET) - (int) callNumber;
             if (ahead > 0) {
+                // A rank sends all rows of a call before those of the next.
+                refuse(source, "a row has call " + (callNumber + ahead) + ", with " + rowsToCome[source] + " rows of this one to come");
                 break;
             }
-            if (ahead == 0) {
-                takeRow(source, receiver.segment(), receiver.offset());
+            if (ahead == 0 && !takeRow(source, receiver.segment(), receiver.offset())) {
+                break;
             }
             receiver.consume();
             rows++;
@@ -262,11 +271,21 @@ final class RingCall extends LowLatencyCall {
         return rows;
     }
 
-    private void takeRow(final int source, final MemorySegment segment, final long at) {
+    /** Copies a row to its place if its header is right; false: it is not. */
+    private boolean takeRow(final int source, final MemorySegment segment, final long at) {
         final int selectionWord = segment.get(JAVA_INT, at + PeerRings.SELECTION_OFFSET);
         final int localExpert = selectionWord >>> PeerRings.SELECTION_BITS;
-        final int row = row(localExpert, source, segment.get(JAVA_INT, at + PeerRings.SLOT_OFFSET));
-        rings.rowTokens()[row] = segment.get(JAVA_INT, at);
+        final int slotIndex = segment.get(JAVA_INT, at + PeerRings.SLOT_OFFSET);
+        final int sourceToken = segment.get(JAVA_INT, at);
+        if (localExpert >= localExperts || (selectionWord & PeerRings.SELECTION_MASK) >= topK
+            || Integer.compareUnsigned(sourceToken, shape.maxTokensPerRank()) >= 0
+            || Integer.compareUnsigned(slotIndex, receivedCounts[localExpert * ranks + source]) >= 0
+            || rings.rowTokens()[row(localExpert, source, slotIndex)] != NOT_TAKEN) {
+            refuseRow(source, selectionWord, slotIndex, sourceToken);
+            return false;
+        }
+        final int row = row(localExpert, source, slotIndex);
+        rings.rowTokens()[row] = sourceToken;
         rings.rowSelections()[row] = (byte) selectionWord;
         if (isMoved) {
             final int hidden = shape.hidden();
@@ -279,6 +298,15 @@ final class RingCall extends LowLatencyCall {
         }
         meter.charge(Stage.UNPACK, messageBytes + rowBytes);
         rowsToCome[source]--;
+        return true;
+    }
+
+    private void refuseRow(final int source, final int selectionWord, final int slotIndex, final int sourceToken) {
+        final int localExpert = selectionWord >>> PeerRings.SELECTION_BITS;
+        final int rows = localExpert < localExperts ? count(localExpert, source) : 0;
+        refuse(source, "a row has token=" + sourceToken + " local expert=" + localExpert + " selection=" + (selectionWord & PeerRings.SELECTION_MASK)
+            + " slot=" + slotIndex + ": token 0 to " + (shape.maxTokensPerRank() - 1) + ", local expert 0 to " + (localExperts - 1)
+            + ", selection 0 to " + (topK - 1) + ", slot below " + rows + ", each once");
     }
 
     private int row(final int localExpert, final int source, final int slotIndex) {
@@ -361,20 +389,35 @@ final class RingCall extends LowLatencyCall {
         return true;
     }
 
-    /** Takes an output of {@code peer}'s experts if it is for this call. */
-    void takeReturned(final int peer, final MemorySegment segment, final long at) {
+    /** Takes an output of {@code peer}'s experts if it is for this call; false: its header is not right. */
+    boolean takeReturned(final int peer, final MemorySegment segment, final long at) {
         if (segment.get(JAVA_INT, at + PeerRings.CALL_OFFSET) != (int) callNumber || state == State.OVER || leftOut[peer]) {
-            return;
+            return true;
         }
+        final int sourceToken = segment.get(JAVA_INT, at);
+        final int k = segment.get(JAVA_INT, at + PeerRings.SELECTION_OFFSET);
+        if (!isSentTo(peer, sourceToken, k) || returned[sourceToken * topK + k]) {
+            refuse(peer, "an output has token=" + sourceToken + " selection=" + k + ": a selection of an expert of rank " + peer + ", each once");
+            return false;
+        }
+        returned[sourceToken * topK + k] = true;
         if (isMoved) {
-            final long target = buffers.returned(buffer, segment.get(JAVA_INT, at), segment.get(JAVA_INT, at + PeerRings.SELECTION_OFFSET));
-            heap.copy(segment, at + RingBuffers.HEADER_BYTES, region, target, returnBytes);
+            heap.copy(segment, at + RingBuffers.HEADER_BYTES, region, buffers.returned(buffer, sourceToken, k), returnBytes);
         }
         meter.charge(Stage.UNPACK, 2L * returnBytes);
         returnsToCome[peer]--;
         if (returnsToCome[peer] == 0 && state == State.GATHERING && remaining[peer] == 0) {
             exchange.peerWaits().addCombine(peer, waitedNanos());
         }
+        return true;
+    }
+
+    private boolean isSentTo(final int peer, final int ofToken, final int k) {
+        if (Integer.compareUnsigned(ofToken, routing.tokens()) >= 0 || Integer.compareUnsigned(k, topK) >= 0) {
+            return false;
+        }
+        final int expert = routing.expert(ofToken, k);
+        return expert != Routing.NONE && expert / localExperts == peer;
     }
 
     @Override
@@ -391,7 +434,7 @@ final class RingCall extends LowLatencyCall {
         for (int peer = 0; peer < ranks && complete; peer++) {
             complete = !isAwaited(peer);
         }
-        return complete && !members.maskRevoked() ? taken + gathered() : taken;
+        return complete && !errors.maskAny() ? taken + gathered() : taken;
     }
 
     @Override

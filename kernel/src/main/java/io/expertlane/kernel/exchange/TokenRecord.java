@@ -60,7 +60,7 @@ final class TokenRecord {
         return new RecordLayout(shape.topK() * Float.BYTES, shape.rowBytes(), config.payload() == Payload.MOVED);
     }
 
-    static void writeHeader(final MemorySegment target, final long at, final int rank, final int token, final Routing routing) {
+    static void writeHeader(final MemorySegment target, final long at, final int rank, final int token, final RoutingCopy routing) {
         target.set(JAVA_INT, at + RANK_OFFSET, rank);
         target.set(JAVA_INT, at + TOKEN_OFFSET, token);
         routing.copyToken(token, target, at + INDICES_OFFSET, at + weightsOffset(routing.topK()));
@@ -74,6 +74,15 @@ final class TokenRecord {
             target.set(JAVA_INT, at + INDICES_OFFSET + (long) k * Integer.BYTES, Routing.NONE);
             target.set(JAVA_FLOAT, at + weightsOffset(topK) + (long) k * Float.BYTES, 0);
         }
+    }
+
+    /** Whether a record is one that {@link #writeLost} has written, but for the weights. */
+    static boolean isLost(final MemorySegment record, final long at, final int topK) {
+        boolean lost = record.get(JAVA_INT, at + RANK_OFFSET) == NO_SOURCE && record.get(JAVA_INT, at + TOKEN_OFFSET) == NO_SOURCE;
+        for (int k = 0; k < topK; k++) {
+            lost &= expert(record, at, k) == Routing.NONE;
+        }
+        return lost;
     }
 
     static int expert(final MemorySegment record, final long at, final int k) {

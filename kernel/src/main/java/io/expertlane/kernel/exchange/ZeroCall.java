@@ -175,12 +175,39 @@ final class ZeroCall extends LowLatencyCall {
     @Override
     void countsTaken(final int source) {
         exchange.peerWaits().addDispatch(source, waitedNanos());
+        if (source != rank) {
+            checkHeaders(source);
+        }
+    }
+
+    private void checkHeaders(final int source) {
+        final int tokenLimit = shape.maxTokensPerRank();
+        final long stride = buffers.receive(buffer, 0, 0, 1) - buffers.receive(buffer, 0, 0, 0);
+        for (int localExpert = 0; localExpert < localExperts; localExpert++) {
+            final long first = buffers.receive(buffer, localExpert, source, 0);
+            final int count = count(localExpert, source);
+            for (int row = 0; row < count; row++) {
+                final long at = first + row * stride;
+                if (Integer.compareUnsigned(region.get(JAVA_INT, at), tokenLimit) >= 0 || region.get(JAVA_INT, at + HEADER_RANK_OFFSET) != source
+                    || region.get(JAVA_LONG, at + HEADER_CALL_OFFSET) != callNumber) {
+                    refuseRow(localExpert, source, row);
+                    return;
+                }
+            }
+        }
+    }
+
+    private void refuseRow(final int localExpert, final int source, final int row) {
+        final long at = buffers.receive(buffer, localExpert, source, row);
+        refuse(source, "row " + row + " for local expert " + localExpert + " has token=" + region.get(JAVA_INT, at)
+            + " rank=" + region.get(JAVA_INT, at + HEADER_RANK_OFFSET) + " call=" + region.get(JAVA_LONG, at + HEADER_CALL_OFFSET)
+            + ": token 0 to " + (shape.maxTokensPerRank() - 1) + ", rank " + source + ", call " + callNumber);
     }
 
     @Override
     int take() {
         final int taken = takeCounts();
-        return pendingCount == 0 && !members.maskRevoked() ? taken + received() : taken;
+        return pendingCount == 0 && !errors.maskAny() ? taken + received() : taken;
     }
 
     @Override
@@ -229,7 +256,13 @@ final class ZeroCall extends LowLatencyCall {
     private boolean sendRow(final int localExpert, final int source) {
         final int expert = rank * localExperts + localExpert;
         final long output = outputOffset(localExpert, source, slot);
-        final long target = buffers.combine(buffer, expert, sourceToken(localExpert, source, slot));
+        // Read once more: it may have been changed since it was checked.
+        final int sourceToken = sourceToken(localExpert, source, slot);
+        if (Integer.compareUnsigned(sourceToken, shape.maxTokensPerRank()) >= 0) {
+            refuseRow(localExpert, source, slot);
+            return true;
+        }
+        final long target = buffers.combine(buffer, expert, sourceToken);
         if (!isEncoded || leftOut[source]) {
             return sendMessage(source, localExpert, combineSplit, output, target);
         }
@@ -266,7 +299,7 @@ final class ZeroCall extends LowLatencyCall {
     @Override
     int gather() {
         final int taken = takeFlags();
-        return pendingCount == 0 && !members.maskRevoked() ? taken + gathered() : taken;
+        return pendingCount == 0 && !errors.maskAny() ? taken + gathered() : taken;
     }
 
     @Override

@@ -56,8 +56,8 @@ public final class Membership {
     private final boolean[] answering;
     private final long[] grant;
     private final long[] grantCall;
-    /** Members that may not be in yet: granted since the last dispatch. Each is told again if a mask changes. */
-    private final boolean[] isNew;
+    /** Members that this rank has granted. They may not be in yet: each gets its grant again when a mask changes. */
+    private final boolean[] hasGrant;
     private boolean anyGranting;
 
     // As a joining rank.
@@ -66,7 +66,9 @@ public final class Membership {
     private final boolean[] granted;
     /** The grant of each peer that was accepted last. */
     private final long[] accepted;
+    /** By peer: whether a grant lists it as masked; of a rank that no member has masked itself, or of any. */
     private final boolean[] listed;
+    private final boolean[] listedByAny;
     private final long[] listedBits;
     private boolean anyGranted;
     private long firstGrantNanos;
@@ -104,11 +106,12 @@ public final class Membership {
         this.answering = new boolean[ranks];
         this.grant = new long[ranks];
         this.grantCall = new long[ranks];
-        this.isNew = new boolean[ranks];
+        this.hasGrant = new boolean[ranks];
         this.requested = new int[ranks];
         this.granted = new boolean[ranks];
         this.accepted = new long[ranks];
         this.listed = new boolean[ranks];
+        this.listedByAny = new boolean[ranks];
         this.listedBits = new long[words.maskWords()];
         this.revocations = heap.revocations();
         Arrays.fill(granting, NOT_GRANTING);
@@ -170,7 +173,7 @@ public final class Membership {
         stopAnswering(other);
         if (!masked[other]) {
             masked[other] = true;
-            isNew[other] = false;
+            hasGrant[other] = false;
             if (isPeer[other]) {
                 heap.revoke(rank, other);
             }
@@ -182,7 +185,7 @@ public final class Membership {
     private void masksChanged() {
         reports.changed();
         for (final int peer : others) {
-            if (isNew[peer] || granting[peer] != NOT_GRANTING) {
+            if (hasGrant[peer] || granting[peer] != NOT_GRANTING) {
                 granting[peer] = 0;
                 anyGranting = true;
             }
@@ -251,7 +254,7 @@ public final class Membership {
     private long requestedEpoch(final int peer) {
         final long request = (long) LONG.getAcquire(region, words.at(peer, MembershipWords.REQUEST_OFFSET));
         final long requestEpoch = request >>> Integer.SIZE;
-        if (request == NONE || (request & LOW_HALF) != heap.key(rank, peer) || !masked[peer] && requestEpoch <= epochs[peer]) {
+        if (request == NONE || (request & LOW_HALF) != heap.key(rank, peer) || !masked[peer] && !joining && requestEpoch <= epochs[peer]) {
             return NONE;
         }
         final long key = (long) LONG.getAcquire(region, words.at(peer, MembershipWords.REQUEST_KEY_OFFSET));
@@ -269,7 +272,6 @@ public final class Membership {
     public void dispatching() {
         maskRevoked();
         for (final int peer : others) {
-            isNew[peer] = false;
             if (answering[peer]) {
                 stopAnswering(peer);
                 heap.revoke(rank, peer);
@@ -323,7 +325,7 @@ public final class Membership {
         }
         stopAnswering(peer);
         becomeMember(peer);
-        isNew[peer] = true;
+        hasGrant[peer] = true;
         return true;
     }
 
@@ -420,7 +422,7 @@ public final class Membership {
         Arrays.fill(accepted, NONE);
         Arrays.fill(granting, NOT_GRANTING);
         Arrays.fill(answering, false);
-        Arrays.fill(isNew, false);
+        Arrays.fill(hasGrant, false);
         anyGranted = false;
         for (final int peer : others) {
             health.heard(peer, clock.nowNanos());
@@ -437,12 +439,15 @@ public final class Membership {
         heartbeats += isTick ? 1 : 0;
         boolean anyNow = false;
         Arrays.fill(listed, false);
+        Arrays.fill(listedByAny, false);
         for (final int peer : others) {
             if (links.isGone(peer)) {
                 links.reconnect(peer);
                 requested[peer] = 0;
             } else if (isTick && !granted[peer]) {
+                // What an earlier life had in flight may have overwritten either.
                 requested[peer] = 0;
+                accepted[peer] = NONE;
             }
             request(peer);
             // Of ranks that are not peers, only the call number is of interest.
@@ -472,8 +477,8 @@ public final class Membership {
     }
 
     /**
-     * Whether the peer's grant holds: it is for this epoch, and the peer has not revoked the key since. Takes its list of masked ranks, unless the
-     * peer is itself masked by a member: then it knows less than those that are to come.
+     * Whether the peer's grant holds: it is for this epoch, and the peer has not revoked the key since. Takes its list of masked ranks. That of
+     * a peer that a member has masked says little of ranks that are silent: it was left behind, and has masked those that go on.
      */
     private boolean takeGrant(final int peer) {
         final long word = word(peer, MembershipWords.GRANT_OFFSET);
@@ -482,13 +487,15 @@ public final class Membership {
         }
         final long view = word(peer, MembershipWords.GRANT_VIEW_OFFSET);
         for (int mask = 0; mask < listedBits.length; mask++) {
-            listedBits[mask] = (view & EXCLUDED) != 0 ? 0 : (long) LONG.getAcquire(region, words.grantMask(peer, mask));
+            listedBits[mask] = (long) LONG.getAcquire(region, words.grantMask(peer, mask));
         }
         if (word(peer, MembershipWords.GRANT_OFFSET) != word) {
             return false;
         }
         for (final int other : peers) {
-            listed[other] |= (listedBits[other / Long.SIZE] & 1L << other) != 0;
+            final boolean isListed = (listedBits[other / Long.SIZE] & 1L << other) != 0;
+            listedByAny[other] |= isListed;
+            listed[other] |= isListed && (view & EXCLUDED) == 0;
         }
         return true;
     }
@@ -515,7 +522,9 @@ public final class Membership {
         if (!isPeer[peer]) {
             return requested[peer] < REQUEST_WORDS;
         }
-        return !granted[peer] && !(listed[peer] && (requestedEpoch(peer) != NONE || health.isSilent(peer, firstGrantNanos, clock.nowNanos())));
+        final boolean isOut = listedByAny[peer] && requestedEpoch(peer) != NONE
+            || listed[peer] && health.isSilent(peer, firstGrantNanos, clock.nowNanos());
+        return !granted[peer] && !isOut;
     }
 
     /**
@@ -539,8 +548,7 @@ public final class Membership {
         }
         joining = false;
         for (final int peer : others) {
-            final boolean isOld = granted[peer] && anyOfMember && isFromExcluded(peer) && grantedCall(peer) != lastCall;
-            if (granted[peer] && !isOld) {
+            if (granted[peer] && grantedCall(peer) == lastCall) {
                 open(peer, (int) (word(peer, MembershipWords.GRANT_VIEW_OFFSET) >>> Integer.SIZE));
                 becomeMember(peer);
             } else if (isPeer[peer]) {

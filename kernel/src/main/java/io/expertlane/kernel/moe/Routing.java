@@ -10,7 +10,7 @@ import java.lang.foreign.MemorySegment;
  * An index is a global expert id, or {@link #NONE}; the weight beside {@link #NONE} has
  * no effect.
  *
- * <p>Threading: an immutable view of memory that the caller must not change while an exchange uses it.
+ * <p>Threading: an immutable view of the caller's memory. An exchange copies it when a call begins, so it may change once {@code dispatch} has returned.
  */
 public final class Routing {
     /** No selection. */
@@ -43,7 +43,7 @@ public final class Routing {
         for (long entry = 0; entry < entries; entry++) {
             final int expert = topkIdx.getAtIndex(JAVA_INT_UNALIGNED, entry);
             if (expert < NONE || expert >= experts) {
-                throw new IllegalArgumentException("topkIdx[" + entry / topK + "][" + entry % topK + "]=" + expert + ": -1 to " + (experts - 1));
+                throw outOfRange(entry, topK, expert, experts);
             }
             final float weight = topkWeights.getAtIndex(JAVA_FLOAT_UNALIGNED, entry);
             if (!Float.isFinite(weight)) {
@@ -55,6 +55,10 @@ public final class Routing {
         this.experts = experts;
         this.topkIdx = topkIdx;
         this.topkWeights = topkWeights;
+    }
+
+    private static IllegalArgumentException outOfRange(final long entry, final int topK, final int expert, final int experts) {
+        return new IllegalArgumentException("topkIdx[" + entry / topK + "][" + entry % topK + "]=" + expert + ": -1 to " + (experts - 1));
     }
 
     private static void requireBytes(final String name, final MemorySegment segment, final long bytes) {
@@ -93,6 +97,27 @@ public final class Routing {
         final long first = (long) token * topK * Integer.BYTES;
         MemorySegment.copy(topkIdx, first, target, indicesOffset, (long) topK * Integer.BYTES);
         MemorySegment.copy(topkWeights, first, target, weightsOffset, (long) topK * Float.BYTES);
+    }
+
+    /**
+     * Copies all T * K indices and weights, and checks the indices once more, since the caller may have changed them.
+     *
+     * @throws IllegalArgumentException if an index is outside [-1, E); the message is that of the constructor
+     */
+    public void copyTo(final int[] indices, final float[] weights) {
+        final int entries = tokens * topK;
+        MemorySegment.copy(topkIdx, JAVA_INT_UNALIGNED, 0, indices, 0, entries);
+        MemorySegment.copy(topkWeights, JAVA_FLOAT_UNALIGNED, 0, weights, 0, entries);
+        // Negative if one of the indices is out of range: a loop without branches.
+        int signs = 0;
+        for (int entry = 0; entry < entries; entry++) {
+            signs |= indices[entry] - NONE | experts - 1 - indices[entry];
+        }
+        for (int entry = 0; signs < 0 && entry < entries; entry++) {
+            if (indices[entry] < NONE || indices[entry] >= experts) {
+                throw outOfRange(entry, topK, indices[entry], experts);
+            }
+        }
     }
 
     /** The choice for the first {@code count} tokens. */

@@ -87,6 +87,11 @@ public final class RingLayout {
         return lanes;
     }
 
+    /** What the ends of a ring do about errors that nobody else handles. */
+    static void fail(final String reason) {
+        throw new IllegalStateException(reason);
+    }
+
     long slot(final long position) {
         return position % capacity;
     }

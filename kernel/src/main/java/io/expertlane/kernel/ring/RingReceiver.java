@@ -9,6 +9,7 @@ import io.expertlane.kernel.verbs.QueuePairSet;
 import io.expertlane.kernel.verbs.RecordReceiver;
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.VarHandle;
+import java.util.function.Consumer;
 
 /**
  * The consumer of a ring (see {@link RingLayout}). Credits go back lazily: the head is told to the sender once a chunk has been consumed
@@ -18,6 +19,9 @@ import java.lang.invoke.VarHandle;
  * <p>Threading: single consumer.
  *
  * <p>Ordering: tails are loaded with acquire semantics, and records believed up to the least of them; a head is told with release semantics, behind all reads of the records it frees.
+ *
+ * <p>Failure: a tail that was moved back, or beyond the records for which the sender has credits, is handed to the {@linkplain #onError handler of
+ * errors}, and no record is believed for it.
  *
  * <p>Progress: wait-free. A credit that could not be posted is posted by a later {@link #available()} or {@link #consume()}.
  */
@@ -38,6 +42,7 @@ public final class RingReceiver implements RecordReceiver {
     private long consumed;
     private long told;
     private int creditLane;
+    private Consumer<String> errors = RingLayout::fail;
 
     /**
      * Makes the consumer of a ring that is empty and zeroed at both ends.
@@ -73,11 +78,21 @@ public final class RingReceiver implements RecordReceiver {
         this.tag = tag;
     }
 
+    /** Has {@code handler} told, in words, of tails that the sender cannot have written; without one they throw {@link IllegalStateException}. */
+    public void onError(final Consumer<String> handler) {
+        errors = handler;
+    }
+
     @Override
     public int available() {
         returnCredits();
-        if (end <= consumed) {
-            end = leastTail();
+        if (end == consumed) {
+            final long tail = leastTail();
+            if (Long.compareUnsigned(tail - consumed, layout.capacity()) > 0) {
+                errors.accept("ring tail=" + tail + ": " + consumed + " to " + (consumed + layout.capacity()));
+            } else {
+                end = tail;
+            }
         }
         return (int) (end - consumed);
     }

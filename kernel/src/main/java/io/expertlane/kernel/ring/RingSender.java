@@ -10,6 +10,7 @@ import io.expertlane.kernel.verbs.RecordSender;
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.VarHandle;
 import java.util.Arrays;
+import java.util.function.Consumer;
 
 /**
  * The producer of a ring (see {@link RingLayout}). Where the receiver's memory is mapped, records are stored straight into the receiver's
@@ -20,6 +21,8 @@ import java.util.Arrays;
  * <p>Ordering: tails move with release semantics behind the records, by queue pair order or by a release store; heads are loaded with
  * acquire semantics. A slot whose credit has come back has been read by the receiver, so all parts of the write that carried it are done with the
  * staging, and none can land on what is sent through the slot next.
+ *
+ * <p>Failure: a head that was moved back, or beyond the records sent, is handed to the {@linkplain #onError handler of errors}, and gives no credits.
  *
  * <p>Progress: wait-free; without credits {@link #claim()} is false, and the episode counts as one {@linkplain #stalls() stall}.
  */
@@ -48,6 +51,7 @@ public final class RingSender implements RecordSender {
     private long head;
     private boolean stalled;
     private long stalls;
+    private Consumer<String> errors = RingLayout::fail;
 
     /**
      * Makes the producer of a ring that is empty and zeroed at both ends.
@@ -90,6 +94,11 @@ public final class RingSender implements RecordSender {
         Arrays.fill(tails, tag == 0 ? 0 : UNKNOWN);
     }
 
+    /** Has {@code handler} told, in words, of heads that the receiver cannot have written; without one they throw {@link IllegalStateException}. */
+    public void onError(final Consumer<String> handler) {
+        errors = handler;
+    }
+
     @Override
     public boolean isFilledInPlace() {
         return true;
@@ -101,7 +110,7 @@ public final class RingSender implements RecordSender {
             flush();
         }
         if (committed - head >= layout.capacity()) {
-            head = greatestHead();
+            takeHead();
             if (committed - head >= layout.capacity()) {
                 // What is left of a chunk must not wait for the credits that only it can bring.
                 flush();
@@ -112,6 +121,15 @@ public final class RingSender implements RecordSender {
         }
         stalled = false;
         return true;
+    }
+
+    private void takeHead() {
+        final long greatest = greatestHead();
+        if (Long.compareUnsigned(greatest - head, told - head) > 0) {
+            errors.accept("ring head=" + greatest + ": " + head + " to " + told);
+        } else {
+            head = greatest;
+        }
     }
 
     private long greatestHead() {

@@ -7,12 +7,14 @@ import io.expertlane.kernel.memory.RecordLayout;
 import io.expertlane.kernel.verbs.RecordReceiver;
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.VarHandle;
+import java.util.function.Consumer;
 
 /**
  * Receives the records of one call where they lie: pushed by a {@link SlotSender} into this rank's memory, or left by their writer in
  * memory that is mapped here, to be pulled.
  *
- * <p>Threading: single consumer. Ordering: words are loaded with acquire semantics.
+ * <p>Threading: single consumer. Ordering: words are loaded with acquire semantics. Failure: words that announce more records than there may be, or
+ * fewer than before, are handed to the handler of errors, and change nothing.
  */
 public final class SlotReceiver implements RecordReceiver {
     private static final VarHandle LONG = JAVA_LONG.varHandle();
@@ -20,12 +22,14 @@ public final class SlotReceiver implements RecordReceiver {
     private final RecordLayout layout;
     private final MemorySegment region;
     private final int laneCount;
+    private final Consumer<String> errors;
 
     private MemorySegment records;
     private long first;
     private long words;
     private long call;
     private boolean pulled;
+    private int most;
     private int arrived;
     private int consumed;
 
@@ -34,16 +38,23 @@ public final class SlotReceiver implements RecordReceiver {
      *
      * @param region    this rank's memory
      * @param laneCount words of the stream
+     * @param errors    told, in words, of words that the sender cannot have written
      */
-    public SlotReceiver(final RecordLayout layout, final MemorySegment region, final int laneCount) {
+    public SlotReceiver(final RecordLayout layout, final MemorySegment region, final int laneCount, final Consumer<String> errors) {
         this.layout = layout;
         this.region = region;
         this.laneCount = laneCount;
+        this.errors = errors;
     }
 
-    /** Begins a stream that is pushed: arguments as {@link SlotSender#open}, offsets in this rank's region. */
-    public void open(final long callOfLink, final long firstRecord, final long firstWord) {
+    /**
+     * Begins a stream that is pushed: arguments as {@link SlotSender#open}, offsets in this rank's region.
+     *
+     * @param mostRecords records that the stream has at most
+     */
+    public void open(final long callOfLink, final long firstRecord, final long firstWord, final int mostRecords) {
         records = region;
+        most = mostRecords;
         call = callOfLink;
         first = firstRecord;
         words = firstWord;
@@ -69,7 +80,7 @@ public final class SlotReceiver implements RecordReceiver {
     @Override
     public int available() {
         if (arrived == consumed && !pulled) {
-            arrived = arrived();
+            arrived();
         }
         return arrived - consumed;
     }
@@ -81,7 +92,13 @@ public final class SlotReceiver implements RecordReceiver {
             final long value = (long) LONG.getAcquire(region, words + (long) lane * Long.BYTES);
             least = Math.min(least, (value & ~CallWord.MAX_VALUE) == call ? CallWord.value(value) : 0);
         }
-        return (int) least;
+        // Behind the first record there is no word of another call any more.
+        if (Long.compareUnsigned(least - arrived, most - arrived) > 0) {
+            errors.accept("records=" + least + ": " + arrived + " to " + most);
+        } else {
+            arrived = (int) least;
+        }
+        return arrived;
     }
 
     @Override

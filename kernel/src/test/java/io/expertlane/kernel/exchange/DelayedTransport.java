@@ -28,6 +28,7 @@ public final class DelayedTransport implements Transport {
     private final List<QueuePair> busy = new ArrayList<>();
     private final List<Long> next = new ArrayList<>();
     private int held = NOBODY;
+    private int heldTo = NOBODY;
 
     public DelayedTransport(final SymmetricHeap heap, final int completionQueueDepth, final Arena arena) {
         this.heap = heap;
@@ -42,6 +43,13 @@ public final class DelayedTransport implements Transport {
     /** Carries out nothing more of what {@code rank} writes to others, until {@link #release}. */
     public void hold(final int rank) {
         held = rank;
+        heldTo = NOBODY;
+    }
+
+    /** Carries out nothing more of what {@code rank} writes to {@code peer}, until {@link #release}. */
+    public void hold(final int rank, final int peer) {
+        held = rank;
+        heldTo = peer;
     }
 
     /** Holds nobody. */
@@ -77,7 +85,7 @@ public final class DelayedTransport implements Transport {
     }
 
     private boolean isHeld(final QueuePair queuePair) {
-        return queuePair.rank() == held && queuePair.peerRank() != held;
+        return queuePair.rank() == held && (heldTo == NOBODY ? queuePair.peerRank() != held : queuePair.peerRank() == heldTo);
     }
 
     @Override

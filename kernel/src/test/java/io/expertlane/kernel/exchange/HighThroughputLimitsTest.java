@@ -209,7 +209,7 @@ class HighThroughputLimitsTest {
         final long rows = up(leadD + 300 * d) + up(leadO + 300 * o);
         final long crossing = up(leadD + 2 * m * d) + 2 * up(leadO + 2 * m * o);
         final long zero = 2 * (up(leadD + m * d) + rows + crossing + up(leadO + 8 * m * o) + words + control);
-        final long members = up(64 - 40 + d) + up(8 * (3 + 1) * 8);
+        final long members = up(64 - 40 + d) + 8 * up(8 * (8 + 1 + 1));
         assertThat(HighThroughputExchange.heapBytes(config)).isEqualTo(zero + members);
         final long pulled = zero - 2 * up(leadO + 8 * m * o);
         assertThat(HighThroughputExchange.heapBytes(config.withCombine(CombineMethod.PULL))).isEqualTo(pulled + members);

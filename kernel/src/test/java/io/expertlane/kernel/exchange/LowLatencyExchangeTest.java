@@ -267,16 +267,27 @@ class LowLatencyExchangeTest {
             assertThat(exchange.queryMask(mask)).isEqualTo(1);
             assertThat(mask).containsExactly(0, 0, 1, 9);
             assertThat(exchange.isMasked(2)).isTrue();
-            assertThat(exchange.clearMask(2)).as("before rank 2 asks to be let in").isFalse();
+            assertThat(exchange.clearMask(2)).as("before rank 2 requests to join").isFalse();
+            assertThat(exchange.joinState(2)).isEqualTo("rank 2 has not requested to join");
             assertThat(exchange.isMasked(2)).isTrue();
+            assertThat(group.exchange(2).rejoin()).isFalse();
+            assertThat(exchange.clearMask(2)).as("before rank 2 accepts").isFalse();
+            assertThat(exchange.joinState(2)).isEqualTo("the grant to rank 2 has not been accepted yet");
             assertThat(group.exchange(2).rejoin()).isFalse();
             assertThat(exchange.clearMask(2)).isTrue();
             assertThat(exchange.isMasked(2)).isFalse();
-            assertThat(group.exchange(2).rejoin()).as("before rank 1 lets it in").isFalse();
+            assertThat(group.exchange(2).rejoin()).as("before rank 1 grants").isFalse();
+            assertThat(group.exchange(2).joinState(1)).isEqualTo("rank 2 joins with epoch 1: waits for the grants of ranks 1");
             assertThatThrownBy(() -> group.exchange(2).dispatch(MemorySegment.NULL, new Routing(0, 1, 3, MemorySegment.NULL, MemorySegment.NULL)))
-                .isInstanceOf(IllegalStateException.class).hasMessage("dispatch: rank 2 is rejoining");
+                .isInstanceOf(IllegalStateException.class).hasMessage("rank 2: is joining, rejoin() until it is a member");
+            assertThat(group.exchange(1).clearMask(2)).as("rank 1 masks the old life of rank 2 first").isFalse();
+            assertThat(group.exchange(1).isMasked(2)).isTrue();
+            assertThat(group.exchange(2).rejoin()).as("requests again, with the new key").isFalse();
+            assertThat(group.exchange(1).clearMask(2)).as("before rank 2 accepts").isFalse();
+            assertThat(group.exchange(2).rejoin()).as("before rank 1 confirms").isFalse();
             assertThat(group.exchange(1).clearMask(2)).isTrue();
             assertThat(group.exchange(2).rejoin()).isTrue();
+            assertThat(group.exchange(2).joinState(1)).isEqualTo("rank 1 is a member");
             assertThatThrownBy(() -> exchange.mask(0)).isInstanceOf(IllegalArgumentException.class).hasMessage("peer=0: 0 to 2, and not rank=0 itself");
             assertThatThrownBy(() -> exchange.clearMask(3)).isInstanceOf(IllegalArgumentException.class);
             assertThatThrownBy(() -> exchange.queryMask(new int[2])).isInstanceOf(IllegalArgumentException.class).hasMessage("mask length=2: at least ranks=3");
@@ -320,12 +331,12 @@ class LowLatencyExchangeTest {
         final LowLatencyConfig config = LowLatencyConfig.of(new MoeShape(6, 2, 18, 4, 256, 10)).withQueuePairsPerExpert(2).withRing(2, 6);
         final long slot = up(16 + 512);
         final long row = up(512);
-        final long words = 2 * (up(8 * 3 * 6 * 2) + up(8 * 18 * 2)) + 3 * up(8 * 6);
+        final long words = 2 * (up(8 * 3 * 6 * 2) + up(8 * 18 * 2)) + 6 * up(8 * (8 + 1 + 1));
         final long zero = 2 * (up(48 + 10 * slot) + up(48 + 3 * 6 * 10 * slot) + 3 * 6 * 10 * row + 18 * 10 * row) + words;
         assertThat(LowLatencyExchange.heapBytes(config)).isEqualTo(zero);
         final long end = 64 + up(48 + 6 * slot);
-        final long ring = 2 * 6 * 2 * end + 3 * 6 * 10 * row + 2 * 10 * 4 * row + up(8 * 2 * 3 * 6) + up(8 * 2 * 6) + up(8 * 6)
-            + up(8 * 6 * 3) + up(8 * 6 * 5);
+        final long ring = 2 * 6 * 2 * end + 3 * 6 * 10 * row + 2 * 10 * 4 * row + up(8 * 2 * 3 * 6) + up(8 * 2 * 6)
+            + 6 * up(8 * (8 + 1 + 1));
         assertThat(LowLatencyExchange.heapBytes(config.withPath(TransferPath.RING))).isEqualTo(ring);
     }
 

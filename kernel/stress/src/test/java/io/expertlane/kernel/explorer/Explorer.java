@@ -1,5 +1,6 @@
 package io.expertlane.kernel.explorer;
 
+import java.io.PrintStream;
 import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
@@ -19,7 +20,7 @@ public final class Explorer {
     private final Memory memory;
     private final Map<String, Integer> counts = new TreeMap<>();
     private final Map<String, Outcome> shortest = new TreeMap<>();
-    private long run;
+    private long seeds;
     private long violations;
     private long joins;
     private long steps;
@@ -32,61 +33,64 @@ public final class Explorer {
 
     /** Runs as the command line says; exits with 0, 1 if something does not hold, 2 if the command was not understood. */
     public static void main(final String[] arguments) {
-        System.exit(run(arguments));
+        System.exit(run(System.out, System.err, arguments));
     }
 
-    static int run(final String... arguments) {
+    static int run(final PrintStream out, final PrintStream errors, final String... arguments) {
         final Options options;
         try {
             options = Options.parse(arguments);
         } catch (final Options.UsageException e) {
-            System.err.println("explore: " + e.getMessage());
+            errors.println("explore: " + e.getMessage());
             return MISUSED;
         }
         try (Memory memory = new Memory()) {
-            return new Explorer(options, memory).run();
+            final Explorer explorer = new Explorer(options, memory);
+            if (options.trace) {
+                explorer.trace(out);
+            }
+            final long from = System.nanoTime();
+            explorer.exploreAll();
+            final double seconds = (System.nanoTime() - from) / (double) SECOND_NANOS;
+            out.print(explorer.report());
+            out.printf(Locale.ROOT, "%d seeds, %d violations, %.0f seeds/s%n", explorer.seeds, explorer.violations, explorer.seeds / seconds);
+            return explorer.violations == 0 ? CLEAN : VIOLATED;
         }
     }
 
-    private int run() {
+    /** Shows what happens in the first schedule. */
+    private void trace(final PrintStream out) {
+        final Outcome outcome = Outcome.of(options.plan(options.first), memory, true);
+        out.println(outcome.plan());
+        outcome.trace().forEach(out::println);
+        if (outcome.violation() != null) {
+            outcome.violation().printStackTrace(out);
+        }
+    }
+
+    /** Runs all seeds, or those for which there is time. */
+    void exploreAll() {
         final boolean isTerminal = System.console() != null && System.console().isTerminal();
         final long from = System.nanoTime();
-        long reported = from;
+        long shown = from;
         for (long number = 0; number < options.count; number++) {
             final long now = System.nanoTime();
             if ((now - from) / SECOND_NANOS >= options.seconds) {
                 break;
             }
-            if (isTerminal && now - reported > SECOND_NANOS) {
-                reported = now;
-                System.err.printf(Locale.ROOT, "\r%d seeds, %d violations ", run, violations);
+            if (isTerminal && now - shown > SECOND_NANOS) {
+                shown = now;
+                System.err.printf(Locale.ROOT, "\r%d seeds, %d violations ", seeds, violations);
             }
-            add(explore(options.first + number));
+            add(Outcome.of(options.plan(options.first + number), memory, false));
         }
-        final double seconds = (System.nanoTime() - from) / (double) SECOND_NANOS;
         if (isTerminal) {
             System.err.print("\r");
         }
-        report();
-        System.out.printf(Locale.ROOT, "%d seeds, %d violations, %.0f seeds/s%n", run, violations, run / seconds);
-        return violations == 0 ? CLEAN : VIOLATED;
-    }
-
-    /** Runs a seed. */
-    Outcome explore(final long seed) {
-        final Outcome outcome = Outcome.of(options.plan(seed), memory, options.trace);
-        if (options.trace) {
-            System.out.println(outcome.plan());
-            outcome.trace().forEach(System.out::println);
-            if (outcome.violation() != null) {
-                outcome.violation().printStackTrace(System.out);
-            }
-        }
-        return outcome;
     }
 
     private void add(final Outcome outcome) {
-        run++;
+        seeds++;
         joins += outcome.joins();
         steps += outcome.steps();
         longest = Math.max(longest, outcome.longest());
@@ -97,15 +101,23 @@ public final class Explorer {
         }
     }
 
-    private void report() {
-        System.out.printf(Locale.ROOT, "%d joins, %d steps, longest half of a call %.2f time-outs%n", joins, steps, longest);
+    /** Seeds in which something did not hold. */
+    long violations() {
+        return violations;
+    }
+
+    /** What was met, and for each kind of violation the shortest schedule and the command that repeats it. */
+    String report() {
+        final StringBuilder text = new StringBuilder();
+        text.append(String.format(Locale.ROOT, "%d joins, %d steps, longest half of a call %.2f time-outs%n", joins, steps, longest));
         for (final Map.Entry<String, Outcome> entry : shortest.entrySet()) {
             final Outcome outcome = entry.getValue();
-            System.out.printf(Locale.ROOT, "%d x %s%n  %s%n  %s%n", counts.get(entry.getKey()), outcome.violation().getMessage(), outcome.plan(),
-                Options.command(outcome.plan(), outcome.plan().features, options.limits));
+            text.append(String.format(Locale.ROOT, "%d x %s%n  %s%n  %s%n", counts.get(entry.getKey()), outcome.violation().getMessage(), outcome.plan(),
+                Options.command(outcome.plan(), outcome.plan().features, options.limits)));
             if (options.shrink) {
-                System.out.println("  shrunk: " + Shrinker.shrink(memory, outcome, options));
+                text.append("  shrunk: ").append(Shrinker.shrink(memory, outcome, options)).append(System.lineSeparator());
             }
         }
+        return text.toString();
     }
 }
