@@ -4,6 +4,7 @@
 #
 # Arguments go to the figures command, as: --pairs 9. Environment: that of mpi/run.sh. Needs: what mpi/run.sh needs.
 set -euo pipefail
+unset CDPATH
 
 here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d)

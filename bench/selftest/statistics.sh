@@ -6,6 +6,7 @@
 # the JIT may compile the slower kernel otherwise, and it is slower by more than 5 %.
 # Exit codes: 0 shown, 1 not shown, 2 bad input.
 set -euo pipefail
+unset CDPATH
 
 readonly kernel=reduce8
 # The JIT compiles the kernel's loop by itself in both jars: else its code differs with what stands around it.
@@ -68,6 +69,8 @@ java_home=$(find_jdk)
 [ -n "$java_home" ] || { echo 'statistics.sh: no JDK 25 found: set JAVA_HOME' >&2; exit 2; }
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+# The launcher puts the jar of these sources where there is none.
+rm -f "$root/bench/target/benchmarks.jar"
 "$root/bench/bin/expertlane" --version >/dev/null
 cp "$root/bench/target/benchmarks.jar" "$work/base.jar"
 case $1 in

@@ -8,6 +8,7 @@
 # Exit codes: 0 nothing slower, 1 a benchmark failed, 2 bad input or interrupted, 3 a regression. An interrupted night keeps and shows what was
 # done.
 set -euo pipefail
+unset CDPATH
 
 home=${EXPERTLANE_HOME:-$(cd -P "$(dirname "$0")/../.." && pwd)}
 preset=${EXPERTLANE_PRESET:-nightly}

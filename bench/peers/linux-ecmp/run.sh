@@ -7,6 +7,7 @@
 # Needs: root, JDK 25, the jar of "mvn package", and iproute2 and procps (apt-get install iproute2 procps).
 # Environment: LINKS (default 2), PEERS (default 8), JAVA (the java command).
 set -euo pipefail
+unset CDPATH
 
 links=${LINKS:-2}
 peers=${PEERS:-8}

@@ -5,6 +5,7 @@
 # Needs: gcc and Open MPI (apt-get install gcc openmpi-bin libopenmpi-dev), JDK 25, the jar of "mvn package".
 # Environment: RANKS (2), TOKENS (128), HIDDEN (7168), TOPK (8), EXPERTS (256), ROUNDS (3).
 set -euo pipefail
+unset CDPATH
 
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../../.." && pwd)

@@ -2,6 +2,7 @@ package io.expertlane.bench.cli;
 
 import io.expertlane.bench.reproduce.Reproduction;
 import io.expertlane.bench.results.Json;
+import io.expertlane.bench.results.OutputDirectory;
 import io.expertlane.kernel.moe.RecordedRouting;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -30,6 +31,9 @@ final class PaperOptions {
     void run(final CommandSpec spec, final boolean json) throws IOException {
         if (figure != null) {
             Choice.of("--figure", figure, Reproduction.figures().toArray(String[]::new));
+        }
+        if (out != null) {
+            OutputDirectory.makeShared("--out", out);
         }
         final Reproduction reproduction;
         try (ProgressLine progress = new ProgressLine(spec.commandLine().getErr(), ExpertlaneCommand.errorStreamIsTerminal(), System::nanoTime)) {

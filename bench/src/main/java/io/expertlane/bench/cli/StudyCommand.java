@@ -1,11 +1,11 @@
 package io.expertlane.bench.cli;
 
+import io.expertlane.bench.results.OutputDirectory;
 import io.expertlane.bench.study.Study;
 import io.expertlane.bench.study.StudyPage;
 import io.expertlane.bench.study.StudyRuns;
 import java.io.IOException;
 import java.io.PrintWriter;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -43,7 +43,7 @@ final class StudyCommand implements Callable<Integer> {
     public Integer call() throws IOException {
         final Study study = Study.ofName(Choice.of("NAME", name, Study.names().toArray(String[]::new)));
         if (out != null) {
-            Files.createDirectories(out);
+            OutputDirectory.makeShared("--out", out);
         }
         final StudyPage page;
         try (ProgressLine progress = new ProgressLine(spec.commandLine().getErr(), ExpertlaneCommand.errorStreamIsTerminal(), System::nanoTime)) {

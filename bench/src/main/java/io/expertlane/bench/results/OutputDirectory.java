@@ -4,6 +4,7 @@ import io.expertlane.nic.files.TemporaryFiles;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.channels.FileChannel;
+import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileVisitResult;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
@@ -82,6 +83,25 @@ public final class OutputDirectory implements AutoCloseable {
         }
         directory.discardOnInterrupt();
         return directory;
+    }
+
+    /**
+     * Makes a folder whose files are written one by one and whose other files stay, before the work whose results they are.
+     *
+     * @param field name of the option that gave the folder, for messages
+     * @throws IllegalArgumentException if it cannot be made, or cannot be written
+     */
+    public static void makeShared(final String field, final Path folder) {
+        try {
+            Files.createDirectories(folder);
+        } catch (final FileAlreadyExistsException e) {
+            throw new IllegalArgumentException(field + "=" + folder + ": exists and is not a folder", e);
+        } catch (final IOException e) {
+            throw new IllegalArgumentException(field + "=" + folder + ": cannot be made (" + e + ")", e);
+        }
+        if (!Files.isWritable(folder)) {
+            throw new IllegalArgumentException(field + "=" + folder + ": cannot be written");
+        }
     }
 
     /** Only the system knows of all mounts and rights: asked by renaming the folder, and back. */

@@ -24,7 +24,8 @@ import java.util.stream.Stream;
 /**
  * Measures what two JMH runs name on one machine, in pairs of forks: both live at the same time and run their iterations in turn, A B, B A, A B ...
  * Iterations of the two that belong together are a fraction of a second apart, so that what disturbs the machine for longer disturbs both. Which run
- * comes first changes from pair to pair, so that where a fork comes to lie does not tell the runs apart.
+ * comes first changes from pair to pair, so that where a fork comes to lie does not tell the runs apart. Jars are copied first: whatever is built
+ * meanwhile, all forks measure what was there.
  *
  * <p>Failure: {@link IOException} with the last line of JMH's output where a fork fails. Interrupted, it ends the forks that run.
  */
@@ -49,6 +50,22 @@ public final class InterleavedForks {
             return new ForkRun("jar=" + jar, jar.toString(), mainClassOf(jar), include, arguments);
         }
 
+        /** This with a copy of its jar; what is no jar, or needs others beside it, stays. */
+        private ForkRun withCopies(final Path copies) throws IOException {
+            final Path jar = Path.of(classPath);
+            if (!Files.isRegularFile(jar) || needsOthers(jar)) {
+                return this;
+            }
+            final Path copy = Files.createDirectory(copies).resolve(jar.getFileName());
+            Files.copy(jar, copy);
+            return new ForkRun(name, copy.toString(), mainClass, include, arguments);
+        }
+
+        private static boolean needsOthers(final Path jar) throws IOException {
+            final String others = attribute(jar, Attributes.Name.CLASS_PATH);
+            return others != null && Stream.of(others.strip().split(" +")).anyMatch(entry -> !entry.contains(":"));
+        }
+
         /** A trial of this suite. */
         static ForkRun ofTrial(final Trial trial, final List<String> timing) {
             final List<String> arguments = new ArrayList<>(timing);
@@ -65,8 +82,11 @@ public final class InterleavedForks {
     }
 
     private InterleavedForks(final List<ForkRun> runs, final Path folder) throws IOException {
-        this.runs = runs;
         this.folder = folder;
+        this.runs = new ArrayList<>();
+        for (final ForkRun run : runs) {
+            this.runs.add(run.withCopies(folder.resolve("jar-" + this.runs.size())));
+        }
         final Path profiler = folder.resolve(PROFILER_FILE);
         Files.createDirectories(profiler.getParent());
         try (InputStream in = TurnProfiler.class.getResourceAsStream("/" + PROFILER_FILE)) {
@@ -106,17 +126,20 @@ public final class InterleavedForks {
     }
 
     private static String mainClassOf(final Path jar) throws IOException {
-        final String name;
-        try (JarFile file = new JarFile(jar.toFile())) {
-            final Manifest manifest = file.getManifest();
-            name = manifest == null ? null : manifest.getMainAttributes().getValue(Attributes.Name.MAIN_CLASS);
-        } catch (final IOException e) {
-            throw new IOException("jar=" + jar + ": " + e.getMessage(), e);
-        }
+        final String name = attribute(jar, Attributes.Name.MAIN_CLASS);
         if (name == null) {
             throw new IOException("jar=" + jar + ": no Main-Class in its manifest, a JMH jar has one");
         }
         return name;
+    }
+
+    private static String attribute(final Path jar, final Attributes.Name name) throws IOException {
+        try (JarFile file = new JarFile(jar.toFile())) {
+            final Manifest manifest = file.getManifest();
+            return manifest == null ? null : manifest.getMainAttributes().getValue(name);
+        } catch (final IOException e) {
+            throw new IOException("jar=" + jar + ": " + e.getMessage(), e);
+        }
     }
 
     private static void delete(final Path folder) throws IOException {

@@ -7,7 +7,10 @@ import io.expertlane.bench.results.Better;
 import io.expertlane.bench.results.Json;
 import io.expertlane.bench.results.SampleRun;
 import java.io.File;
+import java.io.FilterWriter;
 import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.StringWriter;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -120,6 +123,29 @@ class ResultsCommandsTest {
         // Both fail, and which of them ends first is the machine's choice.
         final String why = ": JMH ended with 2: expertlane: jmh: benchmarks=[NoSuchBenchmark]: none in the jar";
         assertThat(none.err()).containsAnyOf("jar=" + first + why, "jar=" + second + why);
+    }
+
+    @Test
+    void measuresTheJarsThatWereThereWhateverIsBuiltMeanwhile() throws IOException {
+        final Path first = sampleJar("first.jar");
+        final Path second = sampleJar("second.jar");
+        final StringWriter out = new StringWriter();
+        final StringWriter err = new StringWriter();
+        final PrintWriter building = new PrintWriter(new FilterWriter(err) {
+            @Override
+            public void write(final String text, final int offset, final int length) throws IOException {
+                if (text.contains("[pair ")) {
+                    Files.writeString(first, "half a jar");
+                }
+                super.write(text, offset, length);
+            }
+        }, true);
+        final int exitCode = ExpertlaneCommand.commandLine().setOut(new PrintWriter(out, true)).setErr(building).execute("compare", "--jars", first.toString(),
+            second.toString(), "--include", "SampleBenchmark.copy$", "--forks", "2", "--", "-p", "lengthBytes=4096", "-bm", "avgt", "-wi", "1", "-w", "5ms",
+            "-i", "2", "-r", "5ms");
+        assertThat(exitCode).as(err.toString()).isZero();
+        assertThat(err.toString()).contains("[pair 2/2] jar=" + first);
+        assertThat(first).hasContent("half a jar");
     }
 
     private Path sampleJar(final String name) throws IOException {

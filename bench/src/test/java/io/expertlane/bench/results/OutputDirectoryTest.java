@@ -140,6 +140,18 @@ class OutputDirectoryTest {
     }
 
     @Test
+    void makesSharedFoldersBeforeAnyWork() throws IOException {
+        OutputDirectory.makeShared("--out", folder.resolve("a/b"));
+        OutputDirectory.makeShared("--out", Files.createSymbolicLink(folder.resolve("link"), folder.resolve("a/b")));
+        assertThat(entries(folder.resolve("a/b"))).isEmpty();
+        final Path file = Files.writeString(folder.resolve("file"), "1");
+        assertThatThrownBy(() -> OutputDirectory.makeShared("--out", file)).isInstanceOf(IllegalArgumentException.class)
+            .hasMessage("--out=" + file + ": exists and is not a folder");
+        assertThatThrownBy(() -> OutputDirectory.makeShared("--out", file.resolve("x"))).isInstanceOf(IllegalArgumentException.class)
+            .hasMessageStartingWith("--out=" + file.resolve("x") + ": cannot be made (");
+    }
+
+    @Test
     void replacesAFileWholeOrNotAtAll() throws IOException {
         final Path file = Files.writeString(folder.resolve("f"), "old");
         assertThatThrownBy(() -> AtomicFile.write(file, channel -> {
