@@ -23,6 +23,7 @@ import io.expertlane.kernel.exchange.DispatchType;
 import io.expertlane.kernel.exchange.Payload;
 import io.expertlane.kernel.moe.DrawnRouting;
 import io.expertlane.kernel.verbs.PortPolicy;
+import io.expertlane.nic.files.TemporaryFiles;
 import io.expertlane.nic.profile.ClusterProfile;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -145,7 +146,7 @@ final class BenchCommand implements Callable<Integer> {
         final Path parent = resultsFolder != null ? resultsFolder : ExpertlaneCommand.home().orElse(Path.of("")).resolve("results");
         RunWriter.check("--results", parent, environment);
         try (Interruption interruption = new Interruption()) {
-            final Path scratch = Files.createTempDirectory("expertlane-bench-");
+            final Path scratch = TemporaryFiles.newFolder("expertlane-bench");
             try {
                 return measure(trials, parent, environment, scratch, interruption);
             } finally {

@@ -1,5 +1,6 @@
 package io.expertlane.bench.cli;
 
+import io.expertlane.bench.results.OneLine;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.util.Objects;
@@ -13,6 +14,7 @@ import picocli.CommandLine.ParameterException;
  */
 final class ErrorPolicy {
     private static final String PREFIX = "expertlane: ";
+    private static final int MAX_CAUSES = 20;
 
     private ErrorPolicy() {
     }
@@ -29,10 +31,25 @@ final class ErrorPolicy {
         try {
             return new CommandLine.RunLast().execute(parsed);
         } catch (final OutOfMemoryError e) {
-            final CommandLine root = parsed.commandSpec().commandLine();
-            root.getErr().println(PREFIX + "memory=" + Runtime.getRuntime().maxMemory() + ": too little for input of this size (" + oneLine(e) + ")");
-            return CommandLine.ExitCode.USAGE;
+            return outOfMemory(e, parsed.commandSpec().commandLine());
         }
+    }
+
+    private static int outOfMemory(final OutOfMemoryError failure, final CommandLine command) {
+        command.getErr().println(PREFIX + "memory=" + Runtime.getRuntime().maxMemory() + ": too little for input of this size (" + oneLine(failure) + ")");
+        return CommandLine.ExitCode.USAGE;
+    }
+
+    /** The error that other threads and libraries have wrapped. */
+    private static OutOfMemoryError outOfMemory(final Throwable failure) {
+        Throwable cause = failure;
+        for (int depth = 0; cause != null && depth < MAX_CAUSES; depth++) {
+            if (cause instanceof final OutOfMemoryError error) {
+                return error;
+            }
+            cause = cause.getCause();
+        }
+        return null;
     }
 
     private static int badParameter(final ParameterException failure) {
@@ -53,6 +70,10 @@ final class ErrorPolicy {
     }
 
     private static int failed(final Exception failure, final CommandLine command) {
+        final OutOfMemoryError outOfMemory = outOfMemory(failure);
+        if (outOfMemory != null) {
+            return outOfMemory(outOfMemory, command);
+        }
         if (failure instanceof IllegalArgumentException) {
             final String line = oneLine(failure);
             command.getErr().println(PREFIX + (command.getCommandSpec().userObject() instanceof OptionNames names
@@ -68,8 +89,8 @@ final class ErrorPolicy {
         return CommandLine.ExitCode.SOFTWARE;
     }
 
-    /** The first line of what a failure says. */
+    /** What a failure says, on one line. */
     static String oneLine(final Throwable failure) {
-        return Objects.toString(failure.getMessage(), failure.getClass().getName()).lines().findFirst().orElse("").strip();
+        return OneLine.of(Objects.toString(failure.getMessage(), failure.getClass().getName()));
     }
 }

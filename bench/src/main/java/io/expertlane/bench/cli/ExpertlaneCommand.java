@@ -41,6 +41,8 @@ public final class ExpertlaneCommand implements Runnable {
 
     /** The command line with its error policy; tests set its output streams. */
     static CommandLine commandLine() {
+        // What picocli warns of (a quote without another) is refused, or taken as it is; its own lines would be second ones.
+        CommandLine.tracer().setLevel(CommandLine.TraceLevel.OFF);
         final CommandLine commandLine = new CommandLine(new ExpertlaneCommand());
         commandLine.setUsageHelpWidth(HELP_WIDTH);
         commandLine.setUsageHelpAutoWidth(true);

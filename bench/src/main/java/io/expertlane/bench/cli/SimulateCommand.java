@@ -93,7 +93,8 @@ final class SimulateCommand implements Callable<Integer>, OptionNames {
     private static final int DECODE_CONTEXT_TOKENS = 4096;
     private static final Map<String, String> NAMES = OptionNames.ofExchangeAnd("ranks", "--ep", "experts", "--experts", "maxTokensPerRank", "--tokens",
         "tokensPerRank", "--tokens", "tokens", "--tokens", "sendQueueDepth", "--queue-depth", "workload", "--workload", "sequence", "--sequence", "context", "--context",
-        "distinctLayers", "--distinct-layers", "burst", "--burst", "step", "--step");
+        "distinctLayers", "--distinct-layers", "burst", "--burst", "step", "--step", "trace",
+        "--trace");
 
     private static final double BYTES_PER_KB = 1e3;
     private static final double BYTES_PER_MB = 1e6;
@@ -275,7 +276,7 @@ final class SimulateCommand implements Callable<Integer>, OptionNames {
     @Override
     public Integer call() throws IOException {
         if (trace != null) {
-            TraceFile.Format.of(trace);
+            TraceFile.check(trace);
         }
         final LayerSimulation simulation = simulation();
         final LayerSimulation.Result result;

@@ -1,11 +1,11 @@
 package io.expertlane.bench.jmh;
 
+import io.expertlane.nic.files.TemporaryFiles;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.Locale;
 
 /** What JMH's {@code -prof async} needs to be told: where the native library is, and what to sample by. The library comes out of the jar. */
@@ -59,9 +59,10 @@ public final class FlameGraphs {
             if (in == null) {
                 throw new IllegalStateException("-prof async: no async-profiler for " + platform() + " in the jar; name one with libPath=");
             }
-            final Path file = Files.createTempFile("expertlane-", "-" + LIBRARY);
-            file.toFile().deleteOnExit();
-            Files.copy(in, file, StandardCopyOption.REPLACE_EXISTING);
+            final Path folder = TemporaryFiles.newFolder("expertlane-async-profiler");
+            TemporaryFiles.removeAtExit(folder);
+            final Path file = folder.resolve(LIBRARY);
+            Files.copy(in, file);
             return file;
         } catch (final IOException e) {
             throw new UncheckedIOException(e);

@@ -6,7 +6,6 @@ import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Base64;
@@ -14,11 +13,10 @@ import java.util.List;
 import java.util.stream.Stream;
 import java.util.zip.DataFormatException;
 import org.HdrHistogram.Histogram;
-import tools.jackson.databind.ObjectWriter;
+import tools.jackson.core.JacksonException;
 
 /** Results of open-loop runs on their way from the JVM that made them to the one that asked for them: a file a run, in one folder. */
 public final class LoadRuns {
-    private static final ObjectWriter WRITER = Json.mapper().writer();
     private static final String SUFFIX = ".run.json";
 
     /** A run as it is written; the histogram compressed (HdrHistogram, V2) and in Base64. */
@@ -34,11 +32,15 @@ public final class LoadRuns {
         final int length = run.latencyNanos().encodeIntoCompressedByteBuffer(buffer);
         final String histogram = Base64.getEncoder().encodeToString(Arrays.copyOf(buffer.array(), length));
         Files.createDirectories(folder);
-        Files.writeString(folder.resolve(System.nanoTime() + "-" + ProcessHandle.current().pid() + SUFFIX),
-            WRITER.writeValueAsString(new Written(run.intendedPerSecond(), run.achievedPerSecond(), run.failure(), histogram)), StandardOpenOption.CREATE_NEW);
+        Json.write(folder.resolve(System.nanoTime() + "-" + ProcessHandle.current().pid() + SUFFIX),
+            new Written(run.intendedPerSecond(), run.achievedPerSecond(), run.failure(), histogram));
     }
 
-    /** All runs in {@code folder}; none if it does not exist. */
+    /**
+     * All runs in {@code folder}; none if it does not exist.
+     *
+     * @throws IOException also if one was not written to its end
+     */
     public static List<OpenLoop.Result> read(final Path folder) throws IOException {
         if (!Files.isDirectory(folder)) {
             return List.of();
@@ -46,15 +48,21 @@ public final class LoadRuns {
         final List<OpenLoop.Result> runs = new ArrayList<>();
         try (Stream<Path> files = Files.list(folder)) {
             for (final Path file : files.filter(f -> f.toString().endsWith(SUFFIX)).sorted().toList()) {
-                final Written written = Json.mapper().readValue(Files.readString(file, StandardCharsets.UTF_8), Written.class);
-                final ByteBuffer histogram = ByteBuffer.wrap(Base64.getDecoder().decode(written.latencyNanos));
-                runs.add(new OpenLoop.Result(written.intendedPerSecond, written.achievedPerSecond, written.failure,
-                    Histogram.decodeFromCompressedByteBuffer(histogram, 0)));
+                runs.add(readRun(file));
             }
-        } catch (final DataFormatException e) {
-            throw new IOException(folder + ": not a histogram", e);
         }
         return runs;
+    }
+
+    private static OpenLoop.Result readRun(final Path file) throws IOException {
+        try {
+            final Written written = Json.mapper().readValue(Files.readString(file, StandardCharsets.UTF_8), Written.class);
+            final ByteBuffer histogram = ByteBuffer.wrap(Base64.getDecoder().decode(written.latencyNanos));
+            return new OpenLoop.Result(written.intendedPerSecond, written.achievedPerSecond, written.failure,
+                Histogram.decodeFromCompressedByteBuffer(histogram, 0));
+        } catch (final JacksonException | IllegalArgumentException | DataFormatException e) {
+            throw new IOException(file + ": not a run that a fork has written", e);
+        }
     }
 
     /**

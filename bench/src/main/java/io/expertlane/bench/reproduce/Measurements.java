@@ -2,6 +2,7 @@ package io.expertlane.bench.reproduce;
 
 import java.io.IOException;
 import java.io.InputStream;
+import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -36,7 +37,11 @@ public final class Measurements {
      * @throws IllegalArgumentException naming file, line and column of what cannot be read
      */
     public static List<Measurement> read(final Path file) throws IOException {
-        return parse(file.toString(), Files.readString(file, StandardCharsets.UTF_8));
+        try {
+            return parse(file.toString(), Files.readString(file, StandardCharsets.UTF_8));
+        } catch (final CharacterCodingException e) {
+            throw new IllegalArgumentException(file + ": not UTF-8", e);
+        }
     }
 
     private static List<Measurement> parse(final String file, final String text) {

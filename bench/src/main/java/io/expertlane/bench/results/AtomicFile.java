@@ -1,5 +1,6 @@
 package io.expertlane.bench.results;
 
+import io.expertlane.nic.files.TemporaryFiles;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.WritableByteChannel;
@@ -7,7 +8,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
-import java.util.UUID;
 
 /** Writes a file under a temporary name beside it, forces it to the disk, then renames: readers see the old file or the whole new one. */
 public final class AtomicFile {
@@ -21,9 +21,10 @@ public final class AtomicFile {
     private AtomicFile() {
     }
 
-    /** Writes {@code contents} to {@code file}; on failure the temporary file is removed and {@code file} is as it was. */
+    /** Writes {@code contents} to {@code file}; on failure or interruption the temporary file is removed and {@code file} is as it was. */
     public static void write(final Path file, final Contents contents) throws IOException {
-        final Path temporary = temporarySibling(file);
+        final Path temporary = TemporaryFiles.beside(file);
+        TemporaryFiles.removeAtExit(temporary);
         try {
             try (FileChannel channel = FileChannel.open(temporary, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
                 contents.writeTo(channel);
@@ -32,11 +33,7 @@ public final class AtomicFile {
             Files.move(temporary, file, StandardCopyOption.ATOMIC_MOVE);
         } finally {
             Files.deleteIfExists(temporary);
+            TemporaryFiles.forget(temporary);
         }
-    }
-
-    /** A hidden name in the same folder, hence on the same file system, that nothing else uses. */
-    static Path temporarySibling(final Path path) {
-        return path.resolveSibling("." + path.getFileName() + "." + UUID.randomUUID() + ".tmp");
     }
 }

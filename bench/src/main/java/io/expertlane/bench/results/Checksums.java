@@ -10,8 +10,10 @@ import java.security.DigestInputStream;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -42,7 +44,7 @@ public final class Checksums {
      */
     static void verify(final Path folder) throws IOException {
         final Map<String, String> expected = read(folder.resolve(FILE));
-        final List<String> present = names(folder);
+        final Set<String> present = new LinkedHashSet<>(names(folder));
         for (final Map.Entry<String, String> file : expected.entrySet()) {
             if (!present.contains(file.getKey())) {
                 throw new IllegalArgumentException(folder.resolve(file.getKey()) + ": missing, but named in " + FILE);

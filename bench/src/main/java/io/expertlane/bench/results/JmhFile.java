@@ -58,10 +58,14 @@ public final class JmhFile {
     /**
      * Reads one fork.
      *
-     * @throws IllegalArgumentException if the file is missing, is not JSON or not JMH's
+     * @throws IllegalArgumentException if the file is missing, is not JSON, not JMH's, or empty
      */
     public static Fork fork(final Path file) throws IOException {
-        final JmhResult result = read(file).getFirst();
+        final List<JmhResult> results = read(file);
+        if (results.isEmpty()) {
+            throw new IllegalArgumentException(file + ": has no benchmark");
+        }
+        final JmhResult result = results.getFirst();
         final Map<String, Double> secondary = new LinkedHashMap<>();
         result.secondaryMetrics().forEach((name, metric) -> secondary.put(name, metric.score()));
         return new Fork(result.primaryMetric().iterations()[0], secondary);

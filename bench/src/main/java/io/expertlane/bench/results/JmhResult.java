@@ -105,7 +105,7 @@ record JmhResult(String benchmark, String mode, int threads, int forks, int warm
 
     private String timeUnit() {
         final String unit = primaryMetric.scoreUnit();
-        final String time = unit.startsWith("ops/") ? unit.substring("ops/".length()) : unit.substring(0, Math.max(1, unit.indexOf('/')));
+        final String time = unit.startsWith("ops/") ? unit.substring("ops/".length()) : unit.substring(0, Math.max(0, unit.indexOf('/')));
         return List.of("ns", "us", "ms", "s", "min").contains(time) ? time : "ns";
     }
 }

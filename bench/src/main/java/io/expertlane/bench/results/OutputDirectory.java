@@ -1,5 +1,6 @@
 package io.expertlane.bench.results;
 
+import io.expertlane.nic.files.TemporaryFiles;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.channels.FileChannel;
@@ -18,7 +19,8 @@ import java.util.stream.Stream;
 /**
  * A folder of results that appears whole or not at all: files go to a temporary sibling folder, {@link #commit()}
  * forces them to the disk and renames it.
- * Closed without a commit, or when the JVM is interrupted, nothing is left, parent folders made for it included.
+ * Closed without a commit, or when the JVM is interrupted, nothing is left, parent folders made for it included; what a JVM that was killed
+ * leaves, the next one removes.
  * <p>Threading: one thread.
  * <p>Failure: a target that exists and is not an empty folder is refused when opened, before any work is done.
  */
@@ -31,7 +33,7 @@ public final class OutputDirectory implements AutoCloseable {
 
     private OutputDirectory(final Path target) {
         this.target = target;
-        this.temporary = AtomicFile.temporarySibling(target);
+        this.temporary = TemporaryFiles.beside(target);
     }
 
     /**

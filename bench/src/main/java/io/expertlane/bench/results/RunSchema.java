@@ -11,6 +11,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Comparator;
 import java.util.List;
+import java.util.stream.Collectors;
 import tools.jackson.core.JacksonException;
 import tools.jackson.core.StreamReadFeature;
 import tools.jackson.databind.DeserializationFeature;
@@ -52,7 +53,17 @@ final class RunSchema {
     <T> T read(final Path file, final Class<T> type) throws IOException {
         final JsonNode tree = tree(file);
         require(file, tree);
-        return STRICT.treeToValue(tree, type);
+        try {
+            return STRICT.treeToValue(tree, type);
+        } catch (final JacksonException e) {
+            throw new IllegalArgumentException(file + ": " + place(e) + ": " + e.getOriginalMessage().lines().findFirst().orElse(""), e);
+        }
+    }
+
+    /** The field whose value fits the schema but no type: numbers too large for it, days that no calendar has. */
+    private static String place(final JacksonException failure) {
+        return failure.getPath().stream().map(step -> step.getPropertyName() == null ? String.valueOf(step.getIndex()) : step.getPropertyName())
+            .collect(Collectors.joining("/"));
     }
 
     /** Refuses files of other versions of the format, before anything else is found wrong with them. */
@@ -64,11 +75,20 @@ final class RunSchema {
     }
 
     private void require(final Path file, final JsonNode tree) {
-        final List<Error> errors = schema.validate(tree);
+        final List<Error> errors = errors(file, tree);
         // The deepest place says most: a wrong field rather than the object that does not match because of it.
         errors.stream().max(Comparator.comparingInt(error -> error.getInstanceLocation().getNameCount())).ifPresent(error -> {
             throw new IllegalArgumentException(file + ": " + message(error));
         });
+    }
+
+    private List<Error> errors(final Path file, final JsonNode tree) {
+        try {
+            return schema.validate(tree);
+        } catch (final JacksonException e) {
+            // The validator reads an integer such as 1e38 as one of 64 bits, and does not say where it stands.
+            throw new IllegalArgumentException(file + ": an integer beyond 64 bits (" + e.getOriginalMessage().lines().findFirst().orElse("") + ")", e);
+        }
     }
 
     private static JsonNode tree(final Path file) throws IOException {

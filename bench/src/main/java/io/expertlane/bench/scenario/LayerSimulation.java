@@ -326,8 +326,9 @@ public record LayerSimulation(
     private MoeShape shape() {
         final int experts = routing.experts() == RoutingSource.ANY ? model.experts() : routing.experts();
         final int topK = routing.topK() == RoutingSource.ANY ? model.topK() : routing.topK();
-        final int mostTokens = IntStream.range(0, ranks).map(rank -> routing.tokens(rank, tokensPerRank)).max().orElse(tokensPerRank);
-        return new MoeShape(ranks, Math.min(ranks, cluster.ranksPerNode()), experts, topK, model.hidden(), mostTokens);
+        final MoeShape even = new MoeShape(ranks, Math.min(ranks, cluster.ranksPerNode()), experts, topK, model.hidden(), tokensPerRank);
+        final int mostTokens = IntStream.range(0, even.ranks()).map(rank -> routing.tokens(rank, tokensPerRank)).max().orElse(tokensPerRank);
+        return new MoeShape(ranks, even.ranksPerNode(), experts, topK, even.hidden(), mostTokens);
     }
 
     private Footprint footprint(final MoeShape shape, final int queuePairs) {

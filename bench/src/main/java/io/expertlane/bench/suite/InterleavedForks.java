@@ -2,6 +2,7 @@ package io.expertlane.bench.suite;
 
 import io.expertlane.bench.jmh.BenchmarkMain;
 import io.expertlane.bench.jmh.TurnProfiler;
+import io.expertlane.nic.files.TemporaryFiles;
 import java.io.File;
 import java.io.IOException;
 import java.io.InputStream;
@@ -84,7 +85,8 @@ public final class InterleavedForks {
      */
     public static <T> T measure(final ForkRun first, final ForkRun second, final int pairs, final ResultsReader<T> reader, final PrintWriter progress)
         throws IOException, InterruptedException {
-        final Path folder = Files.createTempDirectory("expertlane-forks-");
+        final Path folder = TemporaryFiles.newFolder("expertlane-forks");
+        TemporaryFiles.removeAtExit(folder);
         try {
             final InterleavedForks forks = new InterleavedForks(List.of(first, second), folder);
             final List<List<Path>> files = List.of(new ArrayList<>(), new ArrayList<>());
@@ -99,6 +101,7 @@ public final class InterleavedForks {
             return reader.read(files.get(0), files.get(1));
         } finally {
             delete(folder);
+            TemporaryFiles.forget(folder);
         }
     }
 

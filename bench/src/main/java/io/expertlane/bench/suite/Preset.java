@@ -16,6 +16,9 @@ import java.util.function.UnaryOperator;
  * @param rows in the order they run
  */
 public record Preset(String name, List<PresetRow> rows) {
+    /** Of one benchmark: they would run for years. */
+    private static final int MAX_TRIALS = 100_000;
+
     /** Every benchmark in the jar, with the parameters of its annotations. */
     public static Preset ofAll(final String name, final Timing timing) {
         return new Preset(name, new Suite().names().stream().map(benchmark -> PresetRow.timed(benchmark, timing)).toList());
@@ -76,6 +79,13 @@ public record Preset(String name, List<PresetRow> rows) {
                 + new TreeMap<>(row.params()).keySet());
         }
         values.putAll(row.params());
+        long trials = 1;
+        for (final List<String> value : values.values()) {
+            trials *= value.size();
+            if (trials > MAX_TRIALS) {
+                throw new IllegalArgumentException("preset=" + name + ": " + row.benchmark() + " has more combinations of parameters than " + MAX_TRIALS);
+            }
+        }
         List<Map<String, String>> combinations = List.of(Map.of());
         for (final Map.Entry<String, List<String>> param : values.entrySet()) {
             combinations = combinations.stream().flatMap(c -> param.getValue().stream().map(v -> with(c, param.getKey(), v))).toList();

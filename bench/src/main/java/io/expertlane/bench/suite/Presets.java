@@ -4,6 +4,7 @@ import io.expertlane.bench.results.Json;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
+import java.nio.charset.CharacterCodingException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
@@ -29,6 +30,7 @@ public final class Presets {
     public static final String CUSTOM = "custom";
 
     private static final List<String> SHIPPED = List.of("quick", "standard", "nightly", "kernel");
+    private static final int MAX_SETUP_MILLIS = 1_000_000;
     private static final Timing CUSTOM_TIMING = new Timing(1, 5, 5, 1000);
     private static final ObjectReader READER = Json.mapper().readerFor(PresetFile.class)
         .with(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES, DeserializationFeature.FAIL_ON_TRAILING_TOKENS);
@@ -64,9 +66,10 @@ public final class Presets {
      * @throws IllegalArgumentException naming the file and the field, if it is no preset
      */
     public static Preset read(final Path file) throws IOException {
-        final String text = Files.readString(file);
         try {
-            return preset(file.toString(), READER.readValue(text));
+            return preset(file.toString(), READER.readValue(Files.readString(file)));
+        } catch (final CharacterCodingException e) {
+            throw new IllegalArgumentException("preset=" + file + ": not UTF-8", e);
         } catch (final JacksonException e) {
             throw new IllegalArgumentException("preset=" + file + ": " + place(e) + e.getOriginalMessage().lines().findFirst().orElse(""), e);
         }
@@ -88,6 +91,9 @@ public final class Presets {
         final Timing timing = row.timing == null ? file.timing : row.timing;
         if (row.benchmark == null || timing == null) {
             throw new IllegalArgumentException("preset=" + name + ": a row without " + (timing == null ? "timing" : "benchmark"));
+        }
+        if (row.setupMillis != null && (row.setupMillis < 0 || row.setupMillis > MAX_SETUP_MILLIS)) {
+            throw new IllegalArgumentException("preset=" + name + ": setupMillis=" + row.setupMillis + ": 0 to " + MAX_SETUP_MILLIS);
         }
         return new PresetRow(row.benchmark, row.params == null ? Map.of() : Map.copyOf(row.params), timing,
             row.setupMillis == null ? PresetRow.DEFAULT_SETUP_MILLIS : row.setupMillis);

@@ -1,6 +1,5 @@
 package io.expertlane.bench.sweep;
 
-import io.expertlane.bench.results.Json;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
@@ -11,8 +10,6 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.Map;
 import java.util.TreeMap;
-import tools.jackson.core.JacksonException;
-import tools.jackson.databind.JsonNode;
 
 /**
  * The points that a sweep has done, in a file of lines: what is swept, then one line a point, in whatever order they came. A line counts once
@@ -32,14 +29,14 @@ final class Journal implements AutoCloseable {
     /**
      * Opens or makes the journal of {@code header}.
      *
-     * @throws IllegalArgumentException if the file is another sweep's, or another process has it
+     * @throws IllegalArgumentException if the file is another sweep's, holds a line that is no point of {@code definition}, or another process has it
      */
-    static Journal open(final Path file, final String header) throws IOException {
+    static Journal open(final Path file, final String header, final SweepDefinition definition) throws IOException {
         final FileChannel channel = FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.READ, StandardOpenOption.WRITE);
         final Journal journal = new Journal(channel);
         try {
             lock(file, channel);
-            journal.recover(file, header);
+            journal.recover(file, header, definition);
         } catch (final IOException | RuntimeException e) {
             channel.close();
             throw e;
@@ -59,7 +56,7 @@ final class Journal implements AutoCloseable {
         }
     }
 
-    private void recover(final Path file, final String header) throws IOException {
+    private void recover(final Path file, final String header, final SweepDefinition definition) throws IOException {
         final byte[] bytes = new byte[Math.toIntExact(channel.size())];
         final ByteBuffer buffer = ByteBuffer.wrap(bytes);
         while (buffer.hasRemaining() && channel.read(buffer) >= 0) {
@@ -69,7 +66,7 @@ final class Journal implements AutoCloseable {
         while (end > 0 && bytes[end - 1] != '\n') {
             end--;
         }
-        final String[] all = new String(bytes, 0, end, StandardCharsets.UTF_8).split("\n");
+        final String[] all = new String(bytes, 0, Math.max(0, end - 1), StandardCharsets.UTF_8).split("\n", -1);
         channel.truncate(end);
         channel.position(end);
         if (end == 0) {
@@ -80,20 +77,8 @@ final class Journal implements AutoCloseable {
             throw new IllegalArgumentException("journal=" + file + ": is of another sweep or shard; remove its folder or choose another");
         }
         for (int i = 1; i < all.length; i++) {
-            lines.put(index(file, i, all[i]), all[i]);
+            lines.put(SweepPoint.index("journal=" + file + ": line " + (i + 1), all[i], definition), all[i]);
         }
-    }
-
-    private static int index(final Path file, final int line, final String text) {
-        try {
-            final JsonNode index = Json.mapper().readTree(text).get("index");
-            if (index != null && index.isInt()) {
-                return index.intValue();
-            }
-        } catch (final JacksonException _) {
-            // Reported below.
-        }
-        throw new IllegalArgumentException("journal=" + file + ": line " + (line + 1) + " is no result");
     }
 
     /** Adds a point, which survives from then on. */

@@ -1,15 +1,12 @@
 package io.expertlane.bench.sweep;
 
-import io.expertlane.bench.results.Json;
 import io.expertlane.bench.scenario.LayerSimulation;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.concurrent.CompletionService;
@@ -19,7 +16,6 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.function.IntConsumer;
-import tools.jackson.databind.JsonNode;
 
 /**
  * Runs a sweep. Points run side by side on threads; each is in the journal before the next is begun in its place, so that a run that is killed
@@ -81,7 +77,7 @@ public final class Sweep {
         Files.createDirectories(folder);
         final Path journalFile = folder.resolve(SweepFolder.JOURNAL);
         final int ran;
-        try (Journal journal = Journal.open(journalFile, header)) {
+        try (Journal journal = Journal.open(journalFile, header, definition)) {
             final List<Integer> left = new ArrayList<>(points());
             left.removeAll(journal.lines().keySet());
             ran = left.size();
@@ -133,11 +129,7 @@ public final class Sweep {
     }
 
     private String line(final Done point) {
-        final Map<String, Object> line = new LinkedHashMap<>();
-        line.put("index", point.index());
-        line.put("point", definition.parameters(point.index()));
-        line.put("values", SweepValues.of(point.result()));
-        return Json.mapper().<JsonNode>valueToTree(line).toString();
+        return SweepPoint.line(point.index(), definition.parameters(point.index()), SweepValues.of(point.result()));
     }
 
     /**
@@ -147,20 +139,20 @@ public final class Sweep {
      */
     public static void merge(final List<Path> shards, final Path target) throws IOException {
         final SortedMap<Integer, String> lines = new TreeMap<>();
-        String sweep = null;
+        final SweepDefinition definition = SweepFolder.readDefinition(shards.getFirst());
         for (final Path shard : shards) {
-            final String of = Json.mapper().readTree(SweepFolder.readHeader(shard)).get("sweep").toString();
-            if (sweep != null && !sweep.equals(of)) {
+            if (!SweepFolder.readDefinition(shard).equals(definition)) {
                 throw new IllegalArgumentException("shard=" + shard + ": is of another sweep than " + shards.getFirst());
             }
-            sweep = of;
+            int number = 0;
             for (final String line : SweepFolder.readPoints(shard)) {
-                if (!line.isEmpty() && lines.put(Json.mapper().readTree(line).get("index").intValue(), line) != null) {
+                number++;
+                final String place = "shard=" + shard + ": line " + number + " of its points";
+                if (!line.isEmpty() && lines.put(SweepPoint.index(place, line, definition), line) != null) {
                     throw new IllegalArgumentException("shard=" + shard + ": has points that another one has");
                 }
             }
         }
-        final SweepDefinition definition = SweepDefinition.ofLine(sweep);
         if (lines.size() != definition.size()) {
             throw new IllegalArgumentException("points=" + lines.size() + ": the shards must have all " + definition.size());
         }

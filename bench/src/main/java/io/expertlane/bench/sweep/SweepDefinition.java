@@ -3,6 +3,7 @@ package io.expertlane.bench.sweep;
 import io.expertlane.bench.results.Json;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -55,7 +56,8 @@ public record SweepDefinition(Map<String, String> base, Map<String, List<String>
         try {
             tree = STRICT.readTree(text);
         } catch (final JacksonException e) {
-            throw new IllegalArgumentException("not JSON, line " + e.getLocation().getLineNr() + ": " + e.getOriginalMessage(), e);
+            final String place = e.getLocation() == null ? "" : ", line " + e.getLocation().getLineNr();
+            throw new IllegalArgumentException("not JSON" + place + ": " + e.getOriginalMessage(), e);
         }
         requireObject("sweep", tree, FIELDS);
         final Map<String, String> base = new LinkedHashMap<>();
@@ -108,15 +110,14 @@ public record SweepDefinition(Map<String, String> base, Map<String, List<String>
         if (!array.isArray() || array.isEmpty()) {
             throw new IllegalArgumentException(field + "=" + array + ": expected an array of at least one value");
         }
-        final List<String> values = new ArrayList<>();
+        final Set<String> values = new LinkedHashSet<>();
         for (int i = 0; i < array.size(); i++) {
             final String value = scalar(field + "[" + i + "]", array.get(i));
-            if (values.contains(value)) {
+            if (!values.add(value)) {
                 throw new IllegalArgumentException(field + "[" + i + "]=" + value + ": is there twice");
             }
-            values.add(value);
         }
-        return values;
+        return List.copyOf(values);
     }
 
     private static List<Plot> plots(final JsonNode array, final Map<String, List<String>> grid) {
@@ -132,21 +133,21 @@ public record SweepDefinition(Map<String, String> base, Map<String, List<String>
             final JsonNode plot = array.get(i);
             requireObject(place, plot, PLOT_FIELDS);
             plots.add(new Plot(parameter(place + ".x", plot.get("x"), grid), column(place + ".y", plot.get("y")),
-                plot.has("series") ? parameter(place + ".series", plot.get("series"), grid) : null));
+                plot.hasNonNull("series") ? parameter(place + ".series", plot.get("series"), grid) : null));
             requireNumbers(place + ".x", plots.getLast().x(), grid);
         }
         return plots;
     }
 
     private static String parameter(final String field, final JsonNode value, final Map<String, List<String>> grid) {
-        if (value == null || !grid.containsKey(value.asString())) {
+        if (value == null || !value.isValueNode() || !grid.containsKey(value.asString())) {
             throw new IllegalArgumentException(field + "=" + value + ": expected a parameter of the grid: " + String.join(", ", grid.keySet()));
         }
         return value.asString();
     }
 
     private static String column(final String field, final JsonNode value) {
-        if (value == null || !SweepValues.COLUMNS.contains(value.asString())) {
+        if (value == null || !value.isValueNode() || !SweepValues.COLUMNS.contains(value.asString())) {
             throw new IllegalArgumentException(field + "=" + value + ": expected one of " + String.join(", ", SweepValues.COLUMNS));
         }
         return value.asString();
@@ -231,8 +232,12 @@ public record SweepDefinition(Map<String, String> base, Map<String, List<String>
         return Json.mapper().<JsonNode>valueToTree(this).toString();
     }
 
-    /** The definition that {@link #line} wrote. */
+    /**
+     * The definition that {@link #line} wrote.
+     *
+     * @throws IllegalArgumentException if it wrote none such
+     */
     static SweepDefinition ofLine(final String line) {
-        return Json.mapper().readValue(line, SweepDefinition.class);
+        return parse(line);
     }
 }

@@ -5,6 +5,7 @@ import io.expertlane.bench.results.AtomicFile;
 import io.expertlane.bench.results.Json;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -13,6 +14,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
+import tools.jackson.core.JacksonException;
 import tools.jackson.databind.JsonNode;
 
 /**
@@ -42,11 +44,30 @@ final class SweepFolder {
         if (!Files.isRegularFile(file) || !isComplete(folder)) {
             throw new IllegalArgumentException("sweep=" + folder + ": no complete sweep; run it again with the same options to complete it");
         }
-        return Files.readString(file).strip();
+        return String.join("\n", lines(file)).strip();
+    }
+
+    /** What was swept, of which the folder may hold a shard. */
+    static SweepDefinition readDefinition(final Path folder) throws IOException {
+        final String header = readHeader(folder);
+        try {
+            final JsonNode sweep = Json.mapper().readTree(header).path("sweep");
+            return SweepDefinition.ofLine(sweep.toString());
+        } catch (final JacksonException | IllegalArgumentException e) {
+            throw new IllegalArgumentException("sweep=" + folder.resolve(DEFINITION) + ": is not what a sweep writes", e);
+        }
     }
 
     static List<String> readPoints(final Path folder) throws IOException {
-        return Files.readAllLines(folder.resolve(POINTS));
+        return lines(folder.resolve(POINTS));
+    }
+
+    private static List<String> lines(final Path file) throws IOException {
+        try {
+            return Files.readAllLines(file);
+        } catch (final CharacterCodingException e) {
+            throw new IllegalArgumentException("sweep=" + file + ": expected text in UTF-8", e);
+        }
     }
 
     static void write(final Path folder, final SweepDefinition definition, final Shard shard, final Map<Integer, String> lines) throws IOException {

@@ -8,6 +8,7 @@ import java.io.StringWriter;
 import java.io.UncheckedIOException;
 import java.nio.file.NoSuchFileException;
 import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutionException;
 import org.junit.jupiter.api.Test;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -47,7 +48,16 @@ class ErrorPolicyTest {
         assertThat(fail(new UsageException("--ranks", 3, "must divide 256 experts"))).isEqualTo(2);
         assertThat(err.toString()).isEqualTo("expertlane: --ranks=3: must divide 256 experts\n");
         assertThat(fail(new IllegalArgumentException("hidden=100: must be a multiple of 128\nat somewhere"))).isEqualTo(2);
-        assertThat(err.toString()).isEqualTo("expertlane: hidden=100: must be a multiple of 128\n");
+        assertThat(err.toString()).isEqualTo("expertlane: hidden=100: must be a multiple of 128\\u000aat somewhere\n");
+    }
+
+    /** A value with a line end took the limit behind it away, one with an escape sequence changed the terminal. */
+    @Test
+    void valuesOfAnyKindLeaveTheLineWhole() {
+        assertThat(fail(new UsageException("--model", "a\nb\u001b[2J\u2028", "expected one of x, y"))).isEqualTo(2);
+        assertThat(err.toString()).isEqualTo("expertlane: --model=a\\u000ab\\u001b[2J\\u2028: expected one of x, y\n");
+        assertThat(fail(new UsageException("--model", "9".repeat(100_000), "expected one of x, y"))).isEqualTo(2);
+        assertThat(err.toString()).startsWith("expertlane: --model=999").endsWith("99: expected one of x, y\n").hasSizeLessThan(700);
     }
 
     @Test
@@ -56,6 +66,12 @@ class ErrorPolicyTest {
         assertThat(err.toString()).isEqualTo("expertlane: NoSuchFileException: /a\n");
         assertThat(fail(new UncheckedIOException(new IOException("No space left on device")))).isEqualTo(2);
         assertThat(err.toString()).isEqualTo("expertlane: IOException: No space left on device\n");
+    }
+
+    @Test
+    void tooLittleMemoryIsOneLineWhateverThreadRanOutOfIt() {
+        assertThat(fail(new IllegalStateException(new ExecutionException(new OutOfMemoryError("Java heap space"))))).isEqualTo(2);
+        assertThat(err.toString()).isEqualTo("expertlane: memory=" + Runtime.getRuntime().maxMemory() + ": too little for input of this size (Java heap space)\n");
     }
 
     @Test

@@ -69,7 +69,7 @@ class TraceCommandTest {
         traced[options.length + 1] = folder.resolve("run.txt");
         CommandRun.of(traced).refused("trace=", "run.txt", ".pcap");
         traced[options.length + 1] = folder.resolve("nowhere/run.json");
-        CommandRun.of(traced).refused("nowhere");
+        CommandRun.of(traced).refused("--trace=" + traced[options.length + 1] + ": no folder");
         try (Stream<Path> files = Files.list(folder)) {
             assertThat(files).hasSize(4);
         }

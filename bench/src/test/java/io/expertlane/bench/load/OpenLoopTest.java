@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -92,6 +93,8 @@ class OpenLoopTest {
         assertThat(merged.latencyNanos().getMaxValue()).as("of the late run nothing").isEqualTo(10);
         assertThat(LoadRuns.merge(List.of(late)).exclusion()).startsWith("rate missed");
         assertThat(LoadRuns.read(folder.resolve("none"))).isEmpty();
+        Files.writeString(folder.resolve("trial/1-2.run.json"), "{\"intendedPerSecond\": 1");
+        assertThatThrownBy(() -> LoadRuns.read(folder.resolve("trial"))).isInstanceOf(IOException.class).hasMessageEndingWith("not a run that a fork has written");
     }
 
     private static List<Long> recorded(final Histogram histogram) {

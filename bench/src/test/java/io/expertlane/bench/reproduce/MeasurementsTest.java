@@ -42,6 +42,12 @@ class MeasurementsTest {
     }
 
     @Test
+    void refusesFilesThatAreNoText() throws IOException {
+        final Path file = Files.write(folder.resolve("rows.csv"), new byte[] {'i', 'd', (byte) 0xCD});
+        assertThatThrownBy(() -> Measurements.read(file)).isInstanceOf(IllegalArgumentException.class).hasMessage(file + ": not UTF-8");
+    }
+
+    @Test
     void theBuiltInRowsAreTheirConfigurations() throws IOException {
         final List<Measurement> rows = Measurements.builtIn();
         assertThat(rows.stream().filter(Measurement::isExchange)).hasSize(28);

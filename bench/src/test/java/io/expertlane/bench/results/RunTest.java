@@ -45,6 +45,34 @@ class RunTest {
         assertThat(run.resolve("latency/OpenLoop.step.hlog")).content().contains("Histogram log format version");
     }
 
+    /** What fits the schema need not fit the type: such numbers ended in a stack trace. */
+    @ParameterizedTest
+    @CsvSource(delimiter = ';', value = {
+        "summary.json; \"samples\" : 4; \"samples\" : 44444444444444444444; rows/0/samples",
+        "summary.json; \"samples\" : 4; \"samples\" : 1e38; beyond 64 bits",
+        "environment.json; \"cores\" : 2; \"cores\" : 4294967298; cpu/cores",
+        "environment.json; 2026-01-02T03:04:05Z; 2026-02-30T03:04:05Z; date",
+        "jmh.json; \"threads\" : 1; \"threads\" : 4294967297; threads"})
+    void refusesNumbersThatNoFieldHolds(final String file, final String from, final String to, final String place) throws IOException {
+        final Path run = sample(DATE).write(folder);
+        SampleRun.edit(run, file, from, to);
+        assertThatThrownBy(() -> Run.read(run)).isInstanceOf(IllegalArgumentException.class).hasMessageStartingWith(run.resolve(file) + ": ")
+            .hasMessageContaining(place).message().hasLineCount(1);
+    }
+
+    @Test
+    void aUnitNeedNotBeOne() throws IOException {
+        final Path run = sample(DATE).write(folder);
+        SampleRun.edit(run, "jmh.json", "\"scoreUnit\" : \"ns/op\"", "\"scoreUnit\" : \"\"");
+        assertThat(Run.read(run).measurements().getFirst().rerun()).contains(" -tu ns ");
+    }
+
+    @Test
+    void aFileWithoutABenchmarkHasNoFork() throws IOException {
+        final Path empty = Files.writeString(folder.resolve("jmh.json"), "[]");
+        assertThatThrownBy(() -> JmhFile.fork(empty)).isInstanceOf(IllegalArgumentException.class).hasMessage(empty + ": has no benchmark");
+    }
+
     @Test
     void showsTheSpreadOfASingleForksIterations() throws IOException {
         final Measurement time = Run.read(new SampleRun(DATE).timed("Sample.step", new double[] {8, 10, 12}).write(folder)).measurements().get(0);

@@ -7,6 +7,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -33,6 +34,16 @@ class PresetTest {
             .isInstanceOf(IllegalArgumentException.class).hasMessage("preset=p: benchmark No.such is not in the jar");
         assertThatThrownBy(() -> new Preset("p", List.of(PresetRow.timed("SampleBenchmark.copy", SHORT).param("x", "1"))).trials(_ -> true))
             .isInstanceOf(IllegalArgumentException.class).hasMessage("preset=p: SampleBenchmark.copy has parameters [lengthBytes], not all of [x]");
+    }
+
+    /** A few kilobytes of values would be more combinations than memory holds. */
+    @Test
+    void refusesMoreCombinationsThanCouldRun() {
+        final String[] many = IntStream.rangeClosed(1, 1001).mapToObj(Integer::toString).toArray(String[]::new);
+        final PresetRow row = PresetRow.timed("LowLatencyBenchmark.dispatch", SHORT);
+        final PresetRow wide = row.param("tokens", many).param("hidden", many);
+        assertThatThrownBy(() -> new Preset("p", List.of(wide)).trials(_ -> true)).isInstanceOf(IllegalArgumentException.class)
+            .hasMessage("preset=p: LowLatencyBenchmark.dispatch has more combinations of parameters than 100000");
     }
 
     @Test
@@ -70,10 +81,18 @@ class PresetTest {
     @ParameterizedTest
     @CsvSource(delimiter = ';', value = {
         "{\"rows\": []}; rows is missing or empty", "[]; line 1", "{\"rows\": [{\"benchmark\": \"A.b\"}]}; a row without timing",
-        "{\"row\": []}; row", "{; line 1", "{\"timing\": {\"forks\": 0, \"warmupIterations\": 0, \"measurementIterations\": 1, \"iterationMillis\": 1}}; forks=0: 1 to"})
+        "{\"row\": []}; row", "{; line 1", "{\"timing\": {\"forks\": 0, \"warmupIterations\": 0, \"measurementIterations\": 1, \"iterationMillis\": 1}}; forks=0: 1 to",
+        "{\"timing\": {\"forks\": 1, \"warmupIterations\": 0, \"measurementIterations\": 1, \"iterationMillis\": 1}, \"rows\": [{\"benchmark\": \"A.b\","
+            + "\"setupMillis\": -1}]}; setupMillis=-1: 0 to 1000000"})
     void refusesFilesThatAreNoPreset(final String text, final String complaint, @TempDir final Path folder) throws IOException {
         final Path file = Files.writeString(folder.resolve("p.json"), text);
         assertThatThrownBy(() -> Presets.read(file)).isInstanceOf(IllegalArgumentException.class).hasMessageStartingWith("preset=" + file)
             .hasMessageContaining(complaint);
+    }
+
+    @Test
+    void refusesFilesThatAreNoText(@TempDir final Path folder) throws IOException {
+        final Path file = Files.write(folder.resolve("p.json"), new byte[] {(byte) 0xCD});
+        assertThatThrownBy(() -> Presets.read(file)).isInstanceOf(IllegalArgumentException.class).hasMessage("preset=" + file + ": not UTF-8");
     }
 }

@@ -521,7 +521,7 @@ public final class HighThroughputExchange {
      * {@code other} does it, masked there or not, between the same two {@link #dispatch}es, and for several ranks in the same order. Calls may be
      * live: they exclude its old life, and move on as in {@link #doWork()}. It takes effect when no dispatch is in progress here, since a rank that has
      * joined writes to the same buffers at once. Connects again, and begins rings again, which allocates. Handles made before serve no more. Where
-     * {@code other} is not a peer, its mask is a report of peers, and ends when they have cleared it.
+     * {@code other} is not a peer, its mask is a report of peers, and ends when they have cleared it; this rank answers its request all the same.
      *
      * @return whether it is done; false: call again ({@link #joinState(int)} says what is waited for)
      */
@@ -535,9 +535,7 @@ public final class HighThroughputExchange {
         if (isDispatching()) {
             return false;
         }
-        if (!members.isPeer(other)) {
-            members.clearOther(other);
-        } else if (!members.grant(other, lastCall)) {
+        if (!members.grant(other, lastCall)) {
             return false;
         }
         joins++;
@@ -583,9 +581,9 @@ public final class HighThroughputExchange {
 
     /**
      * Joins again after having been masked, or started again, or after {@link #doWork()} has thrown. The first time, all live calls are abandoned,
-     * the mask is cleared and all keys of peers are revoked; then requests to join from the ranks of its node and rail, and waits for their grants.
+     * the mask is cleared and all keys of peers are revoked; then requests to join from all ranks, and waits for the grants of those of its node and rail.
      * Peers that members report as masked are not waited for. A peer that has not granted, and was silent for a time-out since the first grant, is
-     * masked; so is one that has not within four. A rank whose peers are all gone cannot join: they have to join before it.
+     * masked; so is one that has not within four. Ranks that are not peers grant, too: a rank whose peers are all gone joins by them.
      *
      * @return whether this rank is a member: its next call is the others' next call
      */
@@ -601,7 +599,7 @@ public final class HighThroughputExchange {
         if (members.join()) {
             final long last = members.enter();
             if (last >= 0) {
-                lastCall = members.peers().length == 0 ? lastCall : last;
+                lastCall = shape.ranks() == 1 ? lastCall : last;
                 progressNanos = members.nowNanos();
                 hasJoined = true;
                 joins++;

@@ -5,6 +5,7 @@ import static java.lang.foreign.ValueLayout.JAVA_LONG;
 import io.expertlane.kernel.membership.PeerLinks;
 import io.expertlane.kernel.memory.SymmetricHeap;
 import io.expertlane.kernel.verbs.QueuePair;
+import io.expertlane.kernel.verbs.QueuePairPlan;
 import io.expertlane.kernel.verbs.QueuePairSet;
 import io.expertlane.kernel.verbs.Transport;
 import java.lang.foreign.MemorySegment;
@@ -25,6 +26,8 @@ final class PeerConnections implements PeerLinks {
     private final QueuePair[][] control;
     private final QueuePair[][][] data;
     private final int[] keys;
+    private final boolean[] mapped;
+    private final QueuePairPlan plan;
 
     PeerConnections(final HighThroughputConfig config, final Rails rails, final Transport transport, final int rank) {
         final int ranks = config.shape().ranks();
@@ -33,13 +36,17 @@ final class PeerConnections implements PeerLinks {
         this.rank = rank;
         this.queuePairs = new QueuePairSet(transport, rank, config.sendQueueDepth(), config.doorbellBatch(), true, config.segmentBytes());
         this.keys = new int[ranks];
+        this.mapped = new boolean[ranks];
+        this.plan = config.queuePairPlan();
         this.control = new QueuePair[ranks][];
         this.data = new QueuePair[ranks][config.channels()][];
         int number = 0;
+        mapped[rank] = true;
         for (int step = 1; step < ranks; step++) {
             final int peer = (rank + step) % ranks;
             keys[peer] = heap.key(peer, rank);
-            if (rails.isReached(peer) && !transport.isMapped(rank, peer)) {
+            mapped[peer] = transport.isMapped(rank, peer);
+            if (rails.isReached(peer) && !mapped[peer]) {
                 connect(config, peer, number++);
             }
         }
@@ -68,15 +75,21 @@ final class PeerConnections implements PeerLinks {
             keys[peer] = heap.key(peer, rank);
             if (control[peer] != null) {
                 for (final QueuePair[] lanes : data[peer]) {
-                    Arrays.setAll(lanes, lane -> queuePairs.reconnect(lanes[lane]));
+                    reconnect(lanes);
                 }
-                Arrays.setAll(control[peer], index -> queuePairs.reconnect(control[peer][index]));
+                reconnect(control[peer]);
             }
         }
     }
 
+    private void reconnect(final QueuePair[] lanes) {
+        for (int lane = 0; lanes != null && lane < lanes.length; lane++) {
+            lanes[lane] = queuePairs.reconnect(lanes[lane]);
+        }
+    }
+
     boolean isMapped(final int peer) {
-        return control[peer] == null;
+        return mapped[peer];
     }
 
     QueuePairSet queuePairs() {
@@ -98,7 +111,7 @@ final class PeerConnections implements PeerLinks {
         if (isGone(peer)) {
             return false;
         }
-        if (control[peer] == null) {
+        if (mapped[peer]) {
             MemorySegment.copy(region, localBlock, heap.region(peer), remoteBlock, bytes);
             return true;
         }
@@ -111,9 +124,13 @@ final class PeerConnections implements PeerLinks {
         if (isGone(peer)) {
             return false;
         }
-        if (control[peer] == null) {
+        if (mapped[peer]) {
             LONG.setRelease(heap.region(peer), remoteSignal, value);
             return true;
+        }
+        if (control[peer] == null) {
+            // A rank of another node and rail: there is nothing to say to it but while ranks join.
+            control[peer] = new QueuePair[] {queuePairs.connect(peer, plan.controlLane(0, 0))};
         }
         return queuePairs.signal(control[peer][0], remoteSignal, value);
     }

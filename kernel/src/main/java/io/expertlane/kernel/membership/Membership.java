@@ -8,6 +8,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.invoke.VarHandle;
 import java.util.Arrays;
 import java.util.function.LongSupplier;
+import java.util.stream.IntStream;
 
 /**
  * Who takes part in an exchange, as one rank sees it, and how a rank joins again. The protocol, its words and invariants are in
@@ -30,6 +31,8 @@ public final class Membership {
     private final MemorySegment region;
     private final int rank;
     private final int[] peers;
+    /** All ranks but this one. */
+    private final int[] others;
     private final MembershipWords words;
     private final PeerLinks links;
     private final MembershipListener listener;
@@ -49,10 +52,12 @@ public final class Membership {
 
     // As a member that grants.
     private final int[] granting;
+    /** Ranks whose request is being answered: not members yet. */
+    private final boolean[] answering;
     private final long[] grant;
     private final long[] grantCall;
-    /** Members that may not be in yet: granted since the last dispatch. Each is told again if a mask changes. */
-    private final boolean[] isNew;
+    /** Members that this rank has granted. They may not be in yet: each gets its grant again when a mask changes. */
+    private final boolean[] hasGrant;
     private boolean anyGranting;
 
     // As a joining rank.
@@ -61,7 +66,9 @@ public final class Membership {
     private final boolean[] granted;
     /** The grant of each peer that was accepted last. */
     private final long[] accepted;
+    /** By peer: whether a grant lists it as masked; of a rank that no member has masked itself, or of any. */
     private final boolean[] listed;
+    private final boolean[] listedByAny;
     private final long[] listedBits;
     private boolean anyGranted;
     private long firstGrantNanos;
@@ -80,6 +87,7 @@ public final class Membership {
         this.region = heap.region(rank);
         this.rank = rank;
         this.peers = peers;
+        this.others = IntStream.range(0, words.ranks()).filter(other -> other != rank).toArray();
         this.words = words;
         this.links = links;
         this.listener = listener;
@@ -95,13 +103,15 @@ public final class Membership {
         this.regionKeys = new int[ranks];
         Arrays.setAll(regionKeys, heap::key);
         this.granting = new int[ranks];
+        this.answering = new boolean[ranks];
         this.grant = new long[ranks];
         this.grantCall = new long[ranks];
-        this.isNew = new boolean[ranks];
+        this.hasGrant = new boolean[ranks];
         this.requested = new int[ranks];
         this.granted = new boolean[ranks];
         this.accepted = new long[ranks];
         this.listed = new boolean[ranks];
+        this.listedByAny = new boolean[ranks];
         this.listedBits = new long[words.maskWords()];
         this.revocations = heap.revocations();
         Arrays.fill(granting, NOT_GRANTING);
@@ -160,10 +170,10 @@ public final class Membership {
         if (joining) {
             return;
         }
-        granting[other] = NOT_GRANTING;
+        stopAnswering(other);
         if (!masked[other]) {
             masked[other] = true;
-            isNew[other] = false;
+            hasGrant[other] = false;
             if (isPeer[other]) {
                 heap.revoke(rank, other);
             }
@@ -174,18 +184,12 @@ public final class Membership {
 
     private void masksChanged() {
         reports.changed();
-        for (final int peer : peers) {
-            if (isNew[peer] || granting[peer] != NOT_GRANTING) {
+        for (final int peer : others) {
+            if (hasGrant[peer] || granting[peer] != NOT_GRANTING) {
                 granting[peer] = 0;
                 anyGranting = true;
             }
         }
-    }
-
-    /** Clears the mask of a rank that is not a peer: what is known of it is what members report. */
-    public void clearOther(final int other) {
-        masked[other] = false;
-        reports.changed();
     }
 
     /**
@@ -250,7 +254,7 @@ public final class Membership {
     private long requestedEpoch(final int peer) {
         final long request = (long) LONG.getAcquire(region, words.at(peer, MembershipWords.REQUEST_OFFSET));
         final long requestEpoch = request >>> Integer.SIZE;
-        if (request == NONE || (request & LOW_HALF) != heap.key(rank, peer) || !masked[peer] && requestEpoch <= epochs[peer]) {
+        if (request == NONE || (request & LOW_HALF) != heap.key(rank, peer) || !masked[peer] && !joining && requestEpoch <= epochs[peer]) {
             return NONE;
         }
         final long key = (long) LONG.getAcquire(region, words.at(peer, MembershipWords.REQUEST_KEY_OFFSET));
@@ -267,10 +271,9 @@ public final class Membership {
      */
     public void dispatching() {
         maskRevoked();
-        for (final int peer : peers) {
-            isNew[peer] = false;
-            if (masked[peer] && granting[peer] != NOT_GRANTING) {
-                granting[peer] = NOT_GRANTING;
+        for (final int peer : others) {
+            if (answering[peer]) {
+                stopAnswering(peer);
                 heap.revoke(rank, peer);
             }
         }
@@ -280,9 +283,9 @@ public final class Membership {
     public void doWork() {
         if (anyGranting) {
             anyGranting = false;
-            for (final int peer : peers) {
-                if (!masked[peer] && granting[peer] != NOT_GRANTING) {
-                    granting[peer] = postGrant(peer) ? NOT_GRANTING : granting[peer];
+            for (final int peer : others) {
+                if (!answering[peer] && granting[peer] != NOT_GRANTING) {
+                    granting[peer] = links.isGone(peer) || postGrant(peer) ? NOT_GRANTING : granting[peer];
                     anyGranting |= granting[peer] != NOT_GRANTING;
                 }
             }
@@ -297,40 +300,52 @@ public final class Membership {
      * @return whether it is a member now; false: call again
      */
     public boolean grant(final int peer, final long lastCall) {
-        if (granting[peer] != NOT_GRANTING && links.isGone(peer)) {
-            granting[peer] = NOT_GRANTING;
+        if (answering[peer] && links.isGone(peer)) {
+            stopAnswering(peer);
         }
-        if (granting[peer] == NOT_GRANTING) {
+        if (!answering[peer]) {
             final long requestEpoch = requestedEpoch(peer);
             if (requestEpoch == NONE) {
                 return false;
             }
-            if (!masked[peer]) {
+            if (isPeer[peer] && !masked[peer]) {
                 // Its old life is excluded first, and its old key revoked: it will request again with the new one.
                 mask(peer);
                 return false;
             }
             links.reconnect(peer);
             open(peer, (int) requestEpoch);
+            answering[peer] = true;
             granting[peer] = 0;
             grant[peer] = pack(requestEpoch, heap.key(rank, peer));
             grantCall[peer] = lastCall;
         }
-        if (!postGrant(peer) || word(peer, MembershipWords.ACCEPTANCE_OFFSET) != grant[peer]
-            || !post(peer, MembershipWords.CONFIRMATION_OFFSET, grant[peer])) {
+        if (!postGrant(peer) || isPeer[peer] && !isConfirmed(peer)) {
             return false;
         }
-        granting[peer] = NOT_GRANTING;
+        stopAnswering(peer);
         becomeMember(peer);
-        isNew[peer] = true;
+        hasGrant[peer] = true;
         return true;
+    }
+
+    /** Whether the peer has accepted, and this has been confirmed. */
+    private boolean isConfirmed(final int peer) {
+        return word(peer, MembershipWords.ACCEPTANCE_OFFSET) == grant[peer] && post(peer, MembershipWords.CONFIRMATION_OFFSET, grant[peer]);
+    }
+
+    private void stopAnswering(final int peer) {
+        answering[peer] = false;
+        granting[peer] = NOT_GRANTING;
     }
 
     private void open(final int peer, final int peerEpoch) {
         epochs[peer] = peerEpoch;
         regionKeys[peer] = heap.key(peer);
         tags[peer] = CallWord.tag(epoch, peerEpoch);
-        listener.opened(peer, tags[peer]);
+        if (isPeer[peer] || peer == rank) {
+            listener.opened(peer, tags[peer]);
+        }
     }
 
     private void becomeMember(final int peer) {
@@ -406,9 +421,10 @@ public final class Membership {
         Arrays.fill(granted, false);
         Arrays.fill(accepted, NONE);
         Arrays.fill(granting, NOT_GRANTING);
-        Arrays.fill(isNew, false);
+        Arrays.fill(answering, false);
+        Arrays.fill(hasGrant, false);
         anyGranted = false;
-        for (final int peer : peers) {
+        for (final int peer : others) {
             health.heard(peer, clock.nowNanos());
         }
     }
@@ -423,15 +439,19 @@ public final class Membership {
         heartbeats += isTick ? 1 : 0;
         boolean anyNow = false;
         Arrays.fill(listed, false);
-        for (final int peer : peers) {
+        Arrays.fill(listedByAny, false);
+        for (final int peer : others) {
             if (links.isGone(peer)) {
                 links.reconnect(peer);
                 requested[peer] = 0;
             } else if (isTick && !granted[peer]) {
+                // What an earlier life had in flight may have overwritten either.
                 requested[peer] = 0;
+                accepted[peer] = NONE;
             }
             request(peer);
-            granted[peer] = takeGrant(peer) && accept(peer);
+            // Of ranks that are not peers, only the call number is of interest.
+            granted[peer] = takeGrant(peer) && (!isPeer[peer] || accept(peer));
             anyNow |= granted[peer];
             if (isTick && (granted[peer] || requestedEpoch(peer) != NONE)) {
                 heartbeat(peer, true);
@@ -442,7 +462,7 @@ public final class Membership {
             anyGranted = true;
             firstGrantNanos = clock.nowNanos();
         }
-        return peers.length == 0 || anyNow && !isAnyAwaited();
+        return others.length == 0 || anyNow && !isAnyAwaited();
     }
 
     private void request(final int peer) {
@@ -457,8 +477,8 @@ public final class Membership {
     }
 
     /**
-     * Whether the peer's grant holds: it is for this epoch, and the peer has not revoked the key since. Takes its list of masked ranks, unless the
-     * peer is itself masked by a member: then it knows less than those that are to come.
+     * Whether the peer's grant holds: it is for this epoch, and the peer has not revoked the key since. Takes its list of masked ranks. That of
+     * a peer that a member has masked says little of ranks that are silent: it was left behind, and has masked those that go on.
      */
     private boolean takeGrant(final int peer) {
         final long word = word(peer, MembershipWords.GRANT_OFFSET);
@@ -467,13 +487,15 @@ public final class Membership {
         }
         final long view = word(peer, MembershipWords.GRANT_VIEW_OFFSET);
         for (int mask = 0; mask < listedBits.length; mask++) {
-            listedBits[mask] = (view & EXCLUDED) != 0 ? 0 : (long) LONG.getAcquire(region, words.grantMask(peer, mask));
+            listedBits[mask] = (long) LONG.getAcquire(region, words.grantMask(peer, mask));
         }
         if (word(peer, MembershipWords.GRANT_OFFSET) != word) {
             return false;
         }
         for (final int other : peers) {
-            listed[other] |= (listedBits[other / Long.SIZE] & 1L << other) != 0;
+            final boolean isListed = (listedBits[other / Long.SIZE] & 1L << other) != 0;
+            listedByAny[other] |= isListed;
+            listed[other] |= isListed && (view & EXCLUDED) == 0;
         }
         return true;
     }
@@ -488,7 +510,7 @@ public final class Membership {
     }
 
     private boolean isAnyAwaited() {
-        for (final int peer : peers) {
+        for (final int peer : others) {
             if (isAwaited(peer) && !isOverdue(peer, firstGrantNanos)) {
                 return true;
             }
@@ -497,7 +519,12 @@ public final class Membership {
     }
 
     private boolean isAwaited(final int peer) {
-        return !granted[peer] && !(listed[peer] && (requestedEpoch(peer) != NONE || health.isSilent(peer, firstGrantNanos, clock.nowNanos())));
+        if (!isPeer[peer]) {
+            return requested[peer] < REQUEST_WORDS;
+        }
+        final boolean isOut = listedByAny[peer] && requestedEpoch(peer) != NONE
+            || listed[peer] && health.isSilent(peer, firstGrantNanos, clock.nowNanos());
+        return !granted[peer] && !isOut;
     }
 
     /**
@@ -508,24 +535,23 @@ public final class Membership {
     public long enter() {
         long lastCall = 0;
         boolean anyOfMember = false;
-        for (final int peer : peers) {
+        for (final int peer : others) {
             if (granted[peer] && !takeGrant(peer)) {
                 return -1;
             }
             anyOfMember |= granted[peer] && !isFromExcluded(peer);
         }
-        for (final int peer : peers) {
+        for (final int peer : others) {
             if (granted[peer] && !(anyOfMember && isFromExcluded(peer))) {
                 lastCall = Math.max(lastCall, grantedCall(peer));
             }
         }
         joining = false;
-        for (final int peer : peers) {
-            final boolean isOld = granted[peer] && anyOfMember && isFromExcluded(peer) && grantedCall(peer) != lastCall;
-            if (granted[peer] && !isOld) {
+        for (final int peer : others) {
+            if (granted[peer] && grantedCall(peer) == lastCall) {
                 open(peer, (int) (word(peer, MembershipWords.GRANT_VIEW_OFFSET) >>> Integer.SIZE));
                 becomeMember(peer);
-            } else {
+            } else if (isPeer[peer]) {
                 mask(peer);
             }
         }
@@ -563,7 +589,7 @@ public final class Membership {
 
     /** Says in words what a grant to {@code peer} waits for; for people, allocates. */
     public String grantState(final int peer) {
-        if (granting[peer] != NOT_GRANTING) {
+        if (answering[peer]) {
             return "the grant to rank " + peer + (granting[peer] <= words.maskWords() + 3 ? " waits for room in a send queue" : " has not been accepted yet");
         }
         if (requestedEpoch(peer) != NONE) {

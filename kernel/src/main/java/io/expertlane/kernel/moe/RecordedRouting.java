@@ -11,6 +11,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
 /**
@@ -26,6 +27,8 @@ public final class RecordedRouting implements RoutingSource {
     public static final int EXPERTS = 64;
     /** Selections a token of the recorded model. */
     public static final int TOP_K = 6;
+    private static final int MAX_SHOWN_CHARS = 80;
+    private static final Pattern NOT_PRINTABLE = Pattern.compile("[\\p{Cntrl}\\x80-\\x9f\\u2028\\u2029]");
 
     private final Path folder;
     private final int[] ids;
@@ -54,28 +57,39 @@ public final class RecordedRouting implements RoutingSource {
         if (files.isEmpty()) {
             throw new IllegalArgumentException("esft=" + folder + ": has no .txt file");
         }
-        int[] ids = new int[0];
-        float[] weights = new float[0];
+        final Entries entries = new Entries();
         for (final Path file : files) {
             final List<String> lines = lines(file);
             for (int line = 0; line < lines.size(); line++) {
-                final String[] fields = lines.get(line).split("\t", -1);
-                final int count = fields.length / 2;
-                final String place = file.getFileName() + " line " + (line + 1);
-                if (fields.length % 2 == 0 || count % TOP_K != 0 || !fields[count].isEmpty()) {
-                    throw new IllegalArgumentException(place + " fields=" + fields.length
-                        + ": ids, an empty field and as many weights, a multiple of " + TOP_K + " each");
-                }
-                final int before = ids.length;
-                ids = Arrays.copyOf(ids, before + count);
-                weights = Arrays.copyOf(weights, before + count);
-                for (int i = 0; i < count; i++) {
-                    ids[before + i] = id(place, i, fields[i]);
-                    weights[before + i] = weight(place, i, fields[count + 1 + i]);
-                }
+                entries.add(file.getFileName() + " line " + (line + 1), lines.get(line).split("\t", -1));
             }
         }
-        return new RecordedRouting(folder, ids, weights);
+        return new RecordedRouting(folder, Arrays.copyOf(entries.ids, entries.count), Arrays.copyOf(entries.weights, entries.count));
+    }
+
+    /** Ids and weights read so far, in arrays that double: the work stays linear in the lines. */
+    private static final class Entries {
+        private int[] ids = new int[TOP_K];
+        private float[] weights = new float[TOP_K];
+        private int count;
+
+        void add(final String place, final String[] fields) {
+            final int more = fields.length / 2;
+            if (fields.length % 2 == 0 || more % TOP_K != 0 || !fields[more].isEmpty()) {
+                throw new IllegalArgumentException(place + " fields=" + fields.length + ": ids, an empty field and as many weights, a multiple of "
+                    + TOP_K + " each");
+            }
+            if (ids.length - count < more) {
+                final int length = Math.max(Math.addExact(count, more), (int) Math.min(2L * ids.length, Integer.MAX_VALUE - Long.BYTES));
+                ids = Arrays.copyOf(ids, length);
+                weights = Arrays.copyOf(weights, length);
+            }
+            for (int i = 0; i < more; i++) {
+                ids[count] = id(place, i, fields[i]);
+                weights[count] = weight(place, i, fields[more + 1 + i]);
+                count++;
+            }
+        }
     }
 
     private static List<String> lines(final Path file) throws IOException {
@@ -94,7 +108,7 @@ public final class RecordedRouting implements RoutingSource {
             // Reported below, as any other id out of range.
         }
         if (id < 0 || id >= EXPERTS) {
-            throw new IllegalArgumentException(place + " id " + index + "=" + field + ": 0 to " + (EXPERTS - 1));
+            throw new IllegalArgumentException(place + " id " + index + "=" + shown(field) + ": 0 to " + (EXPERTS - 1));
         }
         return id;
     }
@@ -107,9 +121,15 @@ public final class RecordedRouting implements RoutingSource {
             // Reported below, as any other weight that is no finite number.
         }
         if (!Float.isFinite(weight)) {
-            throw new IllegalArgumentException(place + " weight " + index + "=" + field + ": a finite number");
+            throw new IllegalArgumentException(place + " weight " + index + "=" + shown(field) + ": a finite number");
         }
         return weight;
+    }
+
+    /** A field as it goes into a message: short, and on one line. */
+    private static String shown(final String field) {
+        final String start = field.length() <= MAX_SHOWN_CHARS ? field : field.substring(0, MAX_SHOWN_CHARS) + "...";
+        return NOT_PRINTABLE.matcher(start).replaceAll("?");
     }
 
     /** Tokens there are. */

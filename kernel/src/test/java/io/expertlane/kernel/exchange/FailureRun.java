@@ -96,9 +96,6 @@ abstract class FailureRun implements AutoCloseable {
     /** Whether {@code rank} itself decides on {@code peer}. */
     abstract boolean isWatched(int rank, int peer);
 
-    /** Whether what a rank's old queue pairs still hold does no harm after it has come back with new ones. */
-    abstract boolean isOldRefused();
-
     /** Other input from now on. */
     abstract void changeInput();
 
@@ -183,9 +180,6 @@ abstract class FailureRun implements AutoCloseable {
         Arrays.fill(asleep, false);
         if (delayed != null) {
             delayed.release();
-        }
-        while (anew && !isOldRefused() && step()) {
-            now += TURN_NANOS;
         }
         for (int rank = 0; rank < ranks; rank++) {
             if (stops[rank]) {

@@ -167,11 +167,6 @@ class FailureTest {
         }
 
         @Override
-        boolean isOldRefused() {
-            return false;
-        }
-
-        @Override
         boolean isWatched(final int rank, final int peer) {
             return true;
         }
@@ -231,11 +226,6 @@ class FailureTest {
         @Override
         int queryMask(final int rank, final int[] mask) {
             return exchanges[rank].queryMask(mask);
-        }
-
-        @Override
-        boolean isOldRefused() {
-            return true;
         }
 
         @Override

@@ -19,11 +19,11 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
-/** Comebacks in high-throughput mode that meet other ranks' masks, turns in between, and what earlier attempts left behind. */
+/** Ranks that join again in high-throughput mode and meet other ranks' masks, turns in between, and what earlier attempts left behind. */
 @Timeout(value = 60, unit = TimeUnit.SECONDS)
 class RejoinTest {
     private static final int RANKS = 3;
-    private static final int GUEST = 2;
+    private static final int JOINING = 2;
     private static final int MOST_TURNS = 1000;
     private static final int[] NOBODY = {0, 0, 0};
     private static final long TIMEOUT_NANOS = 1_000_000;
@@ -50,97 +50,102 @@ class RejoinTest {
 
     @ParameterizedTest
     @EnumSource(value = Mapping.class, names = {"SELF", "ALL"})
-    void aHostThatAnotherHasMaskedLetsTheGuestIn(final Mapping mapping) {
+    void aMemberThatAnotherHasMaskedGrants(final Mapping mapping) {
         connect(mapping);
-        exchanges[0].mask(GUEST);
-        exchanges[1].mask(GUEST);
-        exchanges[GUEST].rejoin();
+        exchanges[0].mask(JOINING);
+        exchanges[1].mask(JOINING);
+        exchanges[JOINING].rejoin();
         exchanges[1].mask(0);
-        until("rank 0 lets rank 2 in", () -> exchanges[0].clearMask(GUEST));
-        until("rank 1 lets rank 2 in", () -> exchanges[1].clearMask(GUEST));
-        until("rank 2 is in", () -> exchanges[GUEST].rejoin());
+        final boolean[] in = new boolean[RANKS];
+        until("all are in", () -> {
+            // Both members have answered before the joining rank looks.
+            for (int rank = 0; rank < RANKS; rank++) {
+                in[rank] = in[rank] || (rank == JOINING ? exchanges[JOINING].rejoin() : exchanges[rank].clearMask(JOINING));
+            }
+            return in[0] && in[1] && in[JOINING];
+        });
         assertThat(mask(0)).containsExactly(0, 1, 0);
         assertThat(mask(1)).containsExactly(1, 0, 0);
-        assertThat(mask(GUEST)).isEqualTo(NOBODY);
+        assertThat(mask(JOINING)).isEqualTo(NOBODY);
     }
 
     @ParameterizedTest
     @EnumSource(value = Mapping.class, names = {"SELF", "ALL"})
-    void aGuestMayBeDrivenBetweenItsAttempts(final Mapping mapping) {
+    void aJoiningRankMayBeDrivenBetweenItsSteps(final Mapping mapping) {
         connect(mapping);
-        exchanges[0].mask(GUEST);
-        exchanges[1].mask(GUEST);
+        exchanges[0].mask(JOINING);
+        exchanges[1].mask(JOINING);
         final boolean[] in = new boolean[RANKS];
         until("all are in", () -> {
             for (int rank = 0; rank < RANKS; rank++) {
-                exchanges[GUEST].doWork();
-                in[rank] = in[rank] || (rank == GUEST ? exchanges[GUEST].rejoin() : exchanges[rank].clearMask(GUEST));
+                exchanges[JOINING].doWork();
+                in[rank] = in[rank] || (rank == JOINING ? exchanges[JOINING].rejoin() : exchanges[rank].clearMask(JOINING));
             }
-            return in[0] && in[1] && in[GUEST];
+            return in[0] && in[1] && in[JOINING];
         });
         requireComplete();
     }
 
     @ParameterizedTest
     @EnumSource(value = Mapping.class, names = {"SELF", "ALL"})
-    void aKnockOfAnEarlierAttemptLetsNobodyIn(final Mapping mapping) {
+    void aRequestOfAnEarlierAttemptIsNotAnswered(final Mapping mapping) {
         connect(mapping);
-        exchanges[0].mask(GUEST);
-        exchanges[1].mask(GUEST);
-        exchanges[GUEST].rejoin();
-        until("rank 0 lets rank 2 in", () -> exchanges[0].clearMask(GUEST));
-        until("rank 2 goes on without rank 1", () -> exchanges[GUEST].rejoin());
-        assertThat(mask(GUEST)).containsExactly(0, 1, 0);
+        exchanges[0].mask(JOINING);
+        exchanges[1].mask(JOINING);
+        exchanges[JOINING].rejoin();
+        until("rank 0 has rank 2 as a member", () -> !exchanges[JOINING].rejoin() && exchanges[0].clearMask(JOINING));
+        until("rank 2 goes on without rank 1", () -> exchanges[JOINING].rejoin());
+        assertThat(mask(JOINING)).containsExactly(0, 1, 0);
         for (int turn = 0; turn < MOST_TURNS; turn++) {
-            assertThat(exchanges[1].clearMask(GUEST)).as("rank 1 lets rank 2 in, which does not knock").isFalse();
+            assertThat(exchanges[1].clearMask(JOINING)).as("rank 1 takes rank 2, which does not request to join").isFalse();
         }
         final boolean[] in = new boolean[RANKS];
         until("all are in", () -> {
-            // The guest first: it comes back once more.
-            for (int rank = GUEST; rank >= 0; rank--) {
-                in[rank] = in[rank] || (rank == GUEST ? exchanges[GUEST].rejoin() : exchanges[rank].clearMask(GUEST));
+            // The joining rank first: it joins once more.
+            for (int rank = JOINING; rank >= 0; rank--) {
+                in[rank] = in[rank] || (rank == JOINING ? exchanges[JOINING].rejoin() : exchanges[rank].clearMask(JOINING));
             }
-            return in[0] && in[1] && in[GUEST];
+            return in[0] && in[1] && in[JOINING];
         });
         requireComplete();
     }
 
     @ParameterizedTest
     @EnumSource(value = Mapping.class, names = {"SELF", "ALL"})
-    void aGuestThatBeginsAnewWhileItIsLetInIsLetInAnew(final Mapping mapping) {
+    void aRankThatStartsAgainWhileItJoinsIsAnsweredAgain(final Mapping mapping) {
         connect(mapping);
-        exchanges[0].mask(GUEST);
-        exchanges[1].mask(GUEST);
-        exchanges[GUEST].rejoin();
-        // Rank 0 has taken the knock, but cannot tell rank 1.
+        exchanges[0].mask(JOINING);
+        exchanges[1].mask(JOINING);
+        exchanges[JOINING].rejoin();
+        // Rank 0 has seen the request, but cannot report to rank 1.
         heap.revoke(1, 0);
-        exchanges[0].clearMask(GUEST);
-        exchanges[GUEST] = new HighThroughputExchange(CONFIG, transport, GUEST, WorkMeter.NONE, () -> now);
+        exchanges[0].clearMask(JOINING);
+        exchanges[JOINING] = new HighThroughputExchange(CONFIG, transport, JOINING, WorkMeter.NONE, () -> now);
         final boolean[] in = new boolean[RANKS];
         until("all are in", () -> {
-            for (int rank = GUEST; rank >= 0; rank--) {
-                in[rank] = in[rank] || (rank == GUEST ? exchanges[GUEST].rejoin() : exchanges[rank].clearMask(GUEST));
+            for (int rank = JOINING; rank >= 0; rank--) {
+                in[rank] = in[rank] || (rank == JOINING ? exchanges[JOINING].rejoin() : exchanges[rank].clearMask(JOINING));
             }
-            return in[0] && in[1] && in[GUEST];
+            return in[0] && in[1] && in[JOINING];
         });
         assertThat(mask(0)).containsExactly(0, 1, 0);
-        assertThat(mask(GUEST)).isEqualTo(NOBODY);
+        assertThat(mask(JOINING)).isEqualTo(NOBODY);
     }
 
     @ParameterizedTest
     @EnumSource(value = Mapping.class, names = {"SELF", "ALL"})
-    void aGuestThatIsMaskedWhileItIsLetInIsNotIn(final Mapping mapping) {
+    void aRankThatIsMaskedWhileItJoinsIsNoMember(final Mapping mapping) {
         connect(mapping);
-        exchanges[0].mask(GUEST);
-        exchanges[1].mask(GUEST);
-        exchanges[GUEST].rejoin();
-        until("rank 1 lets rank 2 in", () -> exchanges[1].clearMask(GUEST));
-        until("rank 0 lets rank 2 in", () -> exchanges[0].clearMask(GUEST));
-        exchanges[0].mask(GUEST);
-        until("rank 2 is in", () -> exchanges[GUEST].rejoin());
+        exchanges[0].mask(JOINING);
+        exchanges[1].mask(JOINING);
+        exchanges[JOINING].rejoin();
+        until("rank 1 has rank 2 as a member", () -> !exchanges[JOINING].rejoin() && exchanges[1].clearMask(JOINING));
+        until("rank 0 has rank 2 as a member", () -> !exchanges[JOINING].rejoin() && exchanges[0].clearMask(JOINING));
+        exchanges[0].mask(JOINING);
+        until("rank 2 is in", () -> exchanges[JOINING].rejoin());
         for (int turn = 0; turn < MOST_TURNS; turn++) {
-            assertThat(exchanges[0].clearMask(GUEST)).as("rank 0 lets rank 2 in, which does not knock").isFalse();
-            exchanges[GUEST].doWork();
+            assertThat(exchanges[0].clearMask(JOINING)).as("rank 0 takes rank 2, which does not request to join").isFalse();
+            exchanges[JOINING].doWork();
         }
         assertThat(mask(0)).containsExactly(0, 0, 1);
     }

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.expertlane.kernel.exchange.DelayedTransport;
+import io.expertlane.kernel.memory.CallWord;
 import io.expertlane.kernel.memory.RecordLayout;
 import io.expertlane.kernel.memory.SymmetricHeap;
 import io.expertlane.kernel.verbs.DirectTransport;
@@ -124,7 +125,7 @@ class RingTest {
             final SplittableRandom random = new SplittableRandom(seed);
             final int chunk = 1 + random.nextInt(4);
             final int lanes = 2 + random.nextInt(4);
-            final long position = seed % 2 * random.nextInt(1000);
+            final int tag = (int) (seed % 2) * (1 + random.nextInt(1000));
             final RingLayout layout = new RingLayout(RECORD, chunk * (2 + random.nextInt(4)), chunk);
             try (Arena arena = Arena.ofConfined(); SymmetricHeap heap = new SymmetricHeap(2, layout.bytes())) {
                 final DelayedTransport transport = new DelayedTransport(heap, 64, arena);
@@ -132,10 +133,15 @@ class RingTest {
                 final QueuePairSet back = new QueuePairSet(transport, 1, 4, 1);
                 final QueuePair[] queuePairs = new QueuePair[lanes];
                 Arrays.setAll(queuePairs, lane -> from.connect(1, lane));
-                final RingSender sender = new RingSender(layout, heap, 0, 1, 0, 0, from, queuePairs, lanes, position);
+                final RingSender sender = new RingSender(layout, heap, 0, 1, 0, 0, from, queuePairs, lanes, tag);
                 final QueuePair[] credits = new QueuePair[lanes];
                 Arrays.setAll(credits, lane -> back.connect(0, lane));
-                final RingReceiver receiver = new RingReceiver(layout, heap, 1, 0, 0, 0, back, credits, lanes, position);
+                for (int lane = 0; tag != 0 && lane < lanes; lane++) {
+                    // What an earlier link left behind says nothing of this one.
+                    heap.region(1).set(JAVA_LONG, (long) lane * Long.BYTES, CallWord.ofPosition(tag - 1, random.nextInt(1000)));
+                    heap.region(0).set(JAVA_LONG, (long) lane * Long.BYTES, CallWord.ofPosition(tag - 1, random.nextInt(1000)));
+                }
+                final RingReceiver receiver = new RingReceiver(layout, heap, 1, 0, 0, 0, back, credits, lanes, tag);
                 long sent = 0;
                 long taken = 0;
                 for (int turn = 0; taken < 300; turn++) {
@@ -192,7 +198,9 @@ class RingTest {
             }
             assertThat(transport.step(random)).isTrue();
             assertThat(receiver.available()).isEqualTo(4);
-            assertThat(receiver.mostTold()).isEqualTo(4);
+            for (int lane = 0; lane < 2; lane++) {
+                assertThat(heap.region(1).get(JAVA_LONG, (long) lane * Long.BYTES)).isEqualTo(CallWord.ofPosition(0, 4));
+            }
         }
     }
 

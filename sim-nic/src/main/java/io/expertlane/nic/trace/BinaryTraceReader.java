@@ -7,8 +7,9 @@ import io.expertlane.nic.host.WorkTracer;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.BitSet;
 import net.openhft.chronicle.bytes.MappedBytes;
+import org.agrona.collections.IntHashSet;
+import org.agrona.collections.Long2LongHashMap;
 
 /**
  * Reads what {@link BinaryTraceWriter} has written.
@@ -17,11 +18,14 @@ import net.openhft.chronicle.bytes.MappedBytes;
  */
 public final class BinaryTraceReader {
     private static final Stage[] STAGES = Stage.values();
+    private static final long NONE = -1;
 
     private final Path file;
     private final NicTracer tracer;
     private final WorkTracer workTracer;
-    private final BitSet bound = new BitSet();
+    private final IntHashSet bound = new IntHashSet();
+    /** By queue pair: the index that the next element posted to it has. */
+    private final Long2LongHashMap nextIndexes = new Long2LongHashMap(NONE);
 
     private BinaryTraceReader(final Path file, final NicTracer tracer, final WorkTracer workTracer) {
         this.file = file;
@@ -62,6 +66,10 @@ public final class BinaryTraceReader {
         if (version != BinaryTraceLayout.VERSION) {
             throw new IOException(file + ": version=" + version + ": only " + BinaryTraceLayout.VERSION + " can be read");
         }
+        final int recordBytes = bytes.readInt(BinaryTraceLayout.RECORD_BYTES_OFFSET);
+        if (recordBytes != BinaryTraceLayout.RECORD_BYTES) {
+            throw new IOException(file + ": recordBytes=" + recordBytes + ": only " + BinaryTraceLayout.RECORD_BYTES + " can be read");
+        }
     }
 
     private boolean replay(final MappedBytes bytes, final long at) throws IOException {
@@ -73,28 +81,71 @@ public final class BinaryTraceReader {
         final int length = bytes.readInt(at + BinaryTraceLayout.BYTES_OFFSET);
         final int id = subject & BinaryTraceLayout.ID_MASK;
         final int type = subject >>> BinaryTraceLayout.TYPE_SHIFT;
-        if (type > BinaryTraceLayout.BOUND && type < BinaryTraceLayout.WORKED && !bound.get(id)) {
+        if (type > BinaryTraceLayout.BOUND && type < BinaryTraceLayout.WORKED && !bound.contains(id)) {
             throw new IOException(file + ": record at " + at + ": queue pair id=" + id + " is not bound");
+        }
+        if (type != BinaryTraceLayout.END) {
+            checkTimes(at, time, type == BinaryTraceLayout.BOUND ? 0 : span);
         }
         switch (type) {
             case BinaryTraceLayout.END -> {
                 return false;
             }
             case BinaryTraceLayout.BOUND -> {
-                bound.set(id);
+                bound.add(id);
+                requireNotNegative(at, "rank", index);
+                requireNotNegative(at, "peerRank", offset);
+                requireAtMost(at, "number", (int) span, BinaryTraceLayout.ID_MASK);
+                requireAtMost(at, "peerNumber", length, BinaryTraceLayout.ID_MASK);
                 tracer.bound(time, id, binding(span, index, offset, length));
             }
-            case BinaryTraceLayout.POSTED -> tracer.posted(time, time + span, id, index, (byte) offset, length);
+            case BinaryTraceLayout.POSTED -> {
+                requireNotNegative(at, "bytes", length);
+                requireNext(at, id, index);
+                tracer.posted(time, time + span, id, index, (byte) offset, length);
+            }
             case BinaryTraceLayout.DOORBELL -> tracer.doorbell(time, id, index);
             case BinaryTraceLayout.ISSUED -> tracer.issued(time, time + span, id, index);
-            case BinaryTraceLayout.SENT -> tracer.sent(time, time + span, id, index, offset, length);
+            case BinaryTraceLayout.SENT -> {
+                requireNotNegative(at, "offset", offset);
+                requireNotNegative(at, "bytes", length);
+                tracer.sent(time, time + span, id, index, offset, length);
+            }
             case BinaryTraceLayout.DELIVERED -> tracer.delivered(time, id, index);
             case BinaryTraceLayout.ACKED -> tracer.acknowledged(time, time + span, id, index);
             case BinaryTraceLayout.COMPLETED -> tracer.completed(time, id, index, offset);
-            case BinaryTraceLayout.WORKED -> workTracer.worked(time, time + span, index, id, stage(at, offset));
+            case BinaryTraceLayout.WORKED -> {
+                requireNotNegative(at, "rank", index);
+                workTracer.worked(time, time + span, index, id, stage(at, offset));
+            }
             default -> throw new IOException(file + ": record at " + at + ": type=" + type + ": 1 to 9");
         }
         return true;
+    }
+
+    private void checkTimes(final long at, final long time, final long span) throws IOException {
+        if (time < 0 || span < 0 || time > Long.MAX_VALUE - span) {
+            throw new IOException(file + ": record at " + at + ": time=" + time + " span=" + span + ": 0 or more, and their sum below 2^63");
+        }
+    }
+
+    private void requireNotNegative(final long at, final String field, final int value) throws IOException {
+        requireAtMost(at, field, value, Integer.MAX_VALUE);
+    }
+
+    private void requireAtMost(final long at, final String field, final int value, final int most) throws IOException {
+        if (value < 0 || value > most) {
+            throw new IOException(file + ": record at " + at + ": " + field + "=" + value + ": 0 to " + most);
+        }
+    }
+
+    /** Elements of a queue pair are posted one by one: one far ahead would have a tracer wait for all between. */
+    private void requireNext(final long at, final int queuePair, final int index) throws IOException {
+        final long next = nextIndexes.put(queuePair, Integer.toUnsignedLong(index + 1));
+        if (next != NONE && next != Integer.toUnsignedLong(index)) {
+            throw new IOException(file + ": record at " + at + ": queue pair id=" + queuePair + " index=" + Integer.toUnsignedLong(index)
+                + ": expected " + next);
+        }
     }
 
     private Stage stage(final long at, final int ordinal) throws IOException {

@@ -5,43 +5,61 @@ import io.expertlane.nic.device.NicTracer;
 import io.expertlane.nic.device.QueuePairBinding;
 import io.expertlane.nic.host.WorkTracer;
 import java.io.IOException;
-import java.nio.channels.FileChannel;
+import java.io.OutputStream;
+import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
-import net.openhft.chronicle.bytes.MappedBytes;
 
 /**
- * Writes a trace for long runs: records of 32 bytes (see {@code BinaryTraceLayout}) into mapped, append-only memory.
+ * Writes a trace for long runs: records of 32 bytes (see {@code BinaryTraceLayout}), appended by a buffer at a time.
  * {@link BinaryTraceReader} replays it into any tracer, later.
  *
- * <p>Threading: the simulation's thread. Allocation: none but for each new chunk of the mapping. Failure: an unchecked exception of Chronicle Bytes
- * if the file cannot grow.
+ * <p>The file is written, not mapped: where the disk is full a write fails, a store to a mapped page ends in a signal. Blocks that are allocated before
+ * they are mapped would not help on file systems that write each block to a new place.
+ *
+ * <p>Threading: the simulation's thread. Allocation: none. Failure: an {@link UncheckedIOException} if the stream cannot take a buffer.
  */
 public final class BinaryTraceWriter implements NicTracer, WorkTracer, AutoCloseable {
-    private static final long CHUNK_BYTES = 16L << 20;
+    private static final int BUFFER_BYTES = 1 << 16;
 
-    private final Path file;
-    private final MappedBytes bytes;
+    private final OutputStream out;
+    private final ByteBuffer buffer = ByteBuffer.allocate(BUFFER_BYTES).order(ByteOrder.LITTLE_ENDIAN);
 
     /** Creates {@code file}, which must not exist. */
     public BinaryTraceWriter(final Path file) throws IOException {
-        FileChannel.open(file, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE).close();
-        this.file = file;
-        this.bytes = MappedBytes.mappedBytes(file.toFile(), CHUNK_BYTES);
-        bytes.writeLong(BinaryTraceLayout.MAGIC);
-        bytes.writeInt(BinaryTraceLayout.VERSION);
-        bytes.writeInt(BinaryTraceLayout.RECORD_BYTES);
-        bytes.writePosition(BinaryTraceLayout.HEADER_BYTES);
+        this(Files.newOutputStream(file, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE));
+    }
+
+    /** Writes to {@code out}, which {@link #close()} closes. */
+    public BinaryTraceWriter(final OutputStream out) {
+        this.out = out;
+        buffer.putLong(BinaryTraceLayout.MAGIC).putInt(BinaryTraceLayout.VERSION).putInt(BinaryTraceLayout.RECORD_BYTES);
+        buffer.position(BinaryTraceLayout.HEADER_BYTES);
     }
 
     private void record(final int type, final int id, final long timePicos, final long span, final int index, final int offset, final int length) {
-        final MappedBytes to = bytes;
-        to.writeLong(timePicos);
-        to.writeLong(span);
-        to.writeInt(type << BinaryTraceLayout.TYPE_SHIFT | id);
-        to.writeInt(index);
-        to.writeInt(offset);
-        to.writeInt(length);
+        final ByteBuffer to = buffer;
+        if (to.remaining() < BinaryTraceLayout.RECORD_BYTES) {
+            drain();
+        }
+        to.putLong(timePicos);
+        to.putLong(span);
+        to.putInt(type << BinaryTraceLayout.TYPE_SHIFT | id);
+        to.putInt(index);
+        to.putInt(offset);
+        to.putInt(length);
+    }
+
+    private void drain() {
+        try {
+            out.write(buffer.array(), 0, buffer.position());
+        } catch (final IOException e) {
+            throw new UncheckedIOException(e);
+        }
+        buffer.clear();
     }
 
     @Override
@@ -91,13 +109,11 @@ public final class BinaryTraceWriter implements NicTracer, WorkTracer, AutoClose
         record(BinaryTraceLayout.WORKED, agent, startPicos, endPicos - startPicos, rank, stage.ordinal(), 0);
     }
 
-    /** Unmaps the file and cuts it to its length. */
+    /** Writes what is left and closes the stream. */
     @Override
     public void close() throws IOException {
-        final long length = bytes.writePosition();
-        bytes.releaseLast();
-        try (FileChannel channel = FileChannel.open(file, StandardOpenOption.WRITE)) {
-            channel.truncate(length);
+        try (out) {
+            drain();
         }
     }
 }

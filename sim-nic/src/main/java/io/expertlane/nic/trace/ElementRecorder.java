@@ -8,6 +8,7 @@ import io.expertlane.nic.device.QueuePairBinding;
 import io.expertlane.nic.trace.ElementLife.Stamp;
 import java.util.Arrays;
 import java.util.function.Consumer;
+import org.agrona.collections.Int2ObjectHashMap;
 
 /**
  * Puts the stages of each work queue element together and hands them over, one {@link ElementLife} an element, when the completion that
@@ -26,7 +27,7 @@ public final class ElementRecorder implements NicTracer {
     private final Consumer<ElementLife> sink;
     private final ElementLife life = new ElementLife();
     /** By queue pair id. */
-    private Outstanding[] queuePairs = new Outstanding[64];
+    private final Int2ObjectHashMap<Outstanding> queuePairs = new Int2ObjectHashMap<>();
 
     /** The elements of a queue pair from {@code first} to {@code end}, in a ring that grows. */
     private static final class Outstanding {
@@ -88,17 +89,12 @@ public final class ElementRecorder implements NicTracer {
 
     @Override
     public void bound(final long timePicos, final int queuePair, final QueuePairBinding binding) {
-        if (queuePair >= queuePairs.length) {
-            queuePairs = Arrays.copyOf(queuePairs, Math.max(queuePair + 1, 2 * queuePairs.length));
-        }
-        if (queuePairs[queuePair] == null) {
-            queuePairs[queuePair] = new Outstanding();
-        }
+        queuePairs.computeIfAbsent(queuePair, _ -> new Outstanding());
     }
 
     @Override
     public void posted(final long postedPicos, final long rungPicos, final int queuePair, final int index, final byte opcode, final int lengthBytes) {
-        final Outstanding elements = queuePairs[queuePair];
+        final Outstanding elements = queuePairs.get(queuePair);
         elements.add(index);
         elements.set(index, Stamp.POSTED, postedPicos);
         elements.set(index, Stamp.RUNG, rungPicos);
@@ -107,8 +103,8 @@ public final class ElementRecorder implements NicTracer {
 
     @Override
     public void doorbell(final long timePicos, final int queuePair, final int end) {
-        final Outstanding elements = queuePairs[queuePair];
-        while (elements.begun && end - elements.seen > 0) {
+        final Outstanding elements = queuePairs.get(queuePair);
+        while (elements.begun && end - elements.seen > 0 && elements.seen != elements.end) {
             if (elements.holds(elements.seen)) {
                 elements.set(elements.seen, Stamp.SEEN, timePicos);
             }
@@ -118,7 +114,7 @@ public final class ElementRecorder implements NicTracer {
 
     @Override
     public void issued(final long startPicos, final long readyPicos, final int queuePair, final int index) {
-        final Outstanding elements = queuePairs[queuePair];
+        final Outstanding elements = queuePairs.get(queuePair);
         if (elements.holds(index)) {
             elements.setFirst(index, Stamp.ISSUED, startPicos);
             elements.setFirst(index, Stamp.READY, readyPicos);
@@ -127,7 +123,7 @@ public final class ElementRecorder implements NicTracer {
 
     @Override
     public void sent(final long startPicos, final long endPicos, final int queuePair, final int index, final int offset, final int payloadBytes) {
-        final Outstanding elements = queuePairs[queuePair];
+        final Outstanding elements = queuePairs.get(queuePair);
         if (elements.holds(index)) {
             elements.setFirst(index, Stamp.FIRST_SENT, startPicos);
             if (elements.get(index, Stamp.DELIVERED) == NEVER) {
@@ -138,7 +134,7 @@ public final class ElementRecorder implements NicTracer {
 
     @Override
     public void delivered(final long timePicos, final int queuePair, final int index) {
-        final Outstanding elements = queuePairs[queuePair];
+        final Outstanding elements = queuePairs.get(queuePair);
         if (elements.holds(index)) {
             elements.setFirst(index, Stamp.DELIVERED, timePicos);
         }
@@ -146,7 +142,7 @@ public final class ElementRecorder implements NicTracer {
 
     @Override
     public void acknowledged(final long startPicos, final long endPicos, final int queuePair, final int index) {
-        final Outstanding elements = queuePairs[queuePair];
+        final Outstanding elements = queuePairs.get(queuePair);
         if (elements.holds(index)) {
             elements.setFirst(index, Stamp.ACKNOWLEDGED, endPicos);
         }
@@ -154,7 +150,7 @@ public final class ElementRecorder implements NicTracer {
 
     @Override
     public void completed(final long timePicos, final int queuePair, final int index, final int status) {
-        final Outstanding elements = queuePairs[queuePair];
+        final Outstanding elements = queuePairs.get(queuePair);
         while (elements.holds(index)) {
             elements.set(elements.first, Stamp.COMPLETED, timePicos);
             emit(queuePair, elements, status);
@@ -172,9 +168,10 @@ public final class ElementRecorder implements NicTracer {
 
     /** Hands over what has not completed, as far as it came. */
     public void flush() {
-        for (int queuePair = 0; queuePair < queuePairs.length; queuePair++) {
-            while (queuePairs[queuePair] != null && queuePairs[queuePair].first != queuePairs[queuePair].end) {
-                emit(queuePair, queuePairs[queuePair], 0);
+        for (final int queuePair : queuePairs.keySet().stream().mapToInt(Integer::intValue).sorted().toArray()) {
+            final Outstanding elements = queuePairs.get(queuePair);
+            while (elements.first != elements.end) {
+                emit(queuePair, elements, 0);
             }
         }
     }

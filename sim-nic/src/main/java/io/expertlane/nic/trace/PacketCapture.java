@@ -254,7 +254,8 @@ public final class PacketCapture implements NicTracer, AutoCloseable {
     /** Writes what is left and closes the stream. */
     @Override
     public void close() throws IOException {
-        writeUntil(Long.MAX_VALUE);
-        out.close();
+        try (out) {
+            writeUntil(Long.MAX_VALUE);
+        }
     }
 }

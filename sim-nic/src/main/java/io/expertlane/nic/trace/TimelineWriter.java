@@ -8,8 +8,9 @@ import io.expertlane.nic.host.WorkTracer;
 import io.expertlane.nic.trace.ElementLife.Stamp;
 import java.io.IOException;
 import java.io.OutputStream;
-import java.util.Arrays;
 import java.util.Locale;
+import org.agrona.collections.Int2ObjectHashMap;
+import org.agrona.collections.Long2LongHashMap;
 import org.agrona.collections.LongHashSet;
 import tools.jackson.core.JsonGenerator;
 import tools.jackson.core.ObjectWriteContext;
@@ -30,8 +31,8 @@ import tools.jackson.core.json.JsonFactory;
  * <p>Time stamps are microseconds of virtual time with picosecond fractions. Elements appear when they complete, so events are not sorted by time;
  * the format does not ask for it.
  *
- * <p>Threading: the simulation's thread. Memory: elements outstanding, and queue pairs; the text is streamed, without allocation. Failure: Jackson's unchecked
- * exceptions if the stream cannot take the text.
+ * <p>Threading: the simulation's thread. Memory: elements outstanding, and queue pairs; the text is streamed, without allocation. Failure: an
+ * {@link java.io.UncheckedIOException} if the stream cannot take the text.
  *
  * <p>Source: "Trace Event Format", the document of the Chromium project.
  */
@@ -44,16 +45,15 @@ public final class TimelineWriter implements NicTracer, WorkTracer, AutoCloseabl
     private static final int MICRO_DECIMALS = 6;
     private static final int NANO_DECIMALS = 3;
     private static final int DECIMAL = 10;
-    private static final int PORTS = 256;
     private static final long NOTHING_YET = -1;
 
+    private final OutputStream out;
     private final JsonGenerator json;
     private final ElementRecorder recorder = new ElementRecorder(this::write);
     /** By queue pair id. */
-    private QueuePairBinding[] bindings = new QueuePairBinding[64];
-    private String[] names = new String[64];
+    private final Int2ObjectHashMap<Track> tracks = new Int2ObjectHashMap<>();
     /** By rank and port: when it was last busy. */
-    private long[] portBusyPicos = new long[0];
+    private final Long2LongHashMap portBusyPicos = new Long2LongHashMap(NOTHING_YET);
     private final LongHashSet namedThreads = new LongHashSet();
     /** A number or id being written, from {@code textStart} to the end. */
     private final char[] text = new char[48];
@@ -62,9 +62,17 @@ public final class TimelineWriter implements NicTracer, WorkTracer, AutoCloseabl
     private final char[] id = new char[48];
     private int idLength;
 
+    /** A queue pair and what its thread is called. */
+    private record Track(QueuePairBinding binding, String name) {
+        int thread() {
+            return FIRST_QUEUE_PAIR_THREAD + binding.number();
+        }
+    }
+
     /** Writes to {@code out}, which {@link #close()} closes. */
     public TimelineWriter(final OutputStream out) {
-        json = new JsonFactory().createGenerator(ObjectWriteContext.empty(), out);
+        this.out = out;
+        json = new JsonFactory().createGenerator(ObjectWriteContext.empty(), new UncheckedStream(out));
         json.writeStartObject();
         json.writeStringProperty("displayTimeUnit", "ns");
         json.writeName("otherData");
@@ -78,26 +86,15 @@ public final class TimelineWriter implements NicTracer, WorkTracer, AutoCloseabl
     @Override
     public void bound(final long timePicos, final int queuePair, final QueuePairBinding binding) {
         recorder.bound(timePicos, queuePair, binding);
-        if (queuePair >= bindings.length) {
-            final int length = Math.max(queuePair + 1, 2 * bindings.length);
-            bindings = Arrays.copyOf(bindings, length);
-            names = Arrays.copyOf(names, length);
-        }
-        bindings[queuePair] = binding;
-        names[queuePair] = String.format(Locale.ROOT, "QP 0x%x to rank %d", binding.number(), binding.peerRank());
-        nameThread(binding.rank(), queuePairThread(queuePair), names[queuePair] + " lane " + binding.lane());
+        final Track track = new Track(binding, String.format(Locale.ROOT, "QP 0x%x to rank %d", binding.number(), binding.peerRank()));
+        tracks.put(queuePair, track);
+        nameThread(binding.rank(), track.thread(), track.name() + " lane " + binding.lane());
         namePort(binding.rank(), binding.port());
         namePort(binding.peerRank(), binding.port());
     }
 
     private void namePort(final int rank, final int port) {
         nameThread(rank, FIRST_PORT_THREAD + port, "port " + port);
-        final int at = rank * PORTS + port;
-        if (at >= portBusyPicos.length) {
-            final int from = portBusyPicos.length;
-            portBusyPicos = Arrays.copyOf(portBusyPicos, Math.max(at + 1, 2 * from));
-            Arrays.fill(portBusyPicos, from, portBusyPicos.length, NOTHING_YET);
-        }
     }
 
     private void nameThread(final int rank, final int thread, final String name) {
@@ -126,10 +123,6 @@ public final class TimelineWriter implements NicTracer, WorkTracer, AutoCloseabl
         json.writeNumberProperty("tid", thread);
     }
 
-    private int queuePairThread(final int queuePair) {
-        return FIRST_QUEUE_PAIR_THREAD + bindings[queuePair].number();
-    }
-
     @Override
     public void posted(final long postedPicos, final long rungPicos, final int queuePair, final int index, final byte opcode, final int lengthBytes) {
         recorder.posted(postedPicos, rungPicos, queuePair, index, opcode, lengthBytes);
@@ -148,8 +141,8 @@ public final class TimelineWriter implements NicTracer, WorkTracer, AutoCloseabl
     @Override
     public void sent(final long startPicos, final long endPicos, final int queuePair, final int index, final int offset, final int payloadBytes) {
         recorder.sent(startPicos, endPicos, queuePair, index, offset, payloadBytes);
-        final int rank = bindings[queuePair].rank();
-        beginOnPort(names[queuePair], "packet", rank, bindings[queuePair].port(), startPicos, endPicos);
+        final Track track = tracks.get(queuePair);
+        beginOnPort(track.name(), "packet", track.binding().rank(), track.binding().port(), startPicos, endPicos);
         json.writeNumberProperty("index", Integer.toUnsignedLong(index));
         json.writeNumberProperty("offset", offset);
         json.writeNumberProperty("payloadBytes", payloadBytes);
@@ -159,12 +152,11 @@ public final class TimelineWriter implements NicTracer, WorkTracer, AutoCloseabl
     /** Begins a slice on a port's thread, up to and into its arguments, behind a slice for the time the port has idled. */
     private void beginOnPort(final String name, final String category, final int rank, final int port, final long startPicos, final long endPicos) {
         final int thread = FIRST_PORT_THREAD + port;
-        final long busyPicos = portBusyPicos[rank * PORTS + port];
+        final long busyPicos = portBusyPicos.put((long) rank << Integer.SIZE | port, endPicos);
         if (busyPicos != NOTHING_YET && startPicos > busyPicos) {
             beginSlice("T_inter", "idle", rank, thread, busyPicos, startPicos);
             endSlice();
         }
-        portBusyPicos[rank * PORTS + port] = endPicos;
         beginSlice(name, category, rank, thread, startPicos, endPicos);
     }
 
@@ -190,7 +182,8 @@ public final class TimelineWriter implements NicTracer, WorkTracer, AutoCloseabl
     @Override
     public void acknowledged(final long startPicos, final long endPicos, final int queuePair, final int index) {
         recorder.acknowledged(startPicos, endPicos, queuePair, index);
-        beginOnPort("ACK", "acknowledgement", bindings[queuePair].peerRank(), bindings[queuePair].port(), startPicos, endPicos);
+        final QueuePairBinding binding = tracks.get(queuePair).binding();
+        beginOnPort("ACK", "acknowledgement", binding.peerRank(), binding.port(), startPicos, endPicos);
         json.writeNumberProperty("index", Integer.toUnsignedLong(index));
         endSlice();
     }
@@ -212,11 +205,12 @@ public final class TimelineWriter implements NicTracer, WorkTracer, AutoCloseabl
 
     private void write(final ElementLife life) {
         final int queuePair = life.queuePair();
-        final int rank = bindings[queuePair].rank();
-        final int thread = queuePairThread(queuePair);
+        final Track track = tracks.get(queuePair);
+        final int rank = track.binding().rank();
+        final int thread = track.thread();
         formatId(queuePair, life.index());
         final long postedPicos = life.picos(Stamp.POSTED);
-        beginPhase(names[queuePair], "b", rank, thread, postedPicos);
+        beginPhase(track.name(), "b", rank, thread, postedPicos);
         json.writeName("args");
         json.writeStartObject();
         json.writeNumberProperty("index", Integer.toUnsignedLong(life.index()));
@@ -235,7 +229,7 @@ public final class TimelineWriter implements NicTracer, WorkTracer, AutoCloseabl
                 json.writeEndObject();
             }
         }
-        beginPhase(names[queuePair], "e", rank, thread, postedPicos + life.latencyPicos());
+        beginPhase(track.name(), "e", rank, thread, postedPicos + life.latencyPicos());
         json.writeEndObject();
         if (life.picos(Stamp.LAST_SENT) != ElementLife.NEVER) {
             beginSlice("T_data", "element", rank, thread, life.picos(Stamp.FIRST_SENT), life.picos(Stamp.LAST_SENT));
@@ -302,9 +296,11 @@ public final class TimelineWriter implements NicTracer, WorkTracer, AutoCloseabl
     /** Writes the elements that have not completed, ends the document and closes the stream. */
     @Override
     public void close() throws IOException {
-        recorder.flush();
-        json.writeEndArray();
-        json.writeEndObject();
-        json.close();
+        try (out) {
+            recorder.flush();
+            json.writeEndArray();
+            json.writeEndObject();
+            json.close();
+        }
     }
 }

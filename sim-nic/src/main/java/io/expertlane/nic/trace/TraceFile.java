@@ -2,15 +2,19 @@ package io.expertlane.nic.trace;
 
 import io.expertlane.nic.device.NicTracer;
 import io.expertlane.nic.device.SimulatedTransport;
+import io.expertlane.nic.files.TemporaryFiles;
 import io.expertlane.nic.host.AgentScheduler;
 import io.expertlane.nic.host.WorkTracer;
 import java.io.IOException;
+import java.io.OutputStream;
+import java.io.UncheckedIOException;
+import java.nio.channels.Channels;
+import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.util.Locale;
-import java.util.UUID;
 
 /**
  * The trace of one run in a file whose format its name says: {@code .json} for Perfetto ({@link TimelineWriter}), {@code .pcap} for Wireshark
@@ -23,7 +27,10 @@ import java.util.UUID;
  * }
  * }</pre>
  *
- * <p>Writes to a temporary file beside it; {@link #commit()} renames it, {@link #close()} without it leaves nothing behind.
+ * <p>Writes to a temporary file beside it; {@link #commit()} renames it, {@link #close()} without it leaves nothing behind, nor does a JVM that is
+ * interrupted. What a killed one leaves is removed by the next trace in that folder.
+ *
+ * <p>Failure: where the disk is full, the run ends with an {@link UncheckedIOException} whose cause names the file.
  *
  * <p>Threading: the simulation's thread.
  */
@@ -43,7 +50,7 @@ public final class TraceFile implements AutoCloseable {
          * @throws IllegalArgumentException if it asks for none
          */
         public static Format of(final Path file) {
-            final String name = file.getFileName().toString();
+            final String name = String.valueOf(file.getFileName());
             for (final Format format : values()) {
                 if (name.endsWith("." + format.name().toLowerCase(Locale.ROOT))) {
                     return format;
@@ -53,48 +60,67 @@ public final class TraceFile implements AutoCloseable {
         }
     }
 
-    private final Path file;
-    private final Path temporary;
     private final SimulatedTransport transport;
     private final AgentScheduler scheduler;
+    private final Output output;
     private final AutoCloseable writer;
-    private boolean closed;
+    private boolean traced = true;
 
-    private TraceFile(final Path file, final Path temporary, final SimulatedTransport transport, final AgentScheduler scheduler,
-        final AutoCloseable writer) {
-        this.file = file;
-        this.temporary = temporary;
+    private TraceFile(final SimulatedTransport transport, final AgentScheduler scheduler, final Output output, final AutoCloseable writer) {
         this.transport = transport;
         this.scheduler = scheduler;
+        this.output = output;
         this.writer = writer;
+    }
+
+    /**
+     * Refuses what {@link #create} would.
+     *
+     * @throws IllegalArgumentException if the file's name asks for no format, no folder could hold it, or something else than a file has its name
+     */
+    public static void check(final Path file) {
+        Format.of(file);
+        final Path folder = file.toAbsolutePath().getParent();
+        if (!Files.isDirectory(folder)) {
+            throw new IllegalArgumentException("trace=" + file + ": no folder " + folder);
+        }
+        if (Files.exists(file) ? !Files.isRegularFile(file) : Files.isSymbolicLink(file)) {
+            throw new IllegalArgumentException("trace=" + file + ": is there and is no file");
+        }
     }
 
     /**
      * Begins to trace {@code transport}, and the agents of {@code scheduler} if the format shows them, in place of whatever traced them before.
      *
-     * @throws IllegalArgumentException if the file's name asks for no format
+     * @throws IllegalArgumentException see {@link #check}
      */
     public static TraceFile create(final Path file, final SimulatedTransport transport, final AgentScheduler scheduler) throws IOException {
-        final Format format = Format.of(file);
-        final Path temporary = temporarySibling(file);
-        final AutoCloseable writer = switch (format) {
-            case JSON -> {
-                final TimelineWriter timeline = new TimelineWriter(Files.newOutputStream(temporary, StandardOpenOption.CREATE_NEW));
-                trace(transport, scheduler, timeline, timeline);
-                yield timeline;
-            }
-            case PCAP -> {
-                final PacketCapture capture = new PacketCapture(transport, Files.newOutputStream(temporary, StandardOpenOption.CREATE_NEW));
-                trace(transport, scheduler, capture, null);
-                yield capture;
-            }
-            case XLTRACE -> {
-                final BinaryTraceWriter binary = new BinaryTraceWriter(temporary);
-                trace(transport, scheduler, binary, binary);
-                yield binary;
-            }
-        };
-        return new TraceFile(file, temporary, transport, scheduler, writer);
+        check(file);
+        final Output output = new Output(file);
+        try {
+            final AutoCloseable writer = switch (Format.of(file)) {
+                case JSON -> {
+                    final TimelineWriter timeline = new TimelineWriter(output);
+                    trace(transport, scheduler, timeline, timeline);
+                    yield timeline;
+                }
+                case PCAP -> {
+                    final PacketCapture capture = new PacketCapture(transport, output);
+                    trace(transport, scheduler, capture, null);
+                    yield capture;
+                }
+                case XLTRACE -> {
+                    final BinaryTraceWriter binary = new BinaryTraceWriter(output);
+                    trace(transport, scheduler, binary, binary);
+                    yield binary;
+                }
+            };
+            return new TraceFile(transport, scheduler, output, writer);
+        } catch (final RuntimeException e) {
+            trace(transport, scheduler, null, null);
+            output.discard();
+            throw e;
+        }
     }
 
     private static void trace(final SimulatedTransport transport, final AgentScheduler scheduler, final NicTracer tracer,
@@ -106,21 +132,22 @@ public final class TraceFile implements AutoCloseable {
     /** Ends the trace and gives the file its name, in place of one that was there. */
     public void commit() throws IOException {
         end();
-        Files.move(temporary, file, StandardCopyOption.ATOMIC_MOVE);
+        closeWriter(writer);
+        output.move();
     }
 
-    private void end() throws IOException {
-        if (!closed) {
-            closed = true;
-            transport.trace(null);
-            scheduler.trace(null);
-            closeWriter(writer);
+    private void end() {
+        if (traced) {
+            traced = false;
+            trace(transport, scheduler, null, null);
         }
     }
 
     private static void closeWriter(final AutoCloseable writer) throws IOException {
         try {
             writer.close();
+        } catch (final UncheckedIOException e) {
+            throw e.getCause();
         } catch (final IOException | RuntimeException e) {
             throw e;
         } catch (final Exception e) {
@@ -131,10 +158,80 @@ public final class TraceFile implements AutoCloseable {
     /** Ends the trace; what was not committed is removed. */
     @Override
     public void close() throws IOException {
-        try {
-            end();
-        } finally {
-            Files.deleteIfExists(temporary);
+        end();
+        output.discard();
+    }
+
+    /** A temporary file beside the one that it will be, by whose name its failures are told. */
+    private static final class Output extends OutputStream {
+        private final Path file;
+        private final Path target;
+        private final Path temporary;
+        private final FileChannel channel;
+        /** Of the channel; it keeps the view of an array from one write to the next. */
+        private final OutputStream stream;
+
+        Output(final Path file) throws IOException {
+            this.file = file;
+            target = Files.isSymbolicLink(file) ? file.toRealPath() : file;
+            temporary = TemporaryFiles.beside(target);
+            TemporaryFiles.removeAtExit(temporary);
+            try {
+                channel = FileChannel.open(temporary, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
+                stream = Channels.newOutputStream(channel);
+            } catch (final IOException e) {
+                TemporaryFiles.forget(temporary);
+                throw new IOException(file + ": cannot be made (" + e.getClass().getSimpleName() + ")", e);
+            }
+        }
+
+        @Override
+        public void write(final int value) throws IOException {
+            write(new byte[] {(byte) value}, 0, 1);
+        }
+
+        @Override
+        public void write(final byte[] bytes, final int offset, final int length) throws IOException {
+            try {
+                stream.write(bytes, offset, length);
+            } catch (final IOException e) {
+                throw named(e);
+            }
+        }
+
+        /** Some file systems notice only now that the disk is full. */
+        @Override
+        public void close() throws IOException {
+            if (!channel.isOpen()) {
+                return;
+            }
+            try (channel) {
+                channel.force(true);
+            } catch (final IOException e) {
+                throw named(e);
+            }
+        }
+
+        private IOException named(final IOException e) {
+            return new IOException(file + ": " + e.getMessage(), e);
+        }
+
+        void move() throws IOException {
+            try {
+                Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE);
+            } catch (final IOException e) {
+                throw new IOException(file + ": cannot be put there (" + e.getClass().getSimpleName() + ")", e);
+            }
+            TemporaryFiles.forget(temporary);
+        }
+
+        /** Removes the file, unless it was moved. */
+        void discard() throws IOException {
+            try (channel) {
+                Files.deleteIfExists(temporary);
+            } finally {
+                TemporaryFiles.forget(temporary);
+            }
         }
     }
 
@@ -150,16 +247,19 @@ public final class TraceFile implements AutoCloseable {
     public static long convert(final Path from, final Path to) throws IOException {
         require(from, Format.XLTRACE);
         require(to, Format.JSON);
-        final Path temporary = temporarySibling(to);
+        check(to);
+        final Output output = new Output(to);
         try {
             final long records;
-            try (TimelineWriter timeline = new TimelineWriter(Files.newOutputStream(temporary, StandardOpenOption.CREATE_NEW))) {
+            try (TimelineWriter timeline = new TimelineWriter(output)) {
                 records = BinaryTraceReader.replay(from, timeline, timeline);
+            } catch (final UncheckedIOException e) {
+                throw e.getCause();
             }
-            Files.move(temporary, to, StandardCopyOption.ATOMIC_MOVE);
+            output.move();
             return records;
         } finally {
-            Files.deleteIfExists(temporary);
+            output.discard();
         }
     }
 
@@ -167,9 +267,5 @@ public final class TraceFile implements AutoCloseable {
         if (Format.of(file) != format) {
             throw new IllegalArgumentException("trace=" + file + ": its name must end in ." + format.name().toLowerCase(Locale.ROOT));
         }
-    }
-
-    private static Path temporarySibling(final Path file) {
-        return file.resolveSibling("." + file.getFileName() + "." + UUID.randomUUID() + ".tmp");
     }
 }

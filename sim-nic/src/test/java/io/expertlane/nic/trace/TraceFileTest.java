@@ -180,6 +180,48 @@ class TraceFileTest {
         assertThat(names()).isEqualTo(6);
     }
 
+    private Path traceOf(final String... records) throws IOException {
+        final String header = "584c5452414345000100000020000000" + "00000000000000000000000000000000";
+        return Files.write(folder.resolve("records.xltrace"), HexFormat.of().parseHex(header + String.join("", records)));
+    }
+
+    /** Numbers of a damaged record neither size memory nor count loops: each of these took gigabytes or minutes, or made a timeline no JSON. */
+    @Test
+    void numbersOutOfRangeAreRefused() throws IOException {
+        final String bound = "0100000000000000" + "05010000dec00701" + "00000001" + "03000000" + "04000000" + "06010000";
+        final String posted = "0a00000000000000" + "0100000000000000" + "00000002" + "00000000" + "03000000" + "08000000";
+        assertRefused("record at 32: rank=-1: 0 to 2147483647", bound.replace("03000000" + "04000000", "ffffffff" + "04000000"));
+        assertRefused("record at 32: number=-1: 0 to 16777215", bound.replace("05010000", "ffffffff"));
+        assertRefused("record at 96: queue pair id=0 index=2147483647: expected 1", bound, posted,
+            posted.replace("00000002" + "00000000", "00000002" + "ffffff7f"));
+        assertRefused("record at 64: bytes=-1: 0 to 2147483647", bound, posted.replace("08000000", "ffffffff"));
+        assertRefused("record at 64: time=-9223372036854775808 span=1: 0 or more, and their sum below 2^63", bound,
+            posted.replace("0a00000000000000", "0000000000000080"));
+        assertRefused("record at 64: time=9223372036854775807 span=1: 0 or more, and their sum below 2^63", bound,
+            posted.replace("0a00000000000000", "ffffffffffffff7f"));
+        final Path recordBytes = folder.resolve("wide.xltrace");
+        Files.write(recordBytes, HexFormat.of().parseHex("584c5452414345000100000040000000" + "00".repeat(16)));
+        assertThatThrownBy(() -> TraceFile.convert(recordBytes, folder.resolve("out.json"))).isInstanceOf(IOException.class)
+            .hasMessage(recordBytes + ": recordBytes=64: only 32 can be read");
+    }
+
+    private void assertRefused(final String limit, final String... records) throws IOException {
+        final Path trace = traceOf(records);
+        assertThatThrownBy(() -> TraceFile.convert(trace, folder.resolve("out.json"))).isInstanceOf(IOException.class).hasMessage(trace + ": " + limit);
+    }
+
+    @Test
+    void theLargestNumbersTakeNoMoreMemoryThanOthers() throws IOException {
+        final com.sun.management.ThreadMXBean threads = (com.sun.management.ThreadMXBean) ManagementFactory.getThreadMXBean();
+        final Path trace = traceOf("0100000000000000" + "ffffff00dec0ff01" + "ffffff01" + "ffffff7f" + "ffffff7f" + "ffffff00",
+            "0a00000000000000" + "0100000000000000" + "ffffff02" + "00000000" + "03000000" + "ffffff7f",
+            "0a00000000000000" + "0000000000000000" + "ffffff03" + "ffffff7f" + "0000000000000000",
+            "2800000000000000" + "0700000000000000" + "ffffff05" + "00000000" + "00100000" + "88030000");
+        final long before = threads.getCurrentThreadAllocatedBytes();
+        assertThat(TraceFile.convert(trace, folder.resolve("out.json"))).isEqualTo(4);
+        assertThat(threads.getCurrentThreadAllocatedBytes() - before).isLessThan(8 << 20);
+    }
+
     @Test
     void withoutACommitNothingStays() throws IOException {
         for (final TraceFile.Format format : TraceFile.Format.values()) {

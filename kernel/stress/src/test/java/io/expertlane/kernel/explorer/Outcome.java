@@ -1,0 +1,29 @@
+package io.expertlane.kernel.explorer;
+
+import java.util.List;
+
+/**
+ * What came of a run.
+ *
+ * @param plan      what was run
+ * @param violation null if everything held
+ * @param steps     how long it took
+ * @param joins     ranks that were let in
+ * @param longest   the longest half of a call, time-outs
+ * @param trace     what happened; null if it was not traced
+ */
+record Outcome(Plan plan, Violation violation, int steps, int joins, double longest, List<String> trace) {
+    static Outcome of(final Plan plan, final Memory memory, final boolean tracing) {
+        try (World world = new World(plan, memory, tracing)) {
+            Violation violation = null;
+            try {
+                world.run();
+            } catch (final Violation e) {
+                violation = e;
+            } catch (final RuntimeException e) {
+                violation = new Violation("HARNESS", String.valueOf(e), e);
+            }
+            return new Outcome(plan, violation, world.steps(), world.joins(), world.longestTimeouts(), world.trace());
+        }
+    }
+}
