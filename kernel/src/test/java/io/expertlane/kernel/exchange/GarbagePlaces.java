@@ -18,9 +18,9 @@ import java.util.SplittableRandom;
 /** The places in a rank's memory that one of its peers writes: words, blocks of counts and heads of records. */
 final class GarbagePlaces {
     /** What a place holds, which says how to make garbage that passes for it. */
-    enum Kind { CALL_WORD, RETURN_WORD, POSITION, INT, LONG }
+    enum Kind { CALL_WORD, RETURN_WORD, POSITION, INT, ROW_COUNT, LONG }
 
-    /** A word of 8 bytes, or of 4 where it is an {@link Kind#INT}. */
+    /** A word of 8 bytes, or of 4 where it is an {@link Kind#INT} or a {@link Kind#ROW_COUNT}. */
     record Place(Kind kind, long offset) {
     }
 
@@ -102,7 +102,10 @@ final class GarbagePlaces {
 
     private void addNodeWords(final HighThroughputConfig config, final Rails rails, final HighThroughputMemory memory, final int buffer) {
         final int local = writer % rails.perNode();
-        addInts(group(), memory.rankCounts(buffer, false, local), memory.rankCountsBytes() / Integer.BYTES);
+        final List<Place> counts = group();
+        for (int at = 0; at < memory.rankCountsBytes(); at += Integer.BYTES) {
+            counts.add(new Place(Kind.ROW_COUNT, memory.rankCounts(buffer, false, local) + at));
+        }
         addInts(group(), memory.starts(buffer, false, local), memory.startsBytes() / Integer.BYTES);
         final List<Place> signals = group();
         signals.add(new Place(Kind.CALL_WORD, memory.rankCountsSignal(buffer, local)));
@@ -225,7 +228,7 @@ final class GarbagePlaces {
      * which is taken for a mistake of the caller.
      */
     void write(final MemorySegment memory, final Place place, final long callNumber, final SplittableRandom random) {
-        if (place.kind() == Kind.INT) {
+        if (place.kind() == Kind.INT || place.kind() == Kind.ROW_COUNT) {
             final int old = memory.get(JAVA_INT, place.offset());
             memory.set(JAVA_INT, place.offset(), random.nextBoolean() ? random.nextInt(-3, 2 * shape.maxTokensPerRank() + 3) : (int) Words.mutate(old, random));
             return;

@@ -55,6 +55,7 @@ final class GarbageWorld implements AutoCloseable {
     private final int overlap;
     private long nowNanos = 1000 * TIMEOUT_NANOS;
     private int writes;
+    private boolean isWriterStopped;
 
     GarbageWorld(final Kind kind, final long seed) {
         this.kind = kind;
@@ -126,7 +127,7 @@ final class GarbageWorld implements AutoCloseable {
             }
             boolean moved = transport instanceof DelayedTransport delayed && delayed.step(random);
             final int rank = random.nextInt(witnesses.length);
-            moved |= witnesses[rank].step();
+            moved |= (rank != writer || !isWriterStopped) && witnesses[rank].step();
             nowNanos += TURN_NANOS;
             idle = moved ? 0 : idle + 1;
             if (idle > 4 * witnesses.length) {
@@ -180,6 +181,8 @@ final class GarbageWorld implements AutoCloseable {
         final MemorySegment memory = heap.region(victim);
         places[victim].write(memory, place, Math.max(1, witnesses[victim].begun() - random.nextInt(2)), random);
         writes++;
+        // A peer that writes more rows than it has announced writes over those of others. No check of what it announces can prevent that.
+        isWriterStopped |= place.kind() == GarbagePlaces.Kind.ROW_COUNT && kind.path == TransferPath.ZERO;
     }
 
     /**
