@@ -18,7 +18,7 @@ import java.util.SplittableRandom;
 /** The places in a rank's memory that one of its peers writes: words, blocks of counts and heads of records. */
 final class GarbagePlaces {
     /** What a place holds, which says how to make garbage that passes for it. */
-    enum Kind { CALL_WORD, RETURN_WORD, POSITION, INT, ROW_COUNT, LONG }
+    enum Kind { CALL_WORD, RETURN_WORD, POSITION, INT, ROW_COUNT, ROW_COUNT_SIGNAL, LONG }
 
     /** A word of 8 bytes, or of 4 where it is an {@link Kind#INT} or a {@link Kind#ROW_COUNT}. */
     record Place(Kind kind, long offset) {
@@ -108,7 +108,7 @@ final class GarbagePlaces {
         }
         addInts(group(), memory.starts(buffer, false, local), memory.startsBytes() / Integer.BYTES);
         final List<Place> signals = group();
-        signals.add(new Place(Kind.CALL_WORD, memory.rankCountsSignal(buffer, local)));
+        signals.add(new Place(Kind.ROW_COUNT_SIGNAL, memory.rankCountsSignal(buffer, local)));
         signals.add(new Place(Kind.CALL_WORD, memory.startsSignal(buffer, local)));
         group().add(new Place(Kind.RETURN_WORD, memory.rankReturnSignal(buffer, local)));
         final List<Place> words = config.path() == TransferPath.ZERO ? group() : new ArrayList<>();
@@ -235,7 +235,7 @@ final class GarbagePlaces {
         }
         final long old = memory.get(JAVA_LONG, place.offset());
         final long found = random.nextInt(3) == 0 ? Words.mutate(old, random) : switch (place.kind()) {
-            case CALL_WORD, RETURN_WORD -> CallWord.of(0, callNumber + random.nextInt(-1, 2), value(random));
+            case CALL_WORD, RETURN_WORD, ROW_COUNT_SIGNAL -> CallWord.of(0, callNumber + random.nextInt(-1, 2), value(random));
             case POSITION -> old + random.nextInt(-70, 71);
             default -> Words.mutate(old, random);
         };

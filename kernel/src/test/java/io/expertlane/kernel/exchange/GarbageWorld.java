@@ -182,7 +182,8 @@ final class GarbageWorld implements AutoCloseable {
         places[victim].write(memory, place, Math.max(1, witnesses[victim].begun() - random.nextInt(2)), random);
         writes++;
         // A peer that writes more rows than it has announced writes over those of others. No check of what it announces can prevent that.
-        isWriterStopped |= place.kind() == GarbagePlaces.Kind.ROW_COUNT && kind.path == TransferPath.ZERO;
+        isWriterStopped |= kind.path == TransferPath.ZERO
+            && (place.kind() == GarbagePlaces.Kind.ROW_COUNT || place.kind() == GarbagePlaces.Kind.ROW_COUNT_SIGNAL);
     }
 
     /**
