@@ -357,6 +357,10 @@ public abstract sealed class LowLatencyCall permits RingCall, ZeroCall {
     /** Excludes a peer to which nothing can be posted: for good, or for as long as the time-out. Returns whether it is excluded. */
     final boolean excludeStuck(final int peer, final boolean gone, final boolean progress) {
         if (!gone) {
+            if (peer == rank) {
+                // Its own ring is full as long as an earlier call holds the memory for received rows. Whoever that one waits for is masked in time.
+                return false;
+            }
             members.advance();
             if (!stuck || progress) {
                 stuck = true;

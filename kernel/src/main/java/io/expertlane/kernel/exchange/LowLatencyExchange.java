@@ -179,7 +179,7 @@ public final class LowLatencyExchange implements AutoCloseable {
         return config.path() == TransferPath.RING ? new RingBuffers(config).bytes() : buffers(config).bytes();
     }
 
-    private static LowLatencyBuffers buffers(final LowLatencyConfig config) {
+    static LowLatencyBuffers buffers(final LowLatencyConfig config) {
         final MoeShape shape = config.shape();
         final boolean moved = config.payload() == Payload.MOVED;
         final boolean encoded = config.combineType() != CombineType.BF16;
