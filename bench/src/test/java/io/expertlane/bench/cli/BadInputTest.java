@@ -190,7 +190,7 @@ class BadInputTest {
     @CsvSource(delimiter = ';', value = {
         "--ranks 0; --ranks=0: 1 to 65536", "--ranks -1; --ranks=-1: 1 to", "--ranks 3; --experts=8: a multiple of --ranks=3", "--ranks 1.5; --ranks=1.5",
         "--ranks 2147483647; --ranks=2147483647: 1 to", "--ranks 99999999999; --ranks=99999999999", "--tokens-per-rank 0; --tokens-per-rank=0: 1 to",
-        "--tokens-per-rank -1; --tokens-per-rank=-1: 1 to", "--tokens-per-rank 16777217; --tokens-per-rank=16777217: 1 to 16777216",
+        "--tokens-per-rank -1; --tokens-per-rank=-1: 1 to", "--tokens-per-rank 16777216; --tokens-per-rank=16777216: 1 to 16777215",
         "--hidden 0; --hidden=0: 8 to 131072", "--hidden 12; --hidden=12: a multiple of 8", "--hidden 131080; --hidden=131080: 8 to", "--topk 0; --topk=0: 1 to 32",
         "--topk 33; --topk=33: 1 to 32", "--topk 9; --topk=9: at most --experts=8", "--experts 0; --experts=0: 1 to", "--experts 1048577; --experts=1048577: 1 to 1048576",
         "--seed x; --seed=x", "--warmup-seconds -1; --warmup-seconds=-1: at least 0", "--hidden 136 --dispatch-type fp8; --hidden=136: a multiple of 128",
