@@ -44,6 +44,9 @@ public final class NpyReader {
         if (!Files.isReadable(file)) {
             throw new NpyException(file, Files.exists(file) ? "may not be read" : "no such file");
         }
+        if (!Files.isRegularFile(file)) {
+            throw new NpyException(file, "is a pipe or device, and an array is mapped: needs a regular file");
+        }
         try (FileChannel channel = FileChannel.open(file)) {
             return read(file, channel, arena, dimensions, accepted);
         }
