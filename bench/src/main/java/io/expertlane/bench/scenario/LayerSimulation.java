@@ -205,7 +205,7 @@ public record LayerSimulation(
             final MoeShape shape = shape();
             final long selections = (long) ranks * shape.maxTokensPerRank() * shape.topK();
             MachineMemory.require("queue pairs and routing", kind.queuePairBytes(shape) + selections * SELECTION_BYTES);
-            final Routing[] routings = new PermutedRouting(routing, layer).routings(shape, tokensPerRank, seed, arena);
+            final Routing[] routings = layerRouting(layer).routings(shape, tokensPerRank, seed, arena);
             final MemorySegment[] nothing = new MemorySegment[ranks];
             Arrays.fill(nothing, MemorySegment.NULL);
             try (SimulatedRound round = new SimulatedRound(
@@ -262,6 +262,10 @@ public record LayerSimulation(
         kind.heapBytes(shape);
     }
 
+    private PermutedRouting layerRouting(final int layer) {
+        return new PermutedRouting(routing, layer);
+    }
+
     private void requireSteps(final Set<ModelStep.Kind> kinds) {
         final boolean isDecode = workload.kind() == Workload.Kind.DECODE;
         if (!isDecode && kind.mode() == ExchangeKind.Mode.LL) {
@@ -273,6 +277,8 @@ public record LayerSimulation(
         if (workload.distinctLayers() > model.moeLayers()) {
             throw new IllegalArgumentException("distinctLayers=" + workload.distinctLayers() + ": 1 to moeLayers=" + model.moeLayers());
         }
+        // Not every routing has other layers: refused before the first one is simulated.
+        layerRouting(workload.distinctLayers() - 1);
         if (kinds.contains(ModelStep.Kind.TWO_BATCH) && (tokensPerRank < 2 || kind.mode() == ExchangeKind.Mode.HT)) {
             throw new IllegalArgumentException("step=two-batch: mode ll and 2 tokens or more, not mode " + lower(kind.mode()) + " and tokens=" + tokensPerRank);
         }
