@@ -312,7 +312,7 @@ public final class HighThroughputExchange {
         } else {
             context.stageTimes().add(Stage.WAIT, elapsedNanos);
         }
-        if (members.tick(progressNanos != members.nowNanos())) {
+        if (members.tick(isInCall() && progressNanos != members.nowNanos())) {
             excludeOverdue();
         }
         return completions + work;
@@ -346,6 +346,10 @@ public final class HighThroughputExchange {
 
     private boolean isMember() {
         return !members.isJoining() && (!isRestarted || hasJoined);
+    }
+
+    private boolean isInCall() {
+        return dispatching != null || returning != null || !dispatchQueue.isEmpty();
     }
 
     private boolean hasBegun() {

@@ -58,6 +58,9 @@ public final class Membership {
     private final long[] grantCall;
     /** Members that this rank has granted. They may not be in yet: each gets its grant again when a mask changes. */
     private final boolean[] hasGrant;
+    /** When each rank was granted: the number of that grant. A rank is not to wait for one that was granted after it. */
+    private final long[] grantNumber;
+    private long grants;
     private boolean anyGranting;
 
     // As a joining rank.
@@ -107,6 +110,7 @@ public final class Membership {
         this.grant = new long[ranks];
         this.grantCall = new long[ranks];
         this.hasGrant = new boolean[ranks];
+        this.grantNumber = new long[ranks];
         this.requested = new int[ranks];
         this.granted = new boolean[ranks];
         this.accepted = new long[ranks];
@@ -157,7 +161,7 @@ public final class Membership {
 
     /** Whether a peer is overdue for which this rank has waited since {@code sinceNanos}. */
     public boolean isOverdue(final int peer, final long sinceNanos) {
-        return health.isQuiet(peer, sinceNanos, clock.nowNanos()) || health.isPatienceGone(peer, sinceNanos, clock.nowNanos());
+        return health.isOverdue(peer, sinceNanos, clock.nowNanos(), joining);
     }
 
     // Masking.
@@ -175,10 +179,22 @@ public final class Membership {
             masked[other] = true;
             hasGrant[other] = false;
             if (isPeer[other]) {
-                heap.revoke(rank, other);
+                revokeKey(other);
             }
             listener.excluded(other);
             masksChanged();
+        }
+    }
+
+    private void revokeKey(final int other) {
+        regionKeys[other] = heap.key(other);
+        heap.revoke(rank, other);
+    }
+
+    /** Each life of a rank has a key of its own here, so what an earlier life has in flight is refused before the new one is answered. */
+    private void revokeKeyOfEarlierLife(final int other) {
+        if (heap.key(other) != regionKeys[other]) {
+            revokeKey(other);
         }
     }
 
@@ -207,9 +223,10 @@ public final class Membership {
         boolean any = false;
         for (final int peer : peers) {
             if (!masked[peer] && links.isGone(peer)) {
-                mask(peer);
                 // A rank that joins again, or whose memory is gone, has had the keys of all revoked.
-                excludedBy[peer] = heap.key(peer) == regionKeys[peer];
+                final boolean isExcluded = heap.key(peer) == regionKeys[peer];
+                mask(peer);
+                excludedBy[peer] = isExcluded;
                 any = true;
             }
         }
@@ -228,24 +245,34 @@ public final class Membership {
             return false;
         }
         heartbeats++;
+        final long state = waiting || isAnsweringAny() ? PeerHealth.WAITING : PeerHealth.WORKING;
         health.heard(rank, clock.nowNanos());
         for (final int peer : peers) {
             if (!masked[peer]) {
-                heartbeat(peer, waiting);
+                heartbeat(peer, state);
                 health.listen(peer, epochs[peer], clock.nowNanos());
             } else if (requestedEpoch(peer) != NONE) {
                 // So that a joining rank waits for this one, which is busy.
                 links.reconnect(peer);
-                heartbeat(peer, waiting);
+                heartbeat(peer, state);
             }
         }
         return true;
     }
 
+    /** Whether a joining rank has yet to accept this rank's grant. */
+    private boolean isAnsweringAny() {
+        for (final int peer : others) {
+            if (answering[peer]) {
+                return true;
+            }
+        }
+        return false;
+    }
+
     /** A heartbeat is dropped if the queue is full; the next one follows soon. */
-    private void heartbeat(final int peer, final boolean waiting) {
-        final boolean ignored = links.signal(peer, words.at(rank, MembershipWords.HEARTBEAT_OFFSET),
-            PeerHealth.heartbeat(epoch, waiting, heartbeats));
+    private void heartbeat(final int peer, final long state) {
+        final boolean ignored = links.signal(peer, words.at(rank, MembershipWords.HEARTBEAT_OFFSET), PeerHealth.heartbeat(epoch, state, heartbeats));
     }
 
     // Granting.
@@ -304,6 +331,10 @@ public final class Membership {
             stopAnswering(peer);
         }
         if (!answering[peer]) {
+            // One that is no peer may be in already, and would not request again.
+            if (isPeer[peer] && masked[peer]) {
+                revokeKeyOfEarlierLife(peer);
+            }
             final long requestEpoch = requestedEpoch(peer);
             if (requestEpoch == NONE) {
                 return false;
@@ -316,6 +347,7 @@ public final class Membership {
             links.reconnect(peer);
             open(peer, (int) requestEpoch);
             answering[peer] = true;
+            grantNumber[peer] = ++grants;
             granting[peer] = 0;
             grant[peer] = pack(requestEpoch, heap.key(rank, peer));
             grantCall[peer] = lastCall;
@@ -341,7 +373,6 @@ public final class Membership {
 
     private void open(final int peer, final int peerEpoch) {
         epochs[peer] = peerEpoch;
-        regionKeys[peer] = heap.key(peer);
         tags[peer] = CallWord.tag(epoch, peerEpoch);
         if (isPeer[peer] || peer == rank) {
             listener.opened(peer, tags[peer]);
@@ -377,7 +408,8 @@ public final class Membership {
     }
 
     private boolean isOut(final int other, final int joiningPeer) {
-        return isPeer[other] && other != joiningPeer && (masked[other] || requestedEpoch(other) != NONE);
+        final boolean isBehind = hasGrant[other] && grantNumber[other] > grantNumber[joiningPeer];
+        return isPeer[other] && other != joiningPeer && (masked[other] || isBehind || requestedEpoch(other) != NONE);
     }
 
     private long maskBits(final int word, final int joiningPeer) {
@@ -414,6 +446,7 @@ public final class Membership {
         joining = true;
         epoch = (int) (long) LONG.getAcquire(region, words.at(rank, MembershipWords.HEARTBEAT_OFFSET)) + 1;
         LONG.setRelease(region, words.at(rank, MembershipWords.HEARTBEAT_OFFSET), (long) epoch);
+        Arrays.setAll(regionKeys, heap::key);
         heap.revoke(rank);
         Arrays.fill(masked, false);
         Arrays.fill(excludedBy, false);
@@ -441,6 +474,7 @@ public final class Membership {
         Arrays.fill(listed, false);
         Arrays.fill(listedByAny, false);
         for (final int peer : others) {
+            revokeKeyOfEarlierLife(peer);
             if (links.isGone(peer)) {
                 links.reconnect(peer);
                 requested[peer] = 0;
@@ -449,13 +483,14 @@ public final class Membership {
                 requested[peer] = 0;
                 accepted[peer] = NONE;
             }
+            // Before the request, which is repeated until there is room: nothing else may be waiting for room in a short queue.
+            if (isTick && (granted[peer] || requestedEpoch(peer) != NONE)) {
+                heartbeat(peer, PeerHealth.JOINING);
+            }
             request(peer);
             // Of ranks that are not peers, only the call number is of interest.
             granted[peer] = takeGrant(peer) && (!isPeer[peer] || accept(peer));
             anyNow |= granted[peer];
-            if (isTick && (granted[peer] || requestedEpoch(peer) != NONE)) {
-                heartbeat(peer, true);
-            }
             health.listen(peer, clock.nowNanos());
         }
         if (anyNow && !anyGranted) {

@@ -12,16 +12,25 @@ import java.util.Arrays;
  *
  * <p>Every rank sends heartbeats each quarter of the time-out while it waits for anything. So a rank that only waits for a dead one is not taken for
  * dead by those that wait for it. A peer is overdue when neither an answer nor a heartbeat came for a time-out; or, heartbeats or not, after
- * {@value #PATIENCE} time-outs since its heartbeats last said that it waits itself, but after {@value #LONGEST_PATIENCE} at most, which bounds every
- * wait. So who waits for the rank that holds all up masks that one first, and the others go on.
+ * {@value #PATIENCE} time-outs since its heartbeats last said that it waits itself. Every wait is bounded in all, too: that of a joining rank first
+ * ({@value #LONGEST_OF_JOINING}), then that for a joining rank ({@value #LONGEST_FOR_JOINING}), then that of members for each other
+ * ({@value #LONGEST}). So whoever holds all up is masked first, and by those that wait for it themselves; then the others go on.
  */
 final class PeerHealth {
     static final int HEARTBEATS_PER_TIMEOUT = 4;
     private static final VarHandle LONG = JAVA_LONG.varHandle();
     private static final int PATIENCE = 4;
-    private static final int LONGEST_PATIENCE = 6;
-    /** In a heartbeat: the sender waits for others. */
-    private static final long WAITING = 1L << CallWord.POSITION_BITS - 1;
+    private static final int LONGEST_OF_JOINING = 5;
+    private static final int LONGEST_FOR_JOINING = 6;
+    private static final int LONGEST = 8;
+    private static final int STATE_SHIFT = CallWord.POSITION_BITS - 2;
+    /** In a heartbeat: the sender works, and waits for nobody. */
+    static final long WORKING = 0;
+    /** In a heartbeat: the sender is in a call and waits for others. */
+    static final long WAITING = 1L << STATE_SHIFT;
+    /** In a heartbeat: the sender joins. */
+    static final long JOINING = 2L << STATE_SHIFT;
+    private static final long STATES = 3L << STATE_SHIFT;
 
     private final MembershipWords words;
     private final MemorySegment region;
@@ -75,10 +84,25 @@ final class PeerHealth {
 
     private void heardNow(final int peer, final long nowNanos) {
         heard(peer, nowNanos);
-        waitingNanos[peer] = (seen[peer] & WAITING) == 0 ? waitingNanos[peer] : nowNanos;
+        waitingNanos[peer] = (seen[peer] & STATES) == WORKING ? waitingNanos[peer] : nowNanos;
     }
 
-    boolean isQuiet(final int peer, final long waitingSinceNanos, final long nowNanos) {
+    /** Whether {@code peer} is overdue for a rank that has waited for it since {@code sinceNanos}, and itself joins or is a member. */
+    boolean isOverdue(final int peer, final long sinceNanos, final long nowNanos, final boolean isJoining) {
+        final long waitedNanos = nowNanos - sinceNanos;
+        return isQuiet(peer, sinceNanos, nowNanos)
+            || waitedNanos >= PATIENCE * timeoutNanos && nowNanos - waitingNanos[peer] >= PATIENCE * timeoutNanos
+            || waitedNanos >= longest(peer, isJoining) * timeoutNanos;
+    }
+
+    private int longest(final int peer, final boolean isJoining) {
+        if (isJoining) {
+            return LONGEST_OF_JOINING;
+        }
+        return (seen[peer] & STATES) == JOINING ? LONGEST_FOR_JOINING : LONGEST;
+    }
+
+    private boolean isQuiet(final int peer, final long waitingSinceNanos, final long nowNanos) {
         return nowNanos - Math.max(heardNanos[peer], waitingSinceNanos) >= timeoutNanos;
     }
 
@@ -87,14 +111,9 @@ final class PeerHealth {
         return nowNanos - Math.max(heardNanos[peer], sinceNanos) >= timeoutNanos / 2;
     }
 
-    boolean isPatienceGone(final int peer, final long waitingSinceNanos, final long nowNanos) {
-        return nowNanos - Math.max(waitingSinceNanos, waitingNanos[peer]) >= PATIENCE * timeoutNanos
-            || nowNanos - waitingSinceNanos >= LONGEST_PATIENCE * timeoutNanos;
-    }
-
     /** The heartbeat number {@code count} of a rank. */
-    static long heartbeat(final int epoch, final boolean waiting, final long count) {
-        return CallWord.ofPosition(CallWord.tag(epoch, 0), (waiting ? WAITING : 0) | count & WAITING - 1);
+    static long heartbeat(final int epoch, final long state, final long count) {
+        return CallWord.ofPosition(CallWord.tag(epoch, 0), state | count & WAITING - 1);
     }
 
     private long word(final int peer) {

@@ -106,6 +106,7 @@ final class Faults {
             }
         }
         rank.held = holds;
+        rank.releasedAtNanos = holds ? Rank.NEVER : rank.releasedAtNanos;
         rank.frozen = !holds || fault.turns() % 2 == 1;
         rank.thawsAtNanos = world.now() + fault.nanos();
         nextNanos = Math.min(nextNanos, rank.thawsAtNanos);
@@ -155,6 +156,7 @@ final class Faults {
     /** Lets go what a rank has written. */
     void release(final Rank rank) {
         rank.thawsAtNanos = Rank.NEVER;
+        rank.releasedAtNanos = rank.held ? world.now() : rank.releasedAtNanos;
         rank.held = false;
         for (int peer = 0; peer < plan.ranks; peer++) {
             world.wires.hold(rank.id, peer, false);

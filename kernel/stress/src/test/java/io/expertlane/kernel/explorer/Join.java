@@ -14,6 +14,7 @@ final class Join {
     final long[] arrivedAtNanos;
     /** When members stop asking for it. */
     long givenUpAtNanos = Rank.NEVER;
+    long beganAtNanos;
     long firstClearedNanos = Rank.NEVER;
     long readySinceNanos = Rank.NEVER;
     boolean entered;

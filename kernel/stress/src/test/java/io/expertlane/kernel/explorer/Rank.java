@@ -39,6 +39,8 @@ final class Rank {
     Join join;
     long thawsAtNanos = NEVER;
     long startsAtNanos = NEVER;
+    /** When what it writes was last let go; {@link #NEVER} while it is held up. */
+    long releasedAtNanos;
     long notBeforeNanos;
     int alone;
     int turnsAtMoment;

@@ -17,7 +17,7 @@ import java.util.Locale;
  * over, at itself and at all clean ranks. What must hold:
  * <ul>
  * <li>Every row, count, sum and summed weight, at dirty ranks too, is that of the input of one life of the sender for that very call, and at a
- *     clean rank of a life that it has let in; or the source is excluded.
+ *     clean rank of a life that it has let in (or of a later one, if it does not exchange anything with that rank itself); or the source is excluded.
  * <li>No clean rank is masked or left out at a clean rank. What clean ranks exchange is complete where the ranks that forward it are clean.
  * <li>Half a call takes no longer than {@link #MOST_HALF_TIMEOUTS}, a join no longer than {@link #MOST_JOIN_TIMEOUTS} from when all are there.
  * <li>A rank does not become a member before any other was asked to let it in.
@@ -358,6 +358,9 @@ final class World implements AutoCloseable {
         rank.state = Rank.State.JOINING;
         rank.live.clear();
         rank.alone = 0;
+        if (rank.join != null) {
+            rank.join.beganAtNanos = now;
+        }
         for (final Rank other : ranks) {
             rank.firstLife[other.id] = other.life;
         }
@@ -377,16 +380,35 @@ final class World implements AutoCloseable {
         }
         log(rank + " is a member");
         for (final Rank other : ranks) {
-            rank.lastLife[other.id] = other.life;
+            rank.lastLife[other.id] = lastLife(rank, other);
         }
         rank.state = Rank.State.MEMBER;
         rank.round = join.round;
         rank.notBeforeNanos = now;
         join.entered = join.failures == rank.failures;
+        if (rank.releasedAtNanos > join.beganAtNanos && isCleanMaskedAt(rank)) {
+            // Documented: a member that it could not reach for a time-out does not hear its request.
+            log(rank + " was held up in the " + join);
+            supervisor.fail(join, T);
+        }
         supervisor.entered(join);
         supervisor.settled(join);
         settle(join);
         return true;
+    }
+
+    /** The last life of {@code other} that may reach a rank: of one that is not a peer, those that forward its rows decide. */
+    private int lastLife(final Rank rank, final Rank other) {
+        return plan.isPeer(rank.id, other.id) ? other.life : Oracle.MOST_LIVES;
+    }
+
+    private boolean isCleanMaskedAt(final Rank rank) {
+        for (final Rank other : ranks) {
+            if (other != rank && !other.dirty && rank.member.isMasked(other.id)) {
+                return true;
+            }
+        }
+        return false;
     }
 
     /** A member's turn between two calls, while others join. */
@@ -413,7 +435,7 @@ final class World implements AutoCloseable {
         }
         log(rank + " has let rank " + join.rank.id + " in");
         rank.firstLife[join.rank.id] = join.life;
-        rank.lastLife[join.rank.id] = join.rank.life;
+        rank.lastLife[join.rank.id] = lastLife(rank, join.rank);
         if (join.firstClearedNanos == Rank.NEVER) {
             join.firstClearedNanos = now;
         }
