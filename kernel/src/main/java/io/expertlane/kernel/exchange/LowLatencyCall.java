@@ -430,6 +430,11 @@ public abstract sealed class LowLatencyCall permits RingCall, ZeroCall {
         return state == State.RECEIVING || state == State.GATHERING;
     }
 
+    /** Counts the wait from now. */
+    void restartWait() {
+        drivenSinceNanos = members.nowNanos();
+    }
+
     /** Masks every peer that is waited for and overdue. */
     void excludeOverdue() {
         for (int peer = 0; peer < ranks && isTaking(); peer++) {

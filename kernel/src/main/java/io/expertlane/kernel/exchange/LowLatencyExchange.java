@@ -259,8 +259,13 @@ public final class LowLatencyExchange implements AutoCloseable {
     private void watchPeers() {
         members.advance();
         if (members.tick(calls[0].isWaiting() || calls[1].isWaiting())) {
-            calls[0].excludeOverdue();
-            calls[1].excludeOverdue();
+            final int older = (int) ((callNumber + 1) & 1);
+            if (calls[older].isWaiting()) {
+                // A peer that holds the older call up has not come to the newer one.
+                calls[older ^ 1].restartWait();
+            }
+            calls[older].excludeOverdue();
+            calls[older ^ 1].excludeOverdue();
         }
     }
 

@@ -200,6 +200,11 @@ public final class Membership {
 
     private void masksChanged() {
         reports.changed();
+        repeatGrants();
+    }
+
+    /** Members that were granted may not be in yet: they are to know whom not to wait for. */
+    private void repeatGrants() {
         for (final int peer : others) {
             if (hasGrant[peer] || granting[peer] != NOT_GRANTING) {
                 granting[peer] = 0;
@@ -346,6 +351,7 @@ public final class Membership {
             }
             links.reconnect(peer);
             open(peer, (int) requestEpoch);
+            repeatGrants();
             answering[peer] = true;
             grantNumber[peer] = ++grants;
             granting[peer] = 0;
@@ -409,7 +415,7 @@ public final class Membership {
 
     private boolean isOut(final int other, final int joiningPeer) {
         final boolean isBehind = hasGrant[other] && grantNumber[other] > grantNumber[joiningPeer];
-        return isPeer[other] && other != joiningPeer && (masked[other] || isBehind || requestedEpoch(other) != NONE);
+        return other != joiningPeer && other != rank && (masked[other] || isBehind || requestedEpoch(other) != NONE);
     }
 
     private long maskBits(final int word, final int joiningPeer) {

@@ -378,6 +378,12 @@ final class World implements AutoCloseable {
         if (join == null) {
             throw new Violation("JOINED_ALONE", rank + " is a member, and nobody was asked to let it in");
         }
+        if (!join.isGranted()) {
+            log(rank + " is a member by an answer to an earlier join: its caller starts it again");
+            kill(rank, false);
+            supervisor.failed(rank, 2 * T);
+            return true;
+        }
         log(rank + " is a member");
         for (final Rank other : ranks) {
             rank.lastLife[other.id] = lastLife(rank, other);
