@@ -62,6 +62,8 @@ public final class Membership {
     private final long[] grantNumber;
     private long grants;
     private boolean anyGranting;
+    /** Whether the caller has waited, since the last heartbeat, for a joining rank to accept this rank's grant. */
+    private boolean isAsked;
 
     // As a joining rank.
     private boolean joining;
@@ -250,7 +252,8 @@ public final class Membership {
             return false;
         }
         heartbeats++;
-        final long state = waiting || isAnsweringAny() ? PeerHealth.WAITING : PeerHealth.WORKING;
+        final long state = waiting || isAsked ? PeerHealth.WAITING : PeerHealth.WORKING;
+        isAsked = false;
         health.heard(rank, clock.nowNanos());
         for (final int peer : peers) {
             if (!masked[peer]) {
@@ -263,16 +266,6 @@ public final class Membership {
             }
         }
         return true;
-    }
-
-    /** Whether a joining rank has yet to accept this rank's grant. */
-    private boolean isAnsweringAny() {
-        for (final int peer : others) {
-            if (answering[peer]) {
-                return true;
-            }
-        }
-        return false;
     }
 
     /** A heartbeat is dropped if the queue is full; the next one follows soon. */
@@ -359,6 +352,7 @@ public final class Membership {
             grantCall[peer] = lastCall;
         }
         if (!postGrant(peer) || isPeer[peer] && !isConfirmed(peer)) {
+            isAsked = true;
             return false;
         }
         stopAnswering(peer);
@@ -533,7 +527,7 @@ public final class Membership {
         if (word(peer, MembershipWords.GRANT_OFFSET) != word) {
             return false;
         }
-        for (final int other : peers) {
+        for (final int other : others) {
             final boolean isListed = (listedBits[other / Long.SIZE] & 1L << other) != 0;
             listedByAny[other] |= isListed;
             listed[other] |= isListed && (view & EXCLUDED) == 0;
@@ -580,10 +574,10 @@ public final class Membership {
             if (granted[peer] && !takeGrant(peer)) {
                 return -1;
             }
-            anyOfMember |= granted[peer] && !isFromExcluded(peer);
+            anyOfMember |= granted[peer] && !isLeftBehind(peer);
         }
         for (final int peer : others) {
-            if (granted[peer] && !(anyOfMember && isFromExcluded(peer))) {
+            if (granted[peer] && !(anyOfMember && isLeftBehind(peer))) {
                 lastCall = Math.max(lastCall, grantedCall(peer));
             }
         }
@@ -605,9 +599,9 @@ public final class Membership {
         return word(peer, MembershipWords.GRANT_CALL_OFFSET);
     }
 
-    /** Whether the peer, which has granted, is masked by a member. */
-    private boolean isFromExcluded(final int peer) {
-        return (word(peer, MembershipWords.GRANT_VIEW_OFFSET) & EXCLUDED) != 0;
+    /** Whether the peer, which has granted, is masked by a member: as it says itself, or as the member does. */
+    private boolean isLeftBehind(final int peer) {
+        return (word(peer, MembershipWords.GRANT_VIEW_OFFSET) & EXCLUDED) != 0 || listed[peer];
     }
 
     private long word(final int peer, final int offset) {

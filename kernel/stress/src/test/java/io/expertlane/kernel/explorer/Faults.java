@@ -118,7 +118,7 @@ final class Faults {
         if (!harmless) {
             rank.failures++;
             rank.dirty = true;
-            world.supervisor.failed(rank, 4 * T);
+            world.supervisor.failed(rank, 3 * T);
         }
     }
 
