@@ -327,6 +327,7 @@ public final class Membership {
     public boolean grant(final int peer, final long lastCall) {
         if (answering[peer] && links.isGone(peer)) {
             stopAnswering(peer);
+            excludedBy[peer] = heap.key(peer) == regionKeys[peer];
         }
         if (!answering[peer]) {
             // One that is no peer may be in already, and would not request again.
@@ -427,7 +428,7 @@ public final class Membership {
 
     private boolean isExcluded(final int butPeer) {
         for (final int peer : peers) {
-            if (peer != butPeer && masked[peer] && excludedBy[peer]) {
+            if (peer != butPeer && masked[peer] && excludedBy[peer] && heap.key(peer) == regionKeys[peer]) {
                 return true;
             }
         }

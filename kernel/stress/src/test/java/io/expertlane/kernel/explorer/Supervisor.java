@@ -311,6 +311,7 @@ final class Supervisor {
                     // Documented: nobody is left who could let it in.
                     fail(join, T);
                 } else if (join.isPending()) {
+                    world.settle(join);
                     checkTime(join);
                 }
             }
@@ -318,7 +319,7 @@ final class Supervisor {
     }
 
     private void checkTime(final Join join) {
-        if (!isReady(join)) {
+        if (!join.isPending() || !isReady(join)) {
             join.readySinceNanos = Rank.NEVER;
         } else if (join.readySinceNanos == Rank.NEVER) {
             join.readySinceNanos = world.now();

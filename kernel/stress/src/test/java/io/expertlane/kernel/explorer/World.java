@@ -446,8 +446,19 @@ final class World implements AutoCloseable {
             join.firstClearedNanos = now;
         }
         answer(rank, join, Join.Answer.CLEARED);
+        answerLater(rank, join);
         settle(join);
         return true;
+    }
+
+    /** The attempt that was answered may be that of a later join already: then it has been answered for that one, or between the wrong calls. */
+    private void answerLater(final Rank rank, final Join join) {
+        final Join present = join.rank.join;
+        if (present != join && present.round == join.round) {
+            answer(rank, present, Join.Answer.CLEARED);
+        } else if (present != join) {
+            supervisor.fail(present, 2 * T);
+        }
     }
 
     private void answer(final Rank rank, final Join join, final Join.Answer answer) {
@@ -458,7 +469,7 @@ final class World implements AutoCloseable {
     }
 
     /** Ends the join if it is over at all clean ranks. */
-    private void settle(final Join join) {
+    void settle(final Join join) {
         if (!join.entered || !join.isPending() || !supervisor.isCleared(join)) {
             return;
         }
