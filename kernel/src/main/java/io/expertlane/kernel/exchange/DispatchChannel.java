@@ -238,6 +238,7 @@ final class DispatchChannel {
             final int local = peer % rails.perNode();
             localOut[local] = true;
             endSending(local);
+            publishForwarded(peer);
             for (int i = pendingCount - 1; i >= 0; i--) {
                 if (pending[i] % rails.perNode() == local) {
                     writeLost(pending[i]);
@@ -249,6 +250,14 @@ final class DispatchChannel {
             // Those that the token at hand has not reached get a lost record for it, as for all that follow.
             forwardLocal[peer / rails.perNode()] = NOT_BEGUN;
             endSending(rails.perNode() + peer / rails.perNode());
+        }
+    }
+
+    /** Nothing more is posted to the peer: what has been, from transit slots, is to be carried out, or refused. */
+    private void publishForwarded(final int peer) {
+        final QueuePair[] lanes = context.peers().data(peer, channel);
+        for (int lane = 0; lanes != null && lane < lanes.length; lane++) {
+            lanes[lane].ringDoorbell();
         }
     }
 

@@ -265,7 +265,20 @@ public final class Membership {
                 heartbeat(peer, state);
             }
         }
+        requestFromOthers();
         return true;
+    }
+
+    /** A rank that is no peer was not waited for, and may still have to answer: its caller waits for a request until then. */
+    private void requestFromOthers() {
+        for (final int other : others) {
+            if (!isPeer[other] && epoch > 0 && !granted[other]) {
+                links.reconnect(other);
+                requested[other] = 0;
+                request(other);
+                granted[other] = takeGrant(other);
+            }
+        }
     }
 
     /** A heartbeat is dropped if the queue is full; the next one follows soon. */
@@ -330,8 +343,7 @@ public final class Membership {
             excludedBy[peer] = heap.key(peer) == regionKeys[peer];
         }
         if (!answering[peer]) {
-            // One that is no peer may be in already, and would not request again.
-            if (isPeer[peer] && masked[peer]) {
+            if (!isPeer[peer] || masked[peer]) {
                 revokeKeyOfEarlierLife(peer);
             }
             final long requestEpoch = requestedEpoch(peer);
@@ -589,6 +601,9 @@ public final class Membership {
                 becomeMember(peer);
             } else if (isPeer[peer]) {
                 mask(peer);
+            } else {
+                // If it joins, too, it is before this rank: others let it in.
+                epochs[peer] = (int) Math.max(epochs[peer], listedByAny[peer] ? 0 : requestedEpoch(peer));
             }
         }
         links.reconnect(rank);

@@ -13,7 +13,7 @@ import java.util.Arrays;
  * <p>Every rank sends heartbeats each quarter of the time-out while it waits for anything. So a rank that only waits for a dead one is not taken for
  * dead by those that wait for it. A peer is overdue when neither an answer nor a heartbeat came for a time-out; or, heartbeats or not, after
  * {@value #PATIENCE} time-outs since its heartbeats last said that it waits itself. Every wait is bounded in all, too: that of a joining rank first
- * ({@value #LONGEST_OF_JOINING}), then that for a joining rank ({@value #LONGEST_FOR_JOINING}), then that of members for each other
+ * ({@value #LONGEST_OF_JOINING}), then that for a rank that joined meanwhile ({@value #LONGEST_FOR_JOINING}), then that of members for each other
  * ({@value #LONGEST}). So whoever holds all up is masked first, and by those that wait for it themselves; then the others go on.
  */
 final class PeerHealth {
@@ -38,6 +38,7 @@ final class PeerHealth {
     private final long[] seen;
     private final long[] heardNanos;
     private final long[] waitingNanos;
+    private final long[] joiningNanos;
     private long nextTickNanos;
 
     PeerHealth(final MembershipWords words, final MemorySegment region, final long timeoutNanos, final long nowNanos) {
@@ -47,9 +48,11 @@ final class PeerHealth {
         this.seen = new long[words.ranks()];
         this.heardNanos = new long[words.ranks()];
         this.waitingNanos = new long[words.ranks()];
+        this.joiningNanos = new long[words.ranks()];
         this.nextTickNanos = nowNanos + timeoutNanos / HEARTBEATS_PER_TIMEOUT;
         Arrays.fill(heardNanos, nowNanos);
         Arrays.fill(waitingNanos, nowNanos);
+        Arrays.fill(joiningNanos, nowNanos - LONGEST * timeoutNanos);
     }
 
     /** Whether heartbeats are due; then they are next due a quarter of the time-out later. */
@@ -85,6 +88,7 @@ final class PeerHealth {
     private void heardNow(final int peer, final long nowNanos) {
         heard(peer, nowNanos);
         waitingNanos[peer] = (seen[peer] & STATES) == WORKING ? waitingNanos[peer] : nowNanos;
+        joiningNanos[peer] = (seen[peer] & STATES) == JOINING ? nowNanos : joiningNanos[peer];
     }
 
     /** Whether {@code peer} is overdue for a rank that has waited for it since {@code sinceNanos}, and itself joins or is a member. */
@@ -92,14 +96,14 @@ final class PeerHealth {
         final long waitedNanos = nowNanos - sinceNanos;
         return isQuiet(peer, sinceNanos, nowNanos)
             || waitedNanos >= PATIENCE * timeoutNanos && nowNanos - waitingNanos[peer] >= PATIENCE * timeoutNanos
-            || waitedNanos >= longest(peer, isJoining) * timeoutNanos;
+            || waitedNanos >= longest(peer, sinceNanos, isJoining) * timeoutNanos;
     }
 
-    private int longest(final int peer, final boolean isJoining) {
+    private int longest(final int peer, final long sinceNanos, final boolean isJoining) {
         if (isJoining) {
             return LONGEST_OF_JOINING;
         }
-        return (seen[peer] & STATES) == JOINING ? LONGEST_FOR_JOINING : LONGEST;
+        return joiningNanos[peer] - sinceNanos >= 0 ? LONGEST_FOR_JOINING : LONGEST;
     }
 
     private boolean isQuiet(final int peer, final long waitingSinceNanos, final long nowNanos) {

@@ -216,7 +216,7 @@ final class World implements AutoCloseable {
             return begin(rank);
         }
         final Join other = supervisor.toClear(rank);
-        if (other != null && own == null && (rank.live.isEmpty() || plan.has(Feature.LIVE))) {
+        if (other != null && (own == null || own.round != rank.round) && (rank.live.isEmpty() || plan.has(Feature.LIVE))) {
             return clear(rank, other);
         }
         boolean moved = rank.member.doWork() > 0;
