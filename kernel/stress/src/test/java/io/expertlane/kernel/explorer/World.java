@@ -91,6 +91,9 @@ final class World implements AutoCloseable {
         }
         for (final Rank rank : ranks) {
             rank.member = connect(rank.id);
+            for (final Rank other : ranks) {
+                rank.lastLife[other.id] = lastLife(rank, other);
+            }
         }
         this.networkPace = dice.below(4);
         this.overlap = dice.below(8);
