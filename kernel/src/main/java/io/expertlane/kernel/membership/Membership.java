@@ -581,7 +581,6 @@ public final class Membership {
      * @return the number of the last call; -1 if a grant has been taken back meanwhile: go on joining
      */
     public long enter() {
-        long lastCall = 0;
         boolean anyOfMember = false;
         for (final int peer : others) {
             if (granted[peer] && !takeGrant(peer)) {
@@ -589,11 +588,7 @@ public final class Membership {
             }
             anyOfMember |= granted[peer] && !isLeftBehind(peer);
         }
-        for (final int peer : others) {
-            if (granted[peer] && !(anyOfMember && isLeftBehind(peer))) {
-                lastCall = Math.max(lastCall, grantedCall(peer));
-            }
-        }
+        final long lastCall = lastCall(anyOfMember);
         joining = false;
         for (final int peer : others) {
             if (granted[peer] && grantedCall(peer) == lastCall) {
@@ -608,6 +603,24 @@ public final class Membership {
         }
         links.reconnect(rank);
         open(rank, epoch);
+        return lastCall;
+    }
+
+    /** The number that most have granted; of several, the greatest. */
+    private long lastCall(final boolean ofMembers) {
+        long lastCall = 0;
+        int most = 0;
+        for (final int peer : others) {
+            int count = 0;
+            for (final int other : others) {
+                final boolean counts = granted[other] && !(ofMembers && isLeftBehind(other));
+                count += counts && grantedCall(other) == grantedCall(peer) ? 1 : 0;
+            }
+            if (count > most || count == most && count > 0 && grantedCall(peer) > lastCall) {
+                lastCall = grantedCall(peer);
+                most = count;
+            }
+        }
         return lastCall;
     }
 

@@ -13,13 +13,14 @@ import java.util.Arrays;
  * <p>Every rank sends heartbeats each quarter of the time-out while it waits for anything. So a rank that only waits for a dead one is not taken for
  * dead by those that wait for it. A peer is overdue when neither an answer nor a heartbeat came for a time-out; or, heartbeats or not, after
  * {@value #PATIENCE} time-outs since its heartbeats last said that it waits itself. Every wait is bounded in all, too: that of a joining rank first
- * ({@value #LONGEST_OF_JOINING}), then that for a rank that joined meanwhile ({@value #LONGEST_FOR_JOINING}), then that of members for each other
+ * ({@value #LONGEST_OF_JOINING}), then that for a joining rank ({@value #LONGEST_FOR_JOINING}, and {@value #PATIENCE_WITH_NEW} once it is a member and does not wait), then that of members for each other
  * ({@value #LONGEST}). So whoever holds all up is masked first, and by those that wait for it themselves; then the others go on.
  */
 final class PeerHealth {
     static final int HEARTBEATS_PER_TIMEOUT = 4;
     private static final VarHandle LONG = JAVA_LONG.varHandle();
     private static final int PATIENCE = 4;
+    private static final int PATIENCE_WITH_NEW = 2;
     private static final int LONGEST_OF_JOINING = 5;
     private static final int LONGEST_FOR_JOINING = 6;
     private static final int LONGEST = 8;
@@ -87,7 +88,7 @@ final class PeerHealth {
 
     private void heardNow(final int peer, final long nowNanos) {
         heard(peer, nowNanos);
-        waitingNanos[peer] = (seen[peer] & STATES) == WORKING ? waitingNanos[peer] : nowNanos;
+        waitingNanos[peer] = (seen[peer] & STATES) == WAITING ? nowNanos : waitingNanos[peer];
         joiningNanos[peer] = (seen[peer] & STATES) == JOINING ? nowNanos : joiningNanos[peer];
     }
 
@@ -96,14 +97,15 @@ final class PeerHealth {
         final long waitedNanos = nowNanos - sinceNanos;
         return isQuiet(peer, sinceNanos, nowNanos)
             || waitedNanos >= PATIENCE * timeoutNanos && nowNanos - waitingNanos[peer] >= PATIENCE * timeoutNanos
-            || waitedNanos >= longest(peer, sinceNanos, isJoining) * timeoutNanos;
+            && nowNanos - joiningNanos[peer] >= PATIENCE_WITH_NEW * timeoutNanos
+            || waitedNanos >= longest(peer, isJoining) * timeoutNanos;
     }
 
-    private int longest(final int peer, final long sinceNanos, final boolean isJoining) {
+    private int longest(final int peer, final boolean isJoining) {
         if (isJoining) {
             return LONGEST_OF_JOINING;
         }
-        return joiningNanos[peer] - sinceNanos >= 0 ? LONGEST_FOR_JOINING : LONGEST;
+        return (seen[peer] & STATES) == JOINING ? LONGEST_FOR_JOINING : LONGEST;
     }
 
     private boolean isQuiet(final int peer, final long waitingSinceNanos, final long nowNanos) {

@@ -272,12 +272,16 @@ final class World implements AutoCloseable {
     }
 
     private boolean isMaskedEverywhere(final Rank rank) {
+        boolean any = false;
         for (final Rank other : ranks) {
-            if (other != rank && other.state != Rank.State.DEAD && plan.isPeer(rank.id, other.id) && !other.member.isMasked(rank.id)) {
-                return false;
+            if (other != rank && other.state != Rank.State.DEAD && plan.isPeer(rank.id, other.id)) {
+                if (!other.member.isMasked(rank.id)) {
+                    return false;
+                }
+                any = true;
             }
         }
-        return true;
+        return any;
     }
 
     private boolean advance(final Rank rank) {
