@@ -60,6 +60,8 @@ public final class Membership {
     private final boolean[] hasGrant;
     /** When each rank was granted: the number of that grant. A rank is not to wait for one that was granted after it. */
     private final long[] grantNumber;
+    /** The epoch of each rank's request that grants have listed. */
+    private final long[] notedRequests;
     private long grants;
     private boolean anyGranting;
     /** Whether the caller has waited, since the last heartbeat, for a joining rank to accept this rank's grant. */
@@ -113,6 +115,7 @@ public final class Membership {
         this.grantCall = new long[ranks];
         this.hasGrant = new boolean[ranks];
         this.grantNumber = new long[ranks];
+        this.notedRequests = new long[ranks];
         this.requested = new int[ranks];
         this.granted = new boolean[ranks];
         this.accepted = new long[ranks];
@@ -266,7 +269,19 @@ public final class Membership {
             }
         }
         requestFromOthers();
+        noteRequests();
         return true;
+    }
+
+    /** Ranks that were granted, and may not be in yet, are to know who joins, too. */
+    private void noteRequests() {
+        for (final int other : others) {
+            final long requestEpoch = requestedEpoch(other);
+            if (requestEpoch != NONE && requestEpoch != notedRequests[other]) {
+                notedRequests[other] = requestEpoch;
+                repeatGrants();
+            }
+        }
     }
 
     /** A rank that is no peer was not waited for, and may still have to answer: its caller waits for a request until then. */

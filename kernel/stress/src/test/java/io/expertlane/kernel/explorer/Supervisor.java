@@ -268,7 +268,8 @@ final class Supervisor {
     /** Whether nobody but {@code rank}, of those who count, has dispatched the call of a round. */
     boolean isOpen(final int round, final Rank rank) {
         for (final Rank other : world.ranks) {
-            if (other != rank && !other.dirty && other.round > round) {
+            final boolean isIn = !other.dirty || other.join != null && other.join.entered && other.join.isPending();
+            if (other != rank && isIn && other.round > round) {
                 return false;
             }
         }
@@ -346,6 +347,18 @@ final class Supervisor {
             }
         }
         return true;
+    }
+
+    /** What each rank is at, and which joins of its present round have not come to an end. */
+    String describe() {
+        final StringBuilder text = new StringBuilder();
+        for (final Rank rank : world.ranks) {
+            text.append("; ").append(rank).append(rank.dirty ? " (dirty) " : " ").append(rank.state).append(" before call ").append(rank.round)
+                .append(", ").append(rank.live.size()).append(" live");
+            final Join clearing = toClear(rank);
+            text.append(clearing == null ? "" : ", clears " + clearing).append(rank.join == null || !rank.join.isPending() ? "" : ", pending: " + rank.join);
+        }
+        return text.substring(2);
     }
 
     private String describe(final Join join) {

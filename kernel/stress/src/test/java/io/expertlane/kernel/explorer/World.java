@@ -143,7 +143,7 @@ final class World implements AutoCloseable {
         while (!supervisor.isFinished()) {
             steps++;
             if (steps > MOST_STEPS) {
-                throw new Violation("STEPS", "more than " + MOST_STEPS + " steps");
+                throw new Violation("STEPS", "more than " + MOST_STEPS + " steps, " + supervisor.describe());
             }
             if (now >= faults.nextNanos()) {
                 faults.pass();
