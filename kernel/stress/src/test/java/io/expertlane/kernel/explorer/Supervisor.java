@@ -276,6 +276,12 @@ final class Supervisor {
         return round == rounds.size() - 1;
     }
 
+    /** Whether a join comes right after another one, between the same calls. */
+    boolean isNext(final Join join, final Join before) {
+        final List<Join> joins = rounds.get(before.round).joins;
+        return join.round == before.round && joins.indexOf(join) == joins.indexOf(before) + 1;
+    }
+
     /** A join has come a step further. */
     void settled(final Join join) {
         for (final Join each : rounds.get(join.round).joins) {

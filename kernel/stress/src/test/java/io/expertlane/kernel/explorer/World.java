@@ -458,10 +458,10 @@ final class World implements AutoCloseable {
         return true;
     }
 
-    /** The attempt that was answered may be that of a later join already: then it has been answered for that one, or between the wrong calls. */
+    /** The attempt that was answered may be that of a later join already: then it has been answered for that one, or out of order. */
     private void answerLater(final Rank rank, final Join join) {
         final Join present = join.rank.join;
-        if (present != join && present.round == join.round) {
+        if (present != join && supervisor.isNext(present, join)) {
             answer(rank, present, Join.Answer.CLEARED);
         } else if (present != join) {
             supervisor.fail(present, 2 * T);
