@@ -11,19 +11,28 @@ import java.util.Arrays;
  * When each peer was last heard of, by its heartbeats.
  *
  * <p>Every rank sends heartbeats each quarter of the time-out while it waits for anything. So a rank that only waits for a dead one is not taken for
- * dead by those that wait for it. A peer is overdue when neither an answer nor a heartbeat came for a time-out; or, heartbeats or not, after
- * {@value #PATIENCE} time-outs since its heartbeats last said that it waits itself. Every wait is bounded in all, too: that of a joining rank first
- * ({@value #LONGEST_OF_JOINING}), then that for a joining rank ({@value #LONGEST_FOR_JOINING}, and {@value #PATIENCE_WITH_NEW} once it is a member and does not wait), then that of members for each other
- * ({@value #LONGEST}). So whoever holds all up is masked first, and by those that wait for it themselves; then the others go on.
+ * dead by those that wait for it. A peer is overdue when neither an answer nor a heartbeat came for a time-out. A peer with heartbeats is overdue after
+ * four time-outs since they last said that it waits in a call itself, and two since they said that it joins. Every wait is bounded in all, too, in
+ * such an order that whoever holds all up is masked first, and by those that wait for it themselves; then the others go on:
+ * <table>
+ * <caption>The longest waits</caption>
+ * <tr><th>who</th><th>for whom</th><th>time-outs</th></tr>
+ * <tr><td>joining rank</td><td>member</td><td>4</td></tr>
+ * <tr><td>joining rank</td><td>joining rank</td><td>5</td></tr>
+ * <tr><td>member</td><td>joining rank</td><td>6</td></tr>
+ * <tr><td>member</td><td>member that waits in a call</td><td>8.75</td></tr>
+ * </table>
  */
 final class PeerHealth {
     static final int HEARTBEATS_PER_TIMEOUT = 4;
     private static final VarHandle LONG = JAVA_LONG.varHandle();
-    private static final int PATIENCE = 4;
-    private static final int PATIENCE_WITH_NEW = 2;
-    private static final int LONGEST_OF_JOINING = 5;
-    private static final int LONGEST_FOR_JOINING = 6;
-    private static final int LONGEST = 8;
+    // In heartbeats' intervals.
+    private static final int PATIENCE = 16;
+    private static final int PATIENCE_WITH_NEW = 8;
+    private static final int LONGEST_OF_JOINING = 16;
+    private static final int LONGEST_AMONG_JOINING = 20;
+    private static final int LONGEST_FOR_JOINING = 24;
+    private static final int LONGEST = 35;
     private static final int STATE_SHIFT = CallWord.POSITION_BITS - 2;
     /** In a heartbeat: the sender works, and waits for nobody. */
     static final long WORKING = 0;
@@ -36,6 +45,7 @@ final class PeerHealth {
     private final MembershipWords words;
     private final MemorySegment region;
     private final long timeoutNanos;
+    private final long intervalNanos;
     private final long[] seen;
     private final long[] heardNanos;
     private final long[] waitingNanos;
@@ -46,14 +56,15 @@ final class PeerHealth {
         this.words = words;
         this.region = region;
         this.timeoutNanos = timeoutNanos;
+        this.intervalNanos = timeoutNanos / HEARTBEATS_PER_TIMEOUT;
         this.seen = new long[words.ranks()];
         this.heardNanos = new long[words.ranks()];
         this.waitingNanos = new long[words.ranks()];
         this.joiningNanos = new long[words.ranks()];
-        this.nextTickNanos = nowNanos + timeoutNanos / HEARTBEATS_PER_TIMEOUT;
+        this.nextTickNanos = nowNanos + intervalNanos;
         Arrays.fill(heardNanos, nowNanos);
         Arrays.fill(waitingNanos, nowNanos);
-        Arrays.fill(joiningNanos, nowNanos - LONGEST * timeoutNanos);
+        Arrays.fill(joiningNanos, nowNanos - PATIENCE_WITH_NEW * intervalNanos);
     }
 
     /** Whether heartbeats are due; then they are next due a quarter of the time-out later. */
@@ -61,7 +72,7 @@ final class PeerHealth {
         if (nowNanos - nextTickNanos < 0) {
             return false;
         }
-        nextTickNanos = nowNanos + timeoutNanos / HEARTBEATS_PER_TIMEOUT;
+        nextTickNanos = nowNanos + intervalNanos;
         return true;
     }
 
@@ -96,16 +107,16 @@ final class PeerHealth {
     boolean isOverdue(final int peer, final long sinceNanos, final long nowNanos, final boolean isJoining) {
         final long waitedNanos = nowNanos - sinceNanos;
         return isQuiet(peer, sinceNanos, nowNanos)
-            || waitedNanos >= PATIENCE * timeoutNanos && nowNanos - waitingNanos[peer] >= PATIENCE * timeoutNanos
-            && nowNanos - joiningNanos[peer] >= PATIENCE_WITH_NEW * timeoutNanos
-            || waitedNanos >= longest(peer, isJoining) * timeoutNanos;
+            || waitedNanos >= PATIENCE * intervalNanos && nowNanos - waitingNanos[peer] >= PATIENCE * intervalNanos
+            && nowNanos - joiningNanos[peer] >= PATIENCE_WITH_NEW * intervalNanos
+            || waitedNanos >= longest(isJoining, (seen[peer] & STATES) == JOINING) * intervalNanos;
     }
 
-    private int longest(final int peer, final boolean isJoining) {
+    private static int longest(final boolean isJoining, final boolean isPeerJoining) {
         if (isJoining) {
-            return LONGEST_OF_JOINING;
+            return isPeerJoining ? LONGEST_AMONG_JOINING : LONGEST_OF_JOINING;
         }
-        return (seen[peer] & STATES) == JOINING ? LONGEST_FOR_JOINING : LONGEST;
+        return isPeerJoining ? LONGEST_FOR_JOINING : LONGEST;
     }
 
     private boolean isQuiet(final int peer, final long waitingSinceNanos, final long nowNanos) {
