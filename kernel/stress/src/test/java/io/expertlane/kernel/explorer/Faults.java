@@ -134,6 +134,9 @@ final class Faults {
             if (rank.thawsAtNanos <= world.now()) {
                 world.log(rank + " goes on");
                 release(rank);
+                if (rank.join != null) {
+                    world.settle(rank.join);
+                }
                 rank.frozen = false;
                 for (final Live live : rank.live) {
                     live.sinceNanos = world.now();

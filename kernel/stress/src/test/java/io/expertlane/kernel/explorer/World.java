@@ -219,7 +219,8 @@ final class World implements AutoCloseable {
             return begin(rank);
         }
         final Join other = supervisor.toClear(rank);
-        if (other != null && (own == null || own.round != rank.round) && (rank.live.isEmpty() || plan.has(Feature.LIVE))) {
+        // A rank that went on alone has to join before it lets others in.
+        if (other != null && rank.alone == 0 && (own == null || own.round != rank.round) && (rank.live.isEmpty() || plan.has(Feature.LIVE))) {
             return clear(rank, other);
         }
         boolean moved = rank.member.doWork() > 0;
@@ -477,7 +478,7 @@ final class World implements AutoCloseable {
 
     /** Ends the join if it is over at all clean ranks. */
     void settle(final Join join) {
-        if (!join.entered || !join.isPending() || !supervisor.isCleared(join)) {
+        if (!join.entered || !join.isPending() || join.rank.held || !supervisor.isCleared(join)) {
             return;
         }
         final Rank joined = join.rank;
