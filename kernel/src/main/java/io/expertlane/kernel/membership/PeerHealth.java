@@ -17,8 +17,8 @@ import java.util.Arrays;
  * <table>
  * <caption>The longest waits</caption>
  * <tr><th>who</th><th>for whom</th><th>time-outs</th></tr>
- * <tr><td>joining rank</td><td>member</td><td>4</td></tr>
- * <tr><td>joining rank</td><td>joining rank</td><td>5</td></tr>
+ * <tr><td>joining rank</td><td>member that waits in a call</td><td>5.5</td></tr>
+ * <tr><td>joining rank</td><td>joining rank</td><td>5.75</td></tr>
  * <tr><td>member</td><td>joining rank</td><td>6</td></tr>
  * <tr><td>member</td><td>member that waits in a call</td><td>8.75</td></tr>
  * </table>
@@ -29,8 +29,8 @@ final class PeerHealth {
     // In heartbeats' intervals.
     private static final int PATIENCE = 16;
     private static final int PATIENCE_WITH_NEW = 8;
-    private static final int LONGEST_OF_JOINING = 16;
-    private static final int LONGEST_AMONG_JOINING = 20;
+    private static final int LONGEST_OF_JOINING = 22;
+    private static final int LONGEST_AMONG_JOINING = 23;
     private static final int LONGEST_FOR_JOINING = 24;
     private static final int LONGEST = 35;
     private static final int STATE_SHIFT = CallWord.POSITION_BITS - 2;

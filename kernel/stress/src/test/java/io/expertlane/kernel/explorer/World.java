@@ -400,8 +400,8 @@ final class World implements AutoCloseable {
         rank.round = join.round;
         rank.notBeforeNanos = now;
         join.entered = join.failures == rank.failures;
-        if (rank.releasedAtNanos > join.beganAtNanos && isCleanMaskedAt(rank)) {
-            // Documented: a member that it could not reach for a time-out does not hear its request.
+        if (isCleanLostTo(rank, join)) {
+            // Documented: a member that it could not reach for a time-out, or that could not reach it, is masked.
             log(rank + " was held up in the " + join);
             supervisor.fail(join, T);
         }
@@ -416,9 +416,10 @@ final class World implements AutoCloseable {
         return plan.isPeer(rank.id, other.id) ? other.life : Oracle.MOST_LIVES;
     }
 
-    private boolean isCleanMaskedAt(final Rank rank) {
+    private boolean isCleanLostTo(final Rank rank, final Join join) {
         for (final Rank other : ranks) {
-            if (other != rank && !other.dirty && rank.member.isMasked(other.id)) {
+            final boolean wasHeld = Math.max(rank.releasedAtNanos, other.releasedAtNanos) > join.beganAtNanos;
+            if (other != rank && !other.dirty && wasHeld && rank.member.isMasked(other.id)) {
                 return true;
             }
         }
