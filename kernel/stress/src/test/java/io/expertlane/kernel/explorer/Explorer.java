@@ -22,6 +22,7 @@ public final class Explorer {
     private final Map<String, Outcome> shortest = new TreeMap<>();
     private long seeds;
     private long violations;
+    private long waitedOut;
     private long joins;
     private long steps;
     private double longest;
@@ -91,6 +92,7 @@ public final class Explorer {
 
     private void add(final Outcome outcome) {
         seeds++;
+        waitedOut += outcome.waitedOut() ? 1 : 0;
         joins += outcome.joins();
         steps += outcome.steps();
         longest = Math.max(longest, outcome.longest());
@@ -109,7 +111,8 @@ public final class Explorer {
     /** What was met, and for each kind of violation the shortest schedule and the command that repeats it. */
     String report() {
         final StringBuilder text = new StringBuilder();
-        text.append(String.format(Locale.ROOT, "%d joins, %d steps, longest half of a call %.2f time-outs%n", joins, steps, longest));
+        text.append(String.format(Locale.ROOT, "%d joins, %d steps, longest half of a call %.2f time-outs, %d seeds ended by the longest wait%n",
+            joins, steps, longest, waitedOut));
         for (final Map.Entry<String, Outcome> entry : shortest.entrySet()) {
             final Outcome outcome = entry.getValue();
             text.append(String.format(Locale.ROOT, "%d x %s%n  %s%n  %s%n", counts.get(entry.getKey()), outcome.violation().getMessage(), outcome.plan(),

@@ -42,6 +42,8 @@ final class Rank {
     /** When what it writes was last let go; {@link #NEVER} while it is held up. */
     long releasedAtNanos;
     long notBeforeNanos;
+    /** When it had last waited as long as any may. */
+    long waitedOutNanos;
     int alone;
     int turnsAtMoment;
 

@@ -21,6 +21,7 @@ import java.util.Locale;
  * <li>No clean rank is masked or left out at a clean rank. What clean ranks exchange is complete where the ranks that forward it are clean.
  * <li>Half a call takes no longer than {@link #MOST_HALF_TIMEOUTS}, a join no longer than {@link #MOST_JOIN_TIMEOUTS} from when all are there.
  * <li>A rank does not become a member before any other was asked to let it in.
+ * <li>A rank that has waited as long as any may masks whoever it waits for, healthy or not: the schedule ends there, and is counted apart.
  * <li>In the end all ranks are members of complete calls.
  * </ul>
  */
@@ -28,6 +29,8 @@ final class World implements AutoCloseable {
     /** A half of a call may wait for one peer after the other, for six time-outs each. */
     static final double MOST_HALF_TIMEOUTS = 13;
     static final double MOST_JOIN_TIMEOUTS = 13;
+    /** Of members for each other: 8.75 time-outs, and what passes between two looks. */
+    private static final double LONGEST_WAIT_TIMEOUTS = 8.5;
     private static final long T = Plan.TIMEOUT_NANOS;
     private static final long START_NANOS = 1000 * T;
     private static final long TURN_NANOS = T / 4000;
@@ -200,6 +203,8 @@ final class World implements AutoCloseable {
             return rank.isDriven() && go(rank);
         } catch (final Violation e) {
             throw rank.dirty ? new Violation(e.kind() + "@dirty", e.getMessage(), e) : e;
+        } catch (final WaitedOut e) {
+            throw e;
         } catch (final RuntimeException e) {
             throw new Violation("EXCEPTION " + e.getClass().getSimpleName() + (rank.dirty ? "@dirty" : ""), rank + ": " + e.getMessage() + " at "
                 + (e.getStackTrace().length > 0 ? e.getStackTrace()[0] : "?"), e);
@@ -290,7 +295,7 @@ final class World implements AutoCloseable {
         for (int at = 0; at < rank.live.size(); at++) {
             final Live live = rank.live.get(at);
             if (!live.answered && (at == 0 || rank.live.get(0).answered) && live.isReceived()) {
-                waited(live);
+                waited(rank, live);
                 live.answer(oracle, isReleased(live.input.call), !rank.dirty);
                 live.answered = true;
                 moved = true;
@@ -298,7 +303,7 @@ final class World implements AutoCloseable {
         }
         if (!rank.live.isEmpty() && rank.live.get(0).answered && rank.live.get(0).isOver()) {
             final Live live = rank.live.removeFirst();
-            waited(live);
+            waited(rank, live);
             if (!rank.live.isEmpty()) {
                 rank.live.getFirst().sinceNanos = now;
             }
@@ -321,9 +326,18 @@ final class World implements AutoCloseable {
         return plan.has(Feature.RELEASE) && Dice.mix(plan.seed, 77 + call) % 3 == 0;
     }
 
-    private void waited(final Live live) {
+    private void waited(final Rank rank, final Live live) {
         longestNanos = Math.max(longestNanos, now - live.sinceNanos);
+        rank.waitedOutNanos = isLongest(live) ? now : rank.waitedOutNanos;
         live.sinceNanos = now;
+    }
+
+    private boolean isLongest(final Live live) {
+        return now - live.sinceNanos >= LONGEST_WAIT_TIMEOUTS * T;
+    }
+
+    private boolean hasWaitedOut(final Rank rank) {
+        return now - rank.waitedOutNanos < T || !rank.live.isEmpty() && isLongest(rank.live.getFirst());
     }
 
     private String leftOut(final Live live) {
@@ -339,6 +353,9 @@ final class World implements AutoCloseable {
         for (final Rank peer : ranks) {
             if (peer != rank && !peer.dirty) {
                 if (plan.isPeer(rank.id, peer.id)) {
+                    if (rank.member.isMasked(peer.id) && (hasWaitedOut(rank) || hasWaitedOut(peer))) {
+                        throw new WaitedOut("rank " + rank.id + " call " + call + ": rank " + peer.id);
+                    }
                     require(!rank.member.isMasked(peer.id), "CLEAN_MASKED", rank, call, peer, "has it masked");
                 }
                 if (peer.isClean(call)) {
