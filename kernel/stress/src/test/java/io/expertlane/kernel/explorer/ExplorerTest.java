@@ -20,14 +20,6 @@ class ExplorerTest {
 
     @ParameterizedTest
     @CsvSource({"ll, zero", "ll, ring", "ht, zero", "ht, ring"})
-    void everythingHoldsForTheseSeeds(final String mode, final String path) {
-        explore(Options.parse("--mode", mode, "--path", path, "--first", "1000000", "--count", "60", "--transport", "all"));
-    }
-
-    /** Not in every build: about one fresh seed in 700 still ends with a healthy rank masked. */
-    @Tag("slow")
-    @ParameterizedTest
-    @CsvSource({"ll, zero", "ll, ring", "ht, zero", "ht, ring"})
     void everythingHoldsForFreshSeeds(final String mode, final String path) {
         System.out.printf("explorer %s %s: seeds from %d%n", mode, path, FIRST_SEED);
         explore(Options.parse("--mode", mode, "--path", path, "--first", String.valueOf(FIRST_SEED), "--count", String.valueOf(SEEDS), "--transport", "all"));

@@ -2,14 +2,15 @@ package io.expertlane.kernel.explorer;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import com.github.difflib.DiffUtils;
-import com.github.difflib.UnifiedDiffUtils;
 import java.io.IOException;
 import java.net.URISyntaxException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import javax.tools.ToolProvider;
 import org.junit.jupiter.api.Tag;
@@ -18,12 +19,14 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /**
- * Defects put back: each patch of {@code mutations} is applied to a copy of the kernel's sources it names, and must be found. The patch's first
- * line says by which seeds: {@code explore: --mode ll ...}.
+ * Defects put back: each file of {@code mutations} changes a copy of the sources that it names, and must be found within its seeds. Its first line
+ * says by which schedules, {@code explore: --mode ll ...}; then, for each change, {@code in: FILE} and the lines that go ({@code -}) and come
+ * ({@code +}). What goes has to stand in the file once.
  */
 @Tag("slow")
 class MutationTest {
     private static final String COMMAND = "explore: ";
+    private static final String FILE = "in: ";
     private static final Path KERNEL = Path.of("").toAbsolutePath().getParent();
 
     static Stream<Path> mutations() throws IOException, URISyntaxException {
@@ -37,7 +40,7 @@ class MutationTest {
     void isFound(final Path mutation, @TempDir final Path folder) throws Exception {
         final List<String> lines = Files.readAllLines(mutation);
         assertThat(lines.getFirst()).startsWith(COMMAND);
-        compile(patch(lines, folder), folder);
+        compile(change(lines, folder), folder);
         final List<String> command = new ArrayList<>(List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString()));
         command.addAll(List.of(System.getProperty("jvm.flags").split(" ")));
         command.addAll(List.of("-cp", folder + System.getProperty("path.separator") + System.getProperty("java.class.path"), Explorer.class.getName(),
@@ -48,25 +51,34 @@ class MutationTest {
         assertThat(exitCode).as("%s: %s", mutation.getFileName(), Files.readString(output)).isEqualTo(Explorer.VIOLATED);
     }
 
-    /** Writes the patched sources; gives them. */
-    private static List<Path> patch(final List<String> lines, final Path folder) throws Exception {
-        final List<Path> sources = new ArrayList<>();
-        for (int from = 0; from < lines.size(); from++) {
-            if (lines.get(from).startsWith("--- a/kernel/")) {
-                int to = from + 1;
-                while (to < lines.size() && !lines.get(to).startsWith("--- a/")) {
-                    to++;
-                }
-                final String name = lines.get(from).substring("--- a/kernel/".length()).split("\t")[0];
-                final List<String> patched = DiffUtils.patch(Files.readAllLines(KERNEL.resolve(name)),
-                    UnifiedDiffUtils.parseUnifiedDiff(lines.subList(from, to)));
-                final Path source = folder.resolve("sources").resolve(name);
-                Files.createDirectories(source.getParent());
-                sources.add(Files.write(source, patched));
+    /** Writes the changed sources; returns them. */
+    private static List<Path> change(final List<String> lines, final Path folder) throws IOException {
+        final Map<Path, String> sources = new LinkedHashMap<>();
+        Path name = null;
+        for (int from = 1; from < lines.size();) {
+            if (lines.get(from).startsWith(FILE)) {
+                name = Path.of(lines.get(from++).substring(FILE.length()));
             }
+            final StringBuilder before = new StringBuilder();
+            for (; from < lines.size() && lines.get(from).startsWith("-"); from++) {
+                before.append(lines.get(from).substring(1)).append('\n');
+            }
+            final StringBuilder after = new StringBuilder();
+            for (; from < lines.size() && lines.get(from).startsWith("+"); from++) {
+                after.append(lines.get(from).substring(1)).append('\n');
+            }
+            final String source = sources.containsKey(name) ? sources.get(name) : Files.readString(KERNEL.resolve(name));
+            assertThat(source.split(Pattern.quote(before.toString()), -1)).as("parts around the lines that go, in %s", name).hasSize(2);
+            sources.put(name, source.replace(before, after));
         }
-        assertThat(sources).isNotEmpty();
-        return sources;
+        final List<Path> written = new ArrayList<>();
+        for (final Map.Entry<Path, String> source : sources.entrySet()) {
+            final Path file = folder.resolve("sources").resolve(source.getKey());
+            Files.createDirectories(file.getParent());
+            written.add(Files.writeString(file, source.getValue()));
+        }
+        assertThat(written).isNotEmpty();
+        return written;
     }
 
     private static void compile(final List<Path> sources, final Path folder) {

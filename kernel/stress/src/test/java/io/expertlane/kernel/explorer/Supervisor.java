@@ -310,6 +310,15 @@ final class Supervisor {
         }
     }
 
+    /** A member has come to an answer. Where all have given an aborted join up, it may be tried again between the same calls. */
+    void answered(final Join join) {
+        final int last = rounds.size() - 1;
+        final boolean isAborted = plan.has(Feature.ABORT) && join == join.rank.join && join.isFailed() && isAnswered(join);
+        if (isAborted && !ending && join.round == last && isOpen(last, join.rank) && mayJoin(join.rank) && dice.below(3) > 0) {
+            addJoin(join.rank, rounds.get(last));
+        }
+    }
+
     /** No join of which all take part lasts too long. */
     void checkJoins() {
         for (int round = Math.max(0, rounds.size() - 3); round < rounds.size(); round++) {

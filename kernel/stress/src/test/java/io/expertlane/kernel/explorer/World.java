@@ -37,6 +37,8 @@ final class World implements AutoCloseable {
     private static final long IDLE_NANOS = T / 16;
     private static final int MOST_STEPS = 400_000;
     private static final int COMPLETIONS = 256;
+    /** Of a rank whose queues are short: leaves that are not given back show soon. */
+    private static final int FEW_COMPLETIONS = 8;
     private static final int TURNS_OF_SLOW = 12;
     /** A joining rank waits no longer for a member than four time-outs from the first grant. */
     private static final long MOST_SKEW_NANOS = 3 * T;
@@ -76,13 +78,14 @@ final class World implements AutoCloseable {
         this.heap = memory.begin(plan.ranks,
             plan.lowLatency ? LowLatencyExchange.heapBytes(lowLatency) : HighThroughputExchange.heapBytes(highThroughput));
         this.oracle = new Oracle(plan, memory);
+        final int completions = plan.has(Feature.FULL) ? FEW_COMPLETIONS : COMPLETIONS;
         if (plan.network == Network.NIC) {
-            final SimulatedWires simulated = new SimulatedWires(plan, heap, COMPLETIONS);
+            final SimulatedWires simulated = new SimulatedWires(plan, heap, completions);
             this.transport = simulated.transport();
             this.wires = simulated;
             this.closed = simulated;
         } else {
-            final QueuedTransport queued = new QueuedTransport(heap, memory, plan.mappedRanks, plan.network == Network.QUEUED, COMPLETIONS);
+            final QueuedTransport queued = new QueuedTransport(heap, memory, plan.mappedRanks, plan.network == Network.QUEUED, completions);
             this.transport = queued;
             this.wires = queued;
             this.closed = () -> { };
@@ -455,6 +458,7 @@ final class World implements AutoCloseable {
             if (join.rank.dirty) {
                 rank.member.mask(join.rank.id);
             }
+            supervisor.answered(join);
             return true;
         }
         boolean moved = false;
@@ -474,6 +478,7 @@ final class World implements AutoCloseable {
         answer(rank, join, Join.Answer.CLEARED);
         answerLater(rank, join);
         settle(join);
+        supervisor.answered(join);
         return true;
     }
 
@@ -544,11 +549,22 @@ final class World implements AutoCloseable {
             }
         }
         rank.frozen = false;
+        final Member before = rank.member;
         rank.member = connect(rank.id);
+        requireSuperseded(rank, before);
         rank.life++;
         rank.state = Rank.State.STARTED;
         rank.startsAtNanos = Rank.NEVER;
         log(rank + " starts");
+    }
+
+    private static void requireSuperseded(final Rank rank, final Member before) {
+        try {
+            before.doWork();
+        } catch (final IllegalStateException expected) {
+            return;
+        }
+        throw new Violation("TWO_USERS", rank + ": goes on although it has been started again on the same heap");
     }
 
     /** Whoever is away returns before long. */
