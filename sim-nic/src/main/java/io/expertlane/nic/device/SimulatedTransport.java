@@ -12,6 +12,7 @@ import io.expertlane.kernel.verbs.ReceiveQueue;
 import io.expertlane.kernel.verbs.Transport;
 import io.expertlane.kernel.verbs.WorkQueueElement;
 import io.expertlane.nic.fabric.Fabric;
+import io.expertlane.nic.fabric.Network;
 import io.expertlane.nic.profile.ClusterProfile;
 import io.expertlane.nic.profile.FaultProfile;
 import io.expertlane.nic.profile.NicProfile.CompletionOverflow;
@@ -47,6 +48,7 @@ public final class SimulatedTransport implements Transport, AutoCloseable {
     private final CompletionQueue[] completionQueues;
     private final Nics nics;
     private final Fabric fabric;
+    private final Network network;
     private final PortBinder binder;
     private final PortPolicy ports;
     private final int completionQueueDepth;
@@ -95,6 +97,7 @@ public final class SimulatedTransport implements Transport, AutoCloseable {
             }
             this.nics = new Nics(simulation, heap, completionQueues, profile, faults);
             this.fabric = new Fabric(profile.fabric(), profile.ranksPerNode());
+            this.network = new Network(profile, heap.ranks());
             this.binder = new PortBinder(ports, profile);
         } catch (final RuntimeException | Error e) {
             arena.close();
@@ -181,8 +184,7 @@ public final class SimulatedTransport implements Transport, AutoCloseable {
         nics.table.latency(id, fabric.latencyPicos(queuePair.rank(), queuePair.peerRank()));
         sourcePorts[id] = binding.sourcePort();
         if (nics.switches != null) {
-            final FlowTuple flow = FlowTuple.roce(address(queuePair.rank()), address(queuePair.peerRank()));
-            nics.switches.bind(id, profile.nic().portHash().hash(flow, binding.sourcePort()));
+            nics.switches.bind(id, flowHash(queuePair, id));
         }
         traceBound(id);
     }
@@ -250,6 +252,14 @@ public final class SimulatedTransport implements Transport, AutoCloseable {
     /** The dense id of a queue pair: 0, 1, 2 and so on in the order in which all ranks' queue pairs were connected. */
     public int id(final QueuePair queuePair) {
         return ids[queuePair.rank()][queuePair.number()];
+    }
+
+    /** The id of a rank's queue pair by its QP number. */
+    public int id(final int rank, final int number) {
+        if (number < 0 || number >= connected[rank]) {
+            throw new IndexOutOfBoundsException("number=" + number + ": 0 to " + (connected[rank] - 1));
+        }
+        return ids[rank][number];
     }
 
     /** The queue pair of an id. */
@@ -495,6 +505,28 @@ public final class SimulatedTransport implements Transport, AutoCloseable {
     public int port(final QueuePair queuePair) {
         final int port = nics.table.ints[id(queuePair) * QueuePairTable.INTS + QueuePairTable.LOCAL_PORT];
         return port == QueuePairTable.NONE ? QueuePairTable.NONE : port % profile.nic().ports();
+    }
+
+    /**
+     * The links of the fabric that a queue pair's packets take, from the one out of its port on, numbered as in {@link Network}; none before its
+     * first doorbell and for queue pairs that pass no NIC.
+     */
+    public int[] links(final QueuePair queuePair) {
+        final int id = id(queuePair);
+        final int row = id * QueuePairTable.INTS;
+        final int localPort = nics.table.ints[row + QueuePairTable.LOCAL_PORT];
+        if (localPort == QueuePairTable.NONE) {
+            return new int[0];
+        }
+        final int[] links = new int[1 + Network.MAX_LINKS];
+        links[0] = localPort;
+        final int more = network.route(localPort, nics.table.ints[row + QueuePairTable.PEER_PORT], flowHash(queuePair, id), links, 1);
+        return Arrays.copyOf(links, 1 + more);
+    }
+
+    private int flowHash(final QueuePair queuePair, final int id) {
+        final FlowTuple flow = FlowTuple.roce(address(queuePair.rank()), address(queuePair.peerRank()));
+        return profile.nic().portHash().hash(flow, sourcePorts[id]);
     }
 
     private MemorySegment allocate(final long bytes) {

@@ -1,4 +1,4 @@
-package io.expertlane.kernel.example;
+package io.expertlane.examples;
 
 import io.expertlane.kernel.memory.SymmetricHeap;
 import io.expertlane.kernel.verbs.CompletionQueue;
@@ -10,16 +10,18 @@ import java.lang.foreign.Arena;
 import java.util.PriorityQueue;
 
 /**
- * Somebody else's network simulator, as small as can be: a clock, events, and links of one rate and latency. It carries the kernels'
- * verbs out at its own times. The worked example of docs/embedding.md.
+ * Somebody else's network simulator, as small as can be: a clock, events, and links of one rate and latency. It carries
+ * the kernels' verbs out at its own times. The worked example of docs/embedding.md.
  */
 final class ForeignSimulator implements Transport, AutoCloseable {
     private static final int COMPLETION_QUEUE_DEPTH = 1024;
 
-    private record Delivery(long timeNanos, long order, QueuePair queuePair, long index) implements Comparable<Delivery> {
+    private record Delivery(long timeNanos, long order, QueuePair queuePair, long index)
+        implements Comparable<Delivery> {
         @Override
         public int compareTo(final Delivery other) {
-            return timeNanos != other.timeNanos ? Long.compare(timeNanos, other.timeNanos) : Long.compare(order, other.order);
+            return timeNanos != other.timeNanos ? Long.compare(timeNanos, other.timeNanos)
+                : Long.compare(order, other.order);
         }
     }
 
@@ -43,7 +45,8 @@ final class ForeignSimulator implements Transport, AutoCloseable {
         this.linkFreeNanos = new long[heap.ranks()];
         for (int rank = 0; rank < heap.ranks(); rank++) {
             completionQueues[rank] = new CompletionQueue(COMPLETION_QUEUE_DEPTH,
-                arena.allocate((long) COMPLETION_QUEUE_DEPTH * CompletionQueue.ENTRY_BYTES, CompletionQueue.ENTRY_BYTES));
+                arena.allocate((long) COMPLETION_QUEUE_DEPTH * CompletionQueue.ENTRY_BYTES,
+                CompletionQueue.ENTRY_BYTES));
         }
     }
 
@@ -70,7 +73,8 @@ final class ForeignSimulator implements Transport, AutoCloseable {
         final long at = queuePair.elementOffset((int) next.index());
         RemoteMemory.apply(heap, queuePair.rank(), queuePair.peerRank(), queuePair.memory(), at);
         if (WorkQueueElement.isSignaled(queuePair.memory(), at)) {
-            completionQueues[queuePair.rank()].complete(queuePair.number(), (int) next.index(), CompletionQueue.SUCCESS);
+            completionQueues[queuePair.rank()].complete(queuePair.number(), (int) next.index(),
+                CompletionQueue.SUCCESS);
         }
         return true;
     }
