@@ -237,7 +237,7 @@ final class RankFile {
         return ByteBuffer.wrap(bytes);
     }
 
-    private static int checksum(final MemorySegment header) {
+    static int checksum(final MemorySegment header) {
         final CRC32 checksum = new CRC32();
         checksum.update(header.asSlice(0, CHECKSUM_OFFSET).toArray(JAVA_BYTE));
         return (int) checksum.getValue();

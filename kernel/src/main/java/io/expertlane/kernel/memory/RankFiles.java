@@ -104,8 +104,16 @@ public final class RankFiles {
      * @return the files that were removed
      */
     public static List<Path> clean(final Path folder) throws IOException {
+        return clean(folder, new HashSet<>());
+    }
+
+    /** As {@link #clean(Path)}, but a job that begins keeps what it has. */
+    static List<Path> cleanBefore(final long job, final Path folder) throws IOException {
+        return clean(folder, new HashSet<>(Set.of(job)));
+    }
+
+    private static List<Path> clean(final Path folder, final Set<Long> kept) throws IOException {
         final List<Entry> entries = list(folder);
-        final Set<Long> kept = new HashSet<>();
         for (final Entry entry : entries) {
             if (entry.state() != State.DEAD) {
                 kept.add(entry.job());

@@ -80,7 +80,7 @@ public final class SharedHeap implements AutoCloseable {
         if (!Files.isDirectory(job.folder())) {
             throw new IllegalArgumentException("folder=" + job.folder() + ": no folder");
         }
-        RankFiles.clean(job.folder());
+        RankFiles.cleanBefore(job.id(), job.folder());
         final RankFile[] files = new RankFile[job.ranks()];
         files[rank] = RankFile.own(job.folder(), identity);
         try {
