@@ -2,15 +2,13 @@ package io.expertlane.kernel.memory;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
-import java.util.Arrays;
 import java.util.Objects;
-import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.BooleanSupplier;
 
 /**
- * Off-heap memory of a set of ranks in one process, laid out alike on every rank: an offset means the same thing everywhere.
+ * Off-heap memory of a set of ranks, laid out alike on every rank: an offset means the same thing everywhere. The ranks live in one process, or
+ * in one each ({@link SharedHeap}).
  *
  * <p>Layout: one region of {@link #bytesPerRank()} bytes a rank, page-aligned, zero at first. Pages are committed when first
  * touched, so a worst-case layout costs address space, not memory, for what is never used.
@@ -24,25 +22,19 @@ import java.util.function.BooleanSupplier;
  * a second {@code close()}.
  *
  * <p>Keys are drawn from one sequence of {@value GlobalAddress#KEYS} in the process, so that an address of another heap is refused as
- * well as a stale one; the sequence starts over, as the variant part of an InfiniBand R_Key does.
+ * well as a stale one; the sequence starts over, as the variant part of an InfiniBand R_Key does. A region that processes share has a sequence of
+ * its own, which goes on when a process takes the region over.
  */
 public final class SymmetricHeap implements AutoCloseable {
     /** Every object a layout places in the heap starts at a multiple of this many bytes: a cache line. */
     public static final int ALIGNMENT_BYTES = 64;
 
-    private static final AtomicInteger KEY_SEQUENCE = new AtomicInteger();
-    private static final VarHandle KEYS = MethodHandles.arrayElementVarHandle(int[].class);
-    private static final VarHandle WRITER_KEYS = MethodHandles.arrayElementVarHandle(int[][].class);
-
     private final Arena arena = Arena.ofShared();
     private final long bytesPerRank;
     private final MemorySegment[] regions;
-    private final int[] keys;
-    /** By rank: the keys for each writer, null as long as they all are the rank's own. */
-    private final int[][] writerKeys;
+    private final MappingKeys keys;
     /** By rank: what to do when somebody else takes the region over, null where nobody has it. */
     private final BooleanSupplier[] owners;
-    private volatile int revocations;
     private final NativeCopy copies = new NativeCopy();
 
     /** Reserves the memory in {@link Pages#BASE} pages: see {@link #SymmetricHeap(int, long, Pages)}. */
@@ -67,16 +59,13 @@ public final class SymmetricHeap implements AutoCloseable {
         }
         this.bytesPerRank = bytesPerRank;
         this.regions = new MemorySegment[ranks];
-        this.keys = new int[ranks];
-        this.writerKeys = new int[ranks][];
+        this.keys = new LocalKeys(ranks);
         this.owners = new BooleanSupplier[ranks];
-        final int key = nextKey();
         final long stride = PageMemory.roundUp(bytesPerRank);
         try {
             final MemorySegment all = PageMemory.reserve(stride * ranks, pages, arena, copies::awaitNone);
             for (int rank = 0; rank < ranks; rank++) {
                 regions[rank] = all.asSlice(rank * stride, bytesPerRank);
-                keys[rank] = key;
             }
         } catch (final RuntimeException e) {
             arena.close();
@@ -84,8 +73,15 @@ public final class SymmetricHeap implements AutoCloseable {
         }
     }
 
-    private static int nextKey() {
-        return 1 + Math.floorMod(KEY_SEQUENCE.getAndIncrement(), GlobalAddress.KEYS);
+    /** Takes the memory of {@code files}, one a rank, and the keys in them. */
+    SymmetricHeap(final RankFile[] files, final long bytesPerRank, final int ownRank) {
+        this.bytesPerRank = bytesPerRank;
+        this.regions = new MemorySegment[files.length];
+        this.keys = new SharedKeys(files, ownRank);
+        this.owners = new BooleanSupplier[files.length];
+        for (int rank = 0; rank < files.length; rank++) {
+            regions[rank] = files[rank].takeRegion(arena, copies::awaitNone);
+        }
     }
 
     /** Number of ranks. */
@@ -105,38 +101,27 @@ public final class SymmetricHeap implements AutoCloseable {
 
     /** The key under which {@code rank}'s region may be accessed now; never 0. */
     public int key(final int rank) {
-        return (int) KEYS.getAcquire(keys, rank);
+        return keys.key(rank);
     }
 
     /** The key under which {@code writer} may access {@code rank}'s region now; never 0. */
     public int key(final int rank, final int writer) {
-        final int[] ofWriters = (int[]) WRITER_KEYS.getAcquire(writerKeys, rank);
-        return ofWriters == null ? key(rank) : (int) KEYS.getAcquire(ofWriters, writer);
+        return keys.key(rank, writer);
     }
 
     /** Invalidates every earlier key of {@code rank}'s region: its mappings held by peers are stale from now on. */
     public synchronized void revoke(final int rank) {
-        final int key = nextKey();
-        KEYS.setRelease(keys, rank, key);
-        for (int writer = 0; writerKeys[rank] != null && writer < writerKeys[rank].length; writer++) {
-            KEYS.setRelease(writerKeys[rank], writer, key);
-        }
+        keys.revoke(rank);
         revoked();
     }
 
     /** Invalidates the key that {@code writer} has of {@code rank}'s region, and nobody else's. Allocates the first time. */
     public synchronized void revoke(final int rank, final int writer) {
-        if (writerKeys[rank] == null) {
-            final int[] ofWriters = new int[regions.length];
-            Arrays.fill(ofWriters, key(rank));
-            WRITER_KEYS.setRelease(writerKeys, rank, ofWriters);
-        }
-        KEYS.setRelease(writerKeys[rank], writer, nextKey());
+        keys.revoke(rank, writer);
         revoked();
     }
 
-    private void revoked() {
-        revocations++;
+    private static void revoked() {
         // Who sees what the caller stores from here on sees the new keys, too.
         VarHandle.fullFence();
     }
@@ -151,12 +136,13 @@ public final class SymmetricHeap implements AutoCloseable {
     public synchronized boolean claim(final int rank, final BooleanSupplier superseded) {
         final BooleanSupplier before = owners[rank];
         owners[rank] = superseded;
-        return before != null && before.getAsBoolean();
+        final boolean isOfEarlierProcess = keys.claim(rank);
+        return before == null ? isOfEarlierProcess : before.getAsBoolean();
     }
 
     /** Keys revoked since the heap was made, anybody's: while it stays the same, so do all keys. */
     public int revocations() {
-        return revocations;
+        return keys.revocations();
     }
 
     /** The {@link GlobalAddress} of a byte of {@code rank}'s region, under its present key. */
@@ -219,16 +205,22 @@ public final class SymmetricHeap implements AutoCloseable {
         return segment.scope() == arena.scope();
     }
 
-    /** Takes over contents and keys of a heap of the same size: for transports that copy themselves. Commits all pages of both. */
+    /**
+     * Takes over contents and keys of a heap of the same size: for transports that copy themselves. Commits all pages of both.
+     *
+     * @throws IllegalArgumentException if the sizes differ, or one of the heaps is shared by processes
+     */
     public void copyFrom(final SymmetricHeap other) {
         if (other.ranks() != ranks() || other.bytesPerRank != bytesPerRank) {
             throw new IllegalArgumentException("ranks=" + other.ranks() + " bytesPerRank=" + other.bytesPerRank + ": " + ranks() + " and " + bytesPerRank);
         }
+        if (!(keys instanceof final LocalKeys own) || !(other.keys instanceof final LocalKeys others)) {
+            throw new IllegalArgumentException("heap=shared by processes: only heaps of one process are copied");
+        }
         for (int rank = 0; rank < regions.length; rank++) {
             regions[rank].copyFrom(other.regions[rank]);
-            KEYS.setRelease(keys, rank, other.key(rank));
-            WRITER_KEYS.setRelease(writerKeys, rank, other.writerKeys[rank] == null ? null : other.writerKeys[rank].clone());
         }
+        own.copyFrom(others);
     }
 
     @Override

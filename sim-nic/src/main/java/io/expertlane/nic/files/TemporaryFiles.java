@@ -1,5 +1,6 @@
 package io.expertlane.nic.files;
 
+import io.expertlane.kernel.memory.ProcessIdentity;
 import java.io.IOException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.FileSystems;

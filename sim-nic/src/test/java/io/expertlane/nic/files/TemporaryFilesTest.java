@@ -2,6 +2,7 @@ package io.expertlane.nic.files;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.expertlane.kernel.memory.ProcessIdentity;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -1,4 +1,4 @@
-package io.expertlane.nic.files;
+package io.expertlane.kernel.memory;
 
 import java.io.IOException;
 import java.net.InetAddress;
@@ -7,6 +7,7 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.time.Instant;
+import java.util.Set;
 import java.util.UUID;
 import java.util.zip.CRC32;
 
@@ -20,23 +21,24 @@ import java.util.zip.CRC32;
  * @param pid   its number
  * @param start when it began
  */
-record ProcessIdentity(String place, long pid, long start) {
+public record ProcessIdentity(String place, long pid, long start) {
     private static final Path PROC = Path.of("/proc");
     private static final boolean HAS_PROC = Files.isReadable(PROC.resolve("self/stat"));
     /** Of {@code /proc/PID/stat}, counted from the field behind the name. */
     private static final int START_FIELD = 19;
+    private static final Set<String> ENDED_STATES = Set.of("Z", "X");
     private static final long NONE = -1;
     private static final long UNKNOWN = -2;
     private static final String HERE = here();
 
     /** This process. */
-    static ProcessIdentity current() {
+    public static ProcessIdentity current() {
         final long pid = ProcessHandle.current().pid();
         return new ProcessIdentity(HERE, pid, Math.max(0, start(pid)));
     }
 
     /** Whether it is known to have ended; of processes elsewhere nothing is known. */
-    boolean hasEnded() {
+    public boolean hasEnded() {
         if (!place.equals(HERE)) {
             return false;
         }
@@ -52,7 +54,9 @@ record ProcessIdentity(String place, long pid, long start) {
         try {
             final String stat = Files.readString(PROC.resolve(Long.toString(pid)).resolve("stat"), StandardCharsets.ISO_8859_1);
             // The name, in brackets, may itself have brackets and blanks.
-            return Long.parseLong(stat.substring(stat.lastIndexOf(')') + 2).split(" ")[START_FIELD]);
+            final String[] fields = stat.substring(stat.lastIndexOf(')') + 2).split(" ");
+            // One that was killed has a number until its parent asks for its exit code: it writes nothing any more.
+            return ENDED_STATES.contains(fields[0]) ? NONE : Long.parseLong(fields[START_FIELD]);
         } catch (final NoSuchFileException _) {
             return NONE;
         } catch (final IOException _) {
