@@ -3,7 +3,12 @@ package io.expertlane.examples;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.withinPercentage;
 
+import io.expertlane.kernel.exchange.LowLatencyConfig;
+import io.expertlane.kernel.exchange.LowLatencyExchange;
+import io.expertlane.kernel.memory.SymmetricHeap;
 import io.expertlane.kernel.moe.MoeShape;
+import io.expertlane.kernel.verbs.PortPolicy;
+import io.expertlane.nic.device.SimulatedTransport;
 import io.expertlane.nic.flow.Flow;
 import io.expertlane.nic.flow.FlowGroup;
 import io.expertlane.nic.flow.FlowRequest;
@@ -98,7 +103,27 @@ class ExamplesTest {
             .matches("16 hosts: 50 us of computing and a ring all-gather of 1 MiB each: \\d+\\.\\d us\\R");
     }
 
-    /** 32 tokens, each to 8 of 64 experts, 7 of 8 of them elsewhere: messages of 7408 bytes, a count for each expert. */
+    @Test
+    void helloDispatchComesBackInMemory() {
+        assertThat(printed(() -> HelloDispatch.main(new String[0])))
+            .matches("4 ranks: the worst value is off by 0\\.0\\d+\\R");
+    }
+
+    /** The same program on modelled NICs: when no rank has work to do, time passes. */
+    @Test
+    void helloDispatchComesBackOverModelledNics() {
+        final LowLatencyConfig config = HelloDispatch.config();
+        try (SymmetricHeap heap = new SymmetricHeap(config.shape().ranks(), LowLatencyExchange.heapBytes(config));
+             SimulatedTransport transport =
+                 new SimulatedTransport(heap, ClusterProfile.h20Cx7Dual(), PortPolicy.EXPLICIT, 1024)) {
+            assertThat(HelloDispatch.worstError(transport, transport.simulation()::step)).isLessThan(0.01);
+            assertThat(transport.simulation().nowPicos()).isGreaterThan(10_000_000);
+        }
+    }
+
+    /**
+     * 32 tokens, each to 8 of 64 experts, 7 of 8 of them elsewhere: messages of 7408 bytes, a count for each expert.
+     */
     @Test
     void ownTransportTakesAsLongAsTheBusiestLink() {
         final MoeShape shape = new MoeShape(8, 8, 64, 8, 7168, 32);
