@@ -1,19 +1,17 @@
 package io.expertlane.bench.cli;
 
-import static java.lang.foreign.ValueLayout.JAVA_INT;
-
-import io.expertlane.bench.npy.NpyType;
-import io.expertlane.bench.npy.NpyWriter;
 import io.expertlane.bench.results.Json;
 import io.expertlane.bench.results.OutputDirectory;
 import io.expertlane.bench.scenario.ExpertStep;
 import io.expertlane.bench.scenario.ExchangeKind;
 import io.expertlane.bench.scenario.ExchangeTeam;
 import io.expertlane.bench.scenario.MachineMemory;
+import io.expertlane.kernel.bootstrap.RankEnvironment;
 import io.expertlane.kernel.exchange.LowLatencyConfig;
 import io.expertlane.kernel.exchange.Payload;
 import io.expertlane.kernel.exchange.Stage;
 import io.expertlane.kernel.memory.Pages;
+import io.expertlane.kernel.memory.SharedHeap;
 import io.expertlane.kernel.moe.GroupLimit;
 import io.expertlane.kernel.moe.MoeShape;
 import io.expertlane.kernel.moe.Routing;
@@ -23,10 +21,13 @@ import java.io.PrintWriter;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.EnumMap;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.concurrent.TimeUnit;
 import picocli.CommandLine.Command;
@@ -39,7 +40,7 @@ import picocli.CommandLine.Spec;
 @Command(
     name = "exchange",
     description = {
-        "Runs dispatch, a stand-in for the experts, and combine in this machine's memory, all ranks in one process,",
+        "Runs dispatch, a stand-in for the experts, and combine in this machine's memory, ranks in one process or in one each,",
         "and writes combined.npy, recv_count.npy and recv_rows.npy to a new folder. Tokens and routing are read from",
         "--tokens, --topk-idx and --topk-weights, or generated with --routing."
     },
@@ -60,7 +61,6 @@ import picocli.CommandLine.Spec;
 final class ExchangeCommand implements Callable<Integer>, OptionNames {
     private static final double MICROS = 1e3;
     private static final int SEND_QUEUE_DEPTH = 64;
-    private static final long ROW_FIELDS = 4;
     private static final Map<Stage, String> STAGE_NAMES = new EnumMap<>(Map.of(Stage.ROUTING_MAP, "routingMap", Stage.PACK, "packCast",
         Stage.SEND, "send", Stage.WAIT, "wait", Stage.UNPACK, "unpack", Stage.REDUCE, "reduce"));
     private static final Map<String, String> NAMES = OptionNames.ofExchangeAnd("ranks", "--ranks", "ranksPerNode", "--ranks-per-node", "experts", "--experts",
@@ -126,6 +126,14 @@ final class ExchangeCommand implements Callable<Integer>, OptionNames {
         description = "How long rounds are run, one at least, before the one that is timed: the JIT needs seconds. Default: ${DEFAULT-VALUE}.")
     private int warmupSeconds;
 
+    @Option(names = "--ranks-in", paramLabel = "threads|processes",
+        description = "Where the ranks live: in threads of this process, or in a process each, which share memory. Processes are started here, or by launch, "
+            + "torchrun, srun or mpirun. Default: threads, or processes if started by launch.")
+    private String ranksIn;
+
+    @Option(names = "--shared-folder", paramLabel = "DIR", description = "With processes: where their memory is. Default: /dev/shm.")
+    private Path sharedFolder;
+
     @Option(names = "--json", description = "Print the summary as JSON.")
     private boolean json;
 
@@ -134,7 +142,7 @@ final class ExchangeCommand implements Callable<Integer>, OptionNames {
 
     /** The JSON of {@code --json}; times are of the slowest rank, stages are sums over the ranks. */
     private record Report(String mode, String path, String dispatchType, String combineMethod, boolean split, Integer segmentBytes, int channels,
-                          MoeShape shape, int tokensPerRank, int threads, long heapBytesPerRank, Phase dispatch, Phase combine,
+                          MoeShape shape, int tokensPerRank, String ranksIn, int threads, long heapBytesPerRank, Phase dispatch, Phase combine,
                           Map<String, Double> stageMicros, boolean simulated) {
     }
 
@@ -152,20 +160,48 @@ final class ExchangeCommand implements Callable<Integer>, OptionNames {
         requireAtLeast("--threads", threads, 1);
         requireAtLeast("--warmup-seconds", warmupSeconds, 0);
         requireAtLeast("--ranks-per-node", ranksPerNode, 1);
-        OutputDirectory.check("--out", out);
+        final boolean inProcesses = inProcesses();
+        if (!inProcesses && sharedFolder != null) {
+            throw new UsageException("--shared-folder", sharedFolder, "only together with --ranks-in processes");
+        }
+        if (inProcesses && threads != null) {
+            throw new UsageException("--threads", threads, "only together with --ranks-in threads");
+        }
+        final Optional<RankEnvironment> environment = inProcesses ? RankEnvironment.of(System.getenv()) : Optional.empty();
+        final boolean isOther = environment.isPresent() && environment.get().rank() != 0;
+        if (!isOther) {
+            OutputDirectory.check("--out", out);
+        }
         try (Arena arena = Arena.ofShared();
             ProgressLine progress = new ProgressLine(spec.commandLine().getErr(), ExpertlaneCommand.errorStreamIsTerminal(), System::nanoTime)) {
-            final ExchangeInput input = input(kind, arena, progress);
+            final ExchangeInput input = input(kind, environment, arena, progress);
             requireMemory(input, kind);
-            final int workers = Math.min(input.shape().ranks(), threads != null ? threads : Runtime.getRuntime().availableProcessors());
-            final MoeShape shape = input.shape();
-            try (ExchangeTeam team = new ExchangeTeam(shape.ranks(), shape.ranksPerNode(), kind.heapBytes(shape), Pages.BASE, kind.mapping(),
-                    kind.rounds(shape, step, arena), workers);
-                OutputDirectory directory = OutputDirectory.open("--out", out)) {
-                run(input, kind, team, workers, arena, directory, progress);
+            if (!inProcesses) {
+                runThreads(input, kind, step, arena, progress);
+            } else if (environment.isEmpty()) {
+                return startRanks(input.shape().ranks());
+            } else {
+                runRank(input, kind, step, environment.get(), arena, progress);
             }
         }
         return 0;
+    }
+
+    private boolean inProcesses() {
+        if (ranksIn == null) {
+            return System.getenv("RANK") != null && System.getenv(RankEnvironment.SECRET) != null;
+        }
+        return Choice.of("--ranks-in", ranksIn, "threads", "processes").equals("processes");
+    }
+
+    private int startRanks(final int rankCount) throws IOException {
+        final List<String> arguments = spec.root().commandLine().getParseResult().originalArgs();
+        try {
+            return RankProcesses.run(rankCount, LaunchCommand.ownCommand(arguments), spec.commandLine().getOut(), spec.commandLine().getErr());
+        } catch (final InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new IOException("interrupted", e);
+        }
     }
 
     @Override
@@ -179,7 +215,8 @@ final class ExchangeCommand implements Callable<Integer>, OptionNames {
         }
     }
 
-    private ExchangeInput input(final ExchangeKind kind, final Arena arena, final ProgressLine progress) throws IOException {
+    private ExchangeInput input(final ExchangeKind kind, final Optional<RankEnvironment> environment, final Arena arena, final ProgressLine progress)
+        throws IOException {
         final int nodeRanks = ranksPerNode == null ? 0 : ranksPerNode;
         final GroupLimit limit = groupOptions.limit();
         if (routing == null) {
@@ -193,7 +230,7 @@ final class ExchangeCommand implements Callable<Integer>, OptionNames {
         requireNone("files", "--tokens", tokensFile, "--topk-idx", idxFile, "--topk-weights", weightsFile);
         final RoutingSource source = RoutingOption.parse(routing, limit);
         final int count = orElse(tokensPerRank, 128);
-        final int rankCount = orElse(ranks, 8);
+        final int rankCount = orElse(ranks, environment.map(RankEnvironment::ranks).orElse(8));
         final MoeShape sizes = new MoeShape(rankCount, nodeRanks == 0 ? rankCount : nodeRanks,
             orElse(experts, source.experts() == RoutingSource.ANY ? 256 : source.experts()),
             orElse(topK, source.topK() == RoutingSource.ANY ? 8 : source.topK()), orElse(hidden, 7168), count);
@@ -226,15 +263,43 @@ final class ExchangeCommand implements Callable<Integer>, OptionNames {
             + 2 * (tokens * 3 * rowBytes + input.selections() * (kind.dispatchMessageBytes(input.shape()) + 2 * rowBytes)));
     }
 
-    private void run(final ExchangeInput input, final ExchangeKind kind, final ExchangeTeam team, final int workers, final Arena arena,
-                     final OutputDirectory directory, final ProgressLine progress) throws IOException {
-        final MoeShape shape = input.shape();
-        final MemorySegment all = arena.allocate((long) shape.ranks() * input.tokensPerRank() * shape.rowBytes(), 64);
-        final MemorySegment[] combined = new MemorySegment[shape.ranks()];
-        for (int rank = 0; rank < combined.length; rank++) {
-            final long bytes = (long) input.tokensPerRank() * shape.rowBytes();
-            combined[rank] = all.asSlice(rank * bytes, bytes);
+    private void runRank(final ExchangeInput input, final ExchangeKind kind, final ExpertStep step, final RankEnvironment environment, final Arena arena,
+                         final ProgressLine progress) throws IOException {
+        final int count = input.shape().ranks();
+        if (count != environment.ranks()) {
+            throw new IllegalArgumentException("WORLD_SIZE=" + environment.ranks() + ": " + count + ", a process for each rank of the input");
         }
+        final Path folder = sharedFolder == null ? SharedHeap.DEFAULT_FOLDER : sharedFolder;
+        final RankRun run = new RankRun(input, kind, environment, folder);
+        if (environment.rank() != 0) {
+            run.run(step, warmupSeconds, arena, progress);
+            return;
+        }
+        try (OutputDirectory directory = OutputDirectory.open("--out", out)) {
+            final ExchangeResult result = run.run(step, warmupSeconds, arena, progress);
+            result.write(directory);
+            print(report(input, kind, "processes", count, result));
+        }
+    }
+
+    private void runThreads(final ExchangeInput input, final ExchangeKind kind, final ExpertStep step, final Arena arena, final ProgressLine progress)
+        throws IOException {
+        final MoeShape shape = input.shape();
+        final int workers = Math.min(shape.ranks(), threads != null ? threads : Runtime.getRuntime().availableProcessors());
+        try (ExchangeTeam team = new ExchangeTeam(shape.ranks(), shape.ranksPerNode(), kind.heapBytes(shape), Pages.BASE, kind.mapping(),
+                kind.rounds(shape, step, arena), workers);
+            OutputDirectory directory = OutputDirectory.open("--out", out)) {
+            final ExchangeResult result = run(input, team, arena, progress);
+            result.write(directory);
+            print(report(input, kind, "threads", workers, result));
+        }
+    }
+
+    private ExchangeResult run(final ExchangeInput input, final ExchangeTeam team, final Arena arena, final ProgressLine progress) {
+        final ExchangeResult result = ExchangeResult.of(input, arena);
+        final MoeShape shape = input.shape();
+        final MemorySegment[] combined = new MemorySegment[shape.ranks()];
+        Arrays.setAll(combined, result::combined);
         progress.stage("warming up for " + warmupSeconds + " s");
         final long warmUntil = System.nanoTime() + TimeUnit.SECONDS.toNanos(warmupSeconds);
         do {
@@ -248,59 +313,38 @@ final class ExchangeCommand implements Callable<Integer>, OptionNames {
         }
         final long start = System.nanoTime();
         team.dispatch(input.tokens(), input.routings());
-        final long dispatched = System.nanoTime();
-        final MemorySegment counts = arena.allocate((long) shape.experts() * Integer.BYTES, Integer.BYTES);
-        final MemorySegment rows = received(input, team, counts, arena);
+        final long dispatchNanos = System.nanoTime() - start;
+        for (int rank = 0; rank < shape.ranks(); rank++) {
+            result.take(rank, ExchangeResult.Rows.of(team.round(rank), shape.localExperts()));
+        }
         team.runExperts();
         final long expertsDone = System.nanoTime();
         team.combine(combined);
-        final long over = System.nanoTime();
-        NpyWriter.write(directory.file("combined.npy"), NpyType.UINT16, all, shape.ranks(), input.tokensPerRank(), shape.hidden());
-        NpyWriter.write(directory.file("recv_count.npy"), NpyType.INT32, counts, shape.ranks(), shape.localExperts());
-        NpyWriter.write(directory.file("recv_rows.npy"), NpyType.INT32, rows, rows.byteSize() / (ROW_FIELDS * Integer.BYTES), ROW_FIELDS);
-        directory.commit();
+        result.takeTimes(dispatchNanos, System.nanoTime() - expertsDone);
+        for (int rank = 0; rank < shape.ranks(); rank++) {
+            for (final Stage stage : Stage.values()) {
+                result.stageNanos().merge(stage, team.round(rank).stageTimes().nanos(stage), Long::sum);
+            }
+        }
+        return result;
+    }
+
+    private Report report(final ExchangeInput input, final ExchangeKind kind, final String where, final int workers, final ExchangeResult result) {
+        final MoeShape shape = input.shape();
         long messages = 0;
         for (final Routing each : input.routings()) {
             messages += kind.countedMessages(shape, each);
         }
-        print(new Report(lower(kind.mode()), lower(kind.path()), dispatchType, lower(kind.combine()), kind.split(),
-            kind.segmentBytes() == LowLatencyConfig.NO_SEGMENTATION ? null : kind.segmentBytes(), kind.channels(), shape, input.tokensPerRank(), workers,
-            kind.heapBytes(shape), Phase.of(dispatched - start, messages * kind.dispatchMessageBytes(shape)),
-            Phase.of(over - expertsDone, messages * shape.rowBytes()), stageMicros(team, shape.ranks()), false));
-    }
-
-    private static MemorySegment received(final ExchangeInput input, final ExchangeTeam team, final MemorySegment counts, final Arena arena) {
-        final MoeShape shape = input.shape();
-        final MemorySegment rows = arena.allocate(input.selections() * ROW_FIELDS * Integer.BYTES, Integer.BYTES);
-        final long[] next = {0};
-        for (int rank = 0; rank < shape.ranks(); rank++) {
-            final int self = rank;
-            team.round(rank).forEachRow((localExpert, sourceRank, sourceToken) -> {
-                final long count = (long) self * shape.localExperts() + localExpert;
-                counts.setAtIndex(JAVA_INT, count, counts.getAtIndex(JAVA_INT, count) + 1);
-                rows.setAtIndex(JAVA_INT, next[0]++, self);
-                rows.setAtIndex(JAVA_INT, next[0]++, localExpert);
-                rows.setAtIndex(JAVA_INT, next[0]++, sourceRank);
-                rows.setAtIndex(JAVA_INT, next[0]++, sourceToken);
-            });
-        }
-        return rows;
+        final Map<String, Double> stageMicros = new LinkedHashMap<>();
+        STAGE_NAMES.forEach((stage, name) -> stageMicros.put(name, result.stageNanos().get(stage) / MICROS));
+        return new Report(lower(kind.mode()), lower(kind.path()), dispatchType, lower(kind.combine()), kind.split(),
+            kind.segmentBytes() == LowLatencyConfig.NO_SEGMENTATION ? null : kind.segmentBytes(), kind.channels(), shape, input.tokensPerRank(), where, workers,
+            kind.heapBytes(shape), Phase.of(result.dispatchNanos(), messages * kind.dispatchMessageBytes(shape)),
+            Phase.of(result.combineNanos(), messages * shape.rowBytes()), stageMicros, false);
     }
 
     private static String lower(final Enum<?> value) {
         return value.name().toLowerCase(Locale.ROOT);
-    }
-
-    private static Map<String, Double> stageMicros(final ExchangeTeam team, final int ranks) {
-        final Map<String, Double> micros = new LinkedHashMap<>();
-        STAGE_NAMES.forEach((stage, name) -> {
-            long nanos = 0;
-            for (int rank = 0; rank < ranks; rank++) {
-                nanos += team.round(rank).stageTimes().nanos(stage);
-            }
-            micros.put(name, nanos / MICROS);
-        });
-        return micros;
     }
 
     private void print(final Report report) {
@@ -309,14 +353,16 @@ final class ExchangeCommand implements Callable<Integer>, OptionNames {
             console.println(Json.text(report));
         } else {
             final MoeShape shape = report.shape();
-            console.printf("%s over %s, %s, %d ranks x %d tokens, hidden %d, top-%d of %d, %d threads, measured%n", report.mode(), report.path(),
-                report.dispatchType(), shape.ranks(), report.tokensPerRank(), shape.hidden(), shape.topK(), shape.experts(), report.threads());
+            console.printf("%s over %s, %s, %d ranks x %d tokens, hidden %d, top-%d of %d, %d %s, measured%n", report.mode(), report.path(),
+                report.dispatchType(), shape.ranks(), report.tokensPerRank(), shape.hidden(), shape.topK(), shape.experts(), report.threads(),
+                report.ranksIn());
             console.printf("           %12s %16s %18s%n", "time [us]", "bytes", "algorithmic [GB/s]");
             console.printf("dispatch   %12.1f %16d %18.2f%n", report.dispatch().micros(), report.dispatch().algorithmicBytes(),
                 report.dispatch().algorithmicGBps());
             console.printf("combine    %12.1f %16d %18.2f%n", report.combine().micros(), report.combine().algorithmicBytes(),
                 report.combine().algorithmicGBps());
-            console.printf("heap: %.1f MB a rank laid out, committed as touched%n", report.heapBytesPerRank() / 1e6);
+            console.printf("heap: %.1f MB a rank laid out, committed %s%n", report.heapBytesPerRank() / 1e6,
+                report.ranksIn().equals("threads") ? "as touched" : "at once");
             console.println("time by stage, summed over ranks [us]; waiting includes the turns of other ranks on the same thread");
             report.stageMicros().forEach((stage, micros) -> console.printf("  %-12s %12.1f%n", stage, micros));
             console.println("written to " + out);

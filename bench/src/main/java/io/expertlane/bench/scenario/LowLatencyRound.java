@@ -109,6 +109,11 @@ public final class LowLatencyRound implements Round {
     }
 
     @Override
+    public int maskedRanks() {
+        return exchange.queryMask(new int[exchange.config().shape().ranks()]);
+    }
+
+    @Override
     public long creditStalls() {
         long stalls = 0;
         for (int peer = 0; peer < exchange.config().shape().ranks(); peer++) {

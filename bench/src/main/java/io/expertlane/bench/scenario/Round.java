@@ -60,6 +60,9 @@ public sealed interface Round permits LowLatencyRound, HighThroughputRound {
     /** Time by stage, over all rounds. */
     StageTimes stageTimes();
 
+    /** Ranks that this one has masked: their rows are missing. */
+    int maskedRanks();
+
     /** How many times this rank could not send for want of credits, over all rounds; 0 over the zero path. */
     long creditStalls();
 }
