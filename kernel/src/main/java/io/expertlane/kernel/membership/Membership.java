@@ -358,7 +358,8 @@ public final class Membership {
             excludedBy[peer] = heap.key(peer) == regionKeys[peer];
         }
         if (!answering[peer]) {
-            if (!isPeer[peer] || masked[peer]) {
+            // One that is no peer may be a member already, and no longer driven: its request stands.
+            if (isPeer[peer] && masked[peer]) {
                 revokeKeyOfEarlierLife(peer);
             }
             final long requestEpoch = requestedEpoch(peer);
