@@ -23,7 +23,6 @@ import org.junit.jupiter.params.provider.MethodSource;
  * says by which schedules, {@code explore: --mode ll ...}; then, for each change, {@code in: FILE} and the lines that go ({@code -}) and come
  * ({@code +}). What goes has to stand in the file once.
  */
-@Tag("slow")
 class MutationTest {
     private static final String COMMAND = "explore: ";
     private static final String FILE = "in: ";
@@ -35,6 +34,14 @@ class MutationTest {
         }
     }
 
+    /** So that the mutations follow the sources. */
+    @ParameterizedTest
+    @MethodSource("mutations")
+    void stillApplies(final Path mutation, @TempDir final Path folder) throws IOException {
+        assertThat(change(Files.readAllLines(mutation), folder)).isNotEmpty();
+    }
+
+    @Tag("slow")
     @ParameterizedTest
     @MethodSource("mutations")
     void isFound(final Path mutation, @TempDir final Path folder) throws Exception {

@@ -37,8 +37,8 @@ final class World implements AutoCloseable {
     private static final long IDLE_NANOS = T / 16;
     private static final int MOST_STEPS = 400_000;
     private static final int COMPLETIONS = 256;
-    /** Of a rank whose queues are short: leaves that are not given back show soon. */
-    private static final int FEW_COMPLETIONS = 8;
+    /** For each peer of a rank whose queues are short: entries that are not given back show soon. */
+    private static final int FEW_COMPLETIONS = 2;
     private static final int TURNS_OF_SLOW = 12;
     /** A joining rank waits no longer for a member than four time-outs from the first grant. */
     private static final long MOST_SKEW_NANOS = 3 * T;
@@ -78,7 +78,7 @@ final class World implements AutoCloseable {
         this.heap = memory.begin(plan.ranks,
             plan.lowLatency ? LowLatencyExchange.heapBytes(lowLatency) : HighThroughputExchange.heapBytes(highThroughput));
         this.oracle = new Oracle(plan, memory);
-        final int completions = plan.has(Feature.FULL) ? FEW_COMPLETIONS : COMPLETIONS;
+        final int completions = plan.has(Feature.FULL) ? Integer.highestOneBit(2 * FEW_COMPLETIONS * plan.ranks - 1) : COMPLETIONS;
         if (plan.network == Network.NIC) {
             final SimulatedWires simulated = new SimulatedWires(plan, heap, completions);
             this.transport = simulated.transport();
