@@ -17,7 +17,7 @@ import picocli.CommandLine.Spec;
     description = "Dispatch and combine of mixture-of-experts models: measured on this machine, simulated on modelled NICs.",
     mixinStandardHelpOptions = true,
     versionProvider = Version.class,
-    subcommands = {BenchCommand.class, FiguresCommand.class, ExchangeCommand.class, LaunchCommand.class, RanksCommand.class, SimulateCommand.class, SweepCommand.class, TuneCommand.class, ReproduceCommand.class, StudyCommand.class,
+    subcommands = {BenchCommand.class, FiguresCommand.class, ExchangeCommand.class, LaunchCommand.class, RanksCommand.class, PingCommand.class, SimulateCommand.class, SweepCommand.class, TuneCommand.class, ReproduceCommand.class, StudyCommand.class,
         ProfileCommand.class, TraceCommand.class, CompareCommand.class, HistoryCommand.class, ReportCommand.class, ExportCommand.class, JmhCommand.class},
     synopsisSubcommandLabel = "COMMAND",
     footerHeading = "%nExamples:%n",

@@ -16,7 +16,7 @@ import org.agrona.concurrent.IdleStrategy;
  */
 public final class ExchangeRank implements AutoCloseable {
     private static final int COMPLETION_QUEUE_DEPTH = 1024;
-    private static final int TURNS_PER_BEAT = 1 << 16;
+    private static final int TURNS_PER_BEAT = 1 << 12;
 
     private final SharedHeap shared;
     private final DirectTransport transport;
@@ -43,6 +43,7 @@ public final class ExchangeRank implements AutoCloseable {
 
     /** Dispatches {@code rows} by {@code choices}, until all rows for this rank are received. */
     public void dispatch(final MemorySegment rows, final Routing choices) {
+        shared.beat();
         round.begin(rows, choices);
         while (!round.isReceived()) {
             turn();
@@ -51,6 +52,7 @@ public final class ExchangeRank implements AutoCloseable {
 
     /** Combines into {@code target}. */
     public void combine(final MemorySegment target) {
+        shared.beat();
         round.combine(target);
         while (!round.isOver()) {
             turn();

@@ -10,12 +10,14 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.util.List;
 import java.util.SplittableRandom;
 import java.util.stream.Stream;
+import org.assertj.core.data.Percentage;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import tools.jackson.databind.JsonNode;
 
 /** The command line with a process a rank: the same files as in one process, one line where something is wrong, and nothing left behind. */
 @EnabledOnOs(OS.LINUX)
@@ -113,5 +115,33 @@ class RanksInProcessesTest {
         assertThat(CommandRun.of("ranks", "clean", "--shared-folder", shared()).succeeded().out()).isEqualTo("0 files removed\n");
         assertThat(foreign).exists();
         CommandRun.of("ranks", "list", "--shared-folder", folder.resolve("none")).refused("--shared-folder=", "no folder");
+    }
+
+    @ParameterizedTest
+    @CsvSource({"threads", "processes"})
+    void pingMeasuresBothWays(final String where) throws IOException {
+        final Object[] folderOption = where.equals("processes") ? new Object[] {"--shared-folder", shared()} : new Object[0];
+        final CommandRun run = lastly(new Object[] {"ping", "--ranks-in", where, "--sizes", "8,4096", "--iterations", 200, "--json"}, folderOption).succeeded();
+        for (int size = 0; size < 2; size++) {
+            final JsonNode latency = run.json().at("/latencies/" + size);
+            assertThat(latency.at("/bytes").intValue()).isEqualTo(size == 0 ? 8 : 4096);
+            assertThat(latency.at("/iterations").intValue()).isEqualTo(200);
+            assertThat(latency.at("/minMicros").doubleValue()).isPositive().isLessThanOrEqualTo(latency.at("/typicalMicros").doubleValue());
+            assertThat(latency.at("/typicalMicros").doubleValue()).isLessThanOrEqualTo(latency.at("/p99Micros").doubleValue());
+            assertThat(latency.at("/p99Micros").doubleValue()).isLessThanOrEqualTo(latency.at("/maxMicros").doubleValue());
+            final JsonNode bandwidth = run.json().at("/bandwidths/" + size);
+            assertThat(bandwidth.at("/averageMBps").doubleValue())
+                .isCloseTo(bandwidth.at("/millionMessagesPerSecond").doubleValue() * bandwidth.at("/bytes").intValue(), Percentage.withPercentage(1e-6));
+        }
+        assertThat(lastly(new Object[] {"ping", "--ranks-in", where, "--sizes", "64", "--iterations", 20}, folderOption).succeeded().out())
+            .contains("t_typical[usec]", "MsgRate[Mpps]", "ranks in " + where);
+        assertNothingIsLeft();
+    }
+
+    @Test
+    void pingRefusesInALine() {
+        CommandRun.of("ping", "--sizes", "8,7").refused("--sizes=7: 8 to 4194304");
+        CommandRun.of("ping", "--iterations", 0).refused("--iterations=0: 1 to 10000000");
+        CommandRun.of("ping", "--ranks-in", "threads", "--shared-folder", "x").refused("--shared-folder=x", "only together with --ranks-in processes");
     }
 }

@@ -47,7 +47,8 @@ final class CrashProcess {
                 final LowLatencyConfig config = input.config.withTimeoutNanos(timeoutNanos);
                 try (SharedHeap shared = open(args, rank, ranks, LowLatencyExchange.heapBytes(config));
                     DirectTransport transport = new DirectTransport(shared.heap(), DirectTransport.Mapping.ALL, COMPLETION_QUEUE_DEPTH)) {
-                    serve(lowLatency(input, new LowLatencyExchange(config, transport, rank, WorkMeter.NONE, System::nanoTime)), ranks, arena);
+                    serve(lowLatency(input, new LowLatencyExchange(config, transport, rank, WorkMeter.NONE, System::nanoTime)),
+                        shared.isTakenOver(), ranks, arena);
                 }
             } else {
                 final HighThroughputCase input = HighThroughputCase.random(seed, arena,
@@ -55,7 +56,8 @@ final class CrashProcess {
                 final HighThroughputConfig config = input.config.withTimeoutNanos(timeoutNanos);
                 try (SharedHeap shared = open(args, rank, ranks, HighThroughputExchange.heapBytes(config));
                     DirectTransport transport = new DirectTransport(shared.heap(), input.mapping, ranks, COMPLETION_QUEUE_DEPTH)) {
-                    serve(highThroughput(input, new HighThroughputExchange(config, transport, rank, WorkMeter.NONE, System::nanoTime)), ranks, arena);
+                    serve(highThroughput(input, new HighThroughputExchange(config, transport, rank, WorkMeter.NONE, System::nanoTime)),
+                        shared.isTakenOver(), ranks, arena);
                 }
             }
         }
@@ -63,9 +65,7 @@ final class CrashProcess {
 
     private static SharedHeap open(final String[] args, final int rank, final int ranks, final long bytes) throws IOException {
         final SharedHeap.Job job = new SharedHeap.Job(Path.of(args[0]), Long.parseLong(args[1]), ranks, bytes, args[3] + " " + args[4] + " " + args[6]);
-        final SharedHeap shared = SharedHeap.open(job, rank, MEETING_NANOS);
-        System.out.println("open " + shared.isTakenOver());
-        return shared;
+        return SharedHeap.open(job, rank, MEETING_NANOS);
     }
 
     private static Member lowLatency(final ExchangeCase input, final LowLatencyExchange exchange) {
@@ -116,7 +116,18 @@ final class CrashProcess {
         };
     }
 
-    private static void serve(final Member member, final int ranks, final Arena arena) throws IOException {
+    /** A rank that has started again may not call before it has joined. */
+    private static boolean isRefused(final Member member, final Arena arena) {
+        try {
+            member.call(rank -> true, arena).doWork();
+            return false;
+        } catch (final IllegalStateException e) {
+            return e.getMessage().contains("has started again on a heap in use, rejoin() until it is a member");
+        }
+    }
+
+    private static void serve(final Member member, final boolean isTakenOver, final int ranks, final Arena arena) throws IOException {
+        System.out.println("open " + (isTakenOver ? isRefused(member, arena) ? "again" : "without joining" : "first"));
         final BufferedReader lines = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
         for (String line = lines.readLine(); line != null; line = lines.readLine()) {
             final String[] words = line.split(" ");

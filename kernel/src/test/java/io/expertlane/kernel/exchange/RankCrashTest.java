@@ -137,7 +137,7 @@ class RankCrashTest {
                 start(rank);
             }
             for (int rank = 0; rank < processes.length; rank++) {
-                assertThat(answer(rank)).isEqualTo("open false");
+                assertThat(answer(rank)).isEqualTo("open first");
             }
         }
 
@@ -236,7 +236,7 @@ class RankCrashTest {
                     assertThat(answer(rank)).startsWith("done ");
                 } else {
                     start(rank);
-                    assertThat(answer(rank)).isEqualTo("open true");
+                    assertThat(answer(rank)).isEqualTo("open again");
                 }
             }
             for (int rank = 0; rank < processes.length; rank++) {
