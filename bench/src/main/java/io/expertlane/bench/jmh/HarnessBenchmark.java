@@ -1,8 +1,8 @@
 package io.expertlane.bench.jmh;
 
-import io.expertlane.bench.scenario.RankTeam;
-import java.util.function.IntConsumer;
+import io.expertlane.kernel.team.RankTeam;
 import java.util.concurrent.TimeUnit;
+import java.util.function.IntConsumer;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
 import org.openjdk.jmh.annotations.Fork;

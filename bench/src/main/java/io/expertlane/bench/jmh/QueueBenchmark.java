@@ -2,16 +2,17 @@ package io.expertlane.bench.jmh;
 
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
-import io.expertlane.bench.scenario.RankTeam;
 import io.expertlane.kernel.memory.RecordLayout;
 import io.expertlane.kernel.memory.SymmetricHeap;
 import io.expertlane.kernel.ring.RingLayout;
 import io.expertlane.kernel.ring.RingReceiver;
 import io.expertlane.kernel.ring.RingSender;
+import io.expertlane.kernel.team.RankTeam;
 import java.nio.ByteBuffer;
 import java.util.Arrays;
 import java.util.Queue;
 import java.util.concurrent.ArrayBlockingQueue;
+import java.util.concurrent.TimeUnit;
 import java.util.function.IntConsumer;
 import org.agrona.MutableDirectBuffer;
 import org.agrona.concurrent.BackoffIdleStrategy;
@@ -24,7 +25,6 @@ import org.agrona.concurrent.ringbuffer.RingBuffer;
 import org.agrona.concurrent.ringbuffer.RingBufferDescriptor;
 import org.jctools.queues.MpscArrayQueue;
 import org.jctools.queues.SpscArrayQueue;
-import java.util.concurrent.TimeUnit;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
 import org.openjdk.jmh.annotations.Fork;

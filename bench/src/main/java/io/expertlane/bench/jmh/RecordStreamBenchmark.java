@@ -2,7 +2,6 @@ package io.expertlane.bench.jmh;
 
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
-import io.expertlane.bench.scenario.RankTeam;
 import io.expertlane.kernel.exchange.TransferPath;
 import io.expertlane.kernel.memory.CallWord;
 import io.expertlane.kernel.memory.RecordLayout;
@@ -10,6 +9,7 @@ import io.expertlane.kernel.memory.SymmetricHeap;
 import io.expertlane.kernel.ring.RingLayout;
 import io.expertlane.kernel.ring.RingReceiver;
 import io.expertlane.kernel.ring.RingSender;
+import io.expertlane.kernel.team.RankTeam;
 import io.expertlane.kernel.verbs.DirectTransport;
 import io.expertlane.kernel.verbs.QueuePair;
 import io.expertlane.kernel.verbs.QueuePairSet;
@@ -18,10 +18,10 @@ import io.expertlane.kernel.verbs.RecordSender;
 import io.expertlane.kernel.zero.SlotReceiver;
 import io.expertlane.kernel.zero.SlotSender;
 import java.lang.foreign.MemorySegment;
+import java.util.concurrent.TimeUnit;
 import java.util.function.IntConsumer;
 import org.agrona.concurrent.BackoffIdleStrategy;
 import org.agrona.concurrent.IdleStrategy;
-import java.util.concurrent.TimeUnit;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
 import org.openjdk.jmh.annotations.Fork;

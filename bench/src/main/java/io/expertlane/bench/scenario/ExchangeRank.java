@@ -3,6 +3,7 @@ package io.expertlane.bench.scenario;
 import io.expertlane.kernel.exchange.WorkMeter;
 import io.expertlane.kernel.memory.SharedHeap;
 import io.expertlane.kernel.moe.Routing;
+import io.expertlane.kernel.team.RankTeam;
 import io.expertlane.kernel.verbs.DirectTransport;
 import java.lang.foreign.MemorySegment;
 import org.agrona.concurrent.IdleStrategy;

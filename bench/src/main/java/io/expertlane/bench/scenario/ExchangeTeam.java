@@ -7,6 +7,7 @@ import io.expertlane.kernel.memory.PageMemory;
 import io.expertlane.kernel.memory.Pages;
 import io.expertlane.kernel.memory.SymmetricHeap;
 import io.expertlane.kernel.moe.Routing;
+import io.expertlane.kernel.team.RankTeam;
 import io.expertlane.kernel.verbs.DirectTransport;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;

@@ -164,6 +164,11 @@ public final class HighThroughputCall {
         return counted;
     }
 
+    /** Whether the tokens' memory may change. */
+    boolean isSent() {
+        return state != State.DISPATCHING;
+    }
+
     /** Whether all rows for this rank are there, all own and forwarded ones have been sent, and the call is neither combined nor released. */
     public boolean isReceived() {
         return state == State.RECEIVED;

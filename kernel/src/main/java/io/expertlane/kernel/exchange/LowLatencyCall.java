@@ -223,12 +223,16 @@ public abstract sealed class LowLatencyCall permits RingCall, ZeroCall {
     public void reduce(final MemorySegment target) {
         require(state == State.RETURNING || state == State.RETURNED, "reduce");
         require(!reduceWanted, "reduce");
+        requireTarget(target);
+        combined = target;
+        reduceWanted = true;
+    }
+
+    void requireTarget(final MemorySegment target) {
         final long bytes = isMoved ? (long) routing.tokens() * rowBytes : 0;
         if (target.byteSize() < bytes) {
             throw new IllegalArgumentException("combined bytes=" + target.byteSize() + ": at least " + bytes);
         }
-        combined = target;
-        reduceWanted = true;
     }
 
     /** Ends the call without combining, at all ranks: tells the peers that their rows have been taken. Allowed once, when {@link #isReceived()}. */

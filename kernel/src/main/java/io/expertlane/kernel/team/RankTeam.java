@@ -1,4 +1,4 @@
-package io.expertlane.bench.scenario;
+package io.expertlane.kernel.team;
 
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.IntConsumer;
@@ -49,7 +49,7 @@ public final class RankTeam implements AutoCloseable {
     }
 
     /** What a thread with nothing to do does: spins for some microseconds, then yields; it never parks. */
-    static IdleStrategy idleStrategy() {
+    public static IdleStrategy idleStrategy() {
         return new BackoffIdleStrategy(SPINS, Long.MAX_VALUE, 1, 1);
     }
 
