@@ -53,7 +53,8 @@ import picocli.CommandLine.Spec;
     description = {
         "Measures dispatch, combine and their parts on this machine with JMH.",
         "Then simulates one case on a modelled cluster, for comparison.",
-        "Writes jmh.json (raw), summary.json, simulated.json and environment.json to a new folder under the results folder."
+        "Writes jmh.json (raw), summary.json, simulated.json and environment.json to a new folder under the results "
+        + "folder."
     },
     mixinStandardHelpOptions = true,
     footerHeading = "%nColumns:%n",
@@ -88,14 +89,18 @@ final class BenchCommand implements Callable<Integer> {
     private CommandSpec spec;
 
     @Option(names = "--preset", paramLabel = "NAME", defaultValue = "quick", description = {
-        "What to run: quick (about 3 minutes), standard (30 minutes), nightly (2 hours), kernel (what the figures command holds against each other), "
-            + "custom (every benchmark of the jar, to be narrowed by the options below), or a JSON file. Default: ${DEFAULT-VALUE}."})
+        "What to run: quick (about 3 minutes), standard (30 minutes), nightly (2 hours), kernel (what the figures "
+            + "command holds against each other), "
+            + "custom (every benchmark of the jar, to be narrowed by the options below), or a JSON file. Default: "
+            + "${DEFAULT-VALUE}."})
     private String presetName;
 
-    @Option(names = "--plan", description = "Print what would run and how long it is expected to take, and measure nothing.")
+    @Option(names = "--plan",
+        description = "Print what would run and how long it is expected to take, and measure nothing.")
     private boolean plan;
 
-    @Option(names = "-p", paramLabel = "NAME=V,...", description = "Values of a parameter, for every benchmark that has it. May be repeated.")
+    @Option(names = "-p", paramLabel = "NAME=V,...",
+        description = "Values of a parameter, for every benchmark that has it. May be repeated.")
     private Map<String, String> params = new LinkedHashMap<>();
 
     @Option(names = "--forks", paramLabel = "N", description = "JVMs a benchmark, instead of the preset's.")
@@ -111,13 +116,16 @@ final class BenchCommand implements Callable<Integer> {
     private Integer iterationMillis;
 
     @Option(names = "--profile", paramLabel = "NAME", split = ",", description = {
-        "Profilers: async (flame graphs in the run's folder), nic (device counters), exchange (bytes, copies, credit stalls, stages)."})
+        "Profilers: async (flame graphs in the run's folder), nic (device counters), exchange (bytes, copies, credit "
+            + "stalls, stages)."})
     private Set<String> profilers = new LinkedHashSet<>();
 
-    @Option(names = "--include", paramLabel = "REGEX", description = "Only benchmarks whose name contains a match, and the rooflines they are held against.")
+    @Option(names = "--include", paramLabel = "REGEX",
+        description = "Only benchmarks whose name contains a match, and the rooflines they are held against.")
     private String include;
 
-    @Option(names = "--results", paramLabel = "DIR", description = "Folder that takes the run's folder. Default: results in the source tree.")
+    @Option(names = "--results", paramLabel = "DIR",
+        description = "Folder that takes the run's folder. Default: results in the source tree.")
     private Path resultsFolder;
 
     @Option(names = "--json", description = "Print the summary as JSON instead of a table.")
@@ -144,7 +152,8 @@ final class BenchCommand implements Callable<Integer> {
         final Environment captured = Environment.capture(clock, Path.of("/"), ExpertlaneCommand.home(),
             spec.root().commandLine().getParseResult().originalArgs());
         final Environment environment = ExpertlaneCommand.git().map(captured::with).orElse(captured);
-        final Path parent = resultsFolder != null ? resultsFolder : ExpertlaneCommand.home().orElse(Path.of("")).resolve("results");
+        final Path parent = resultsFolder != null ? resultsFolder
+            : ExpertlaneCommand.home().orElse(Path.of("")).resolve("results");
         RunWriter.check("--results", parent, environment);
         try (Interruption interruption = new Interruption()) {
             final Path scratch = TemporaryFiles.newFolder("expertlane-bench");
@@ -156,12 +165,15 @@ final class BenchCommand implements Callable<Integer> {
         }
     }
 
-    private int measure(final List<Trial> trials, final Path parent, final Environment environment, final Path scratch, final Interruption interruption)
+    private int measure(final List<Trial> trials, final Path parent, final Environment environment, final Path scratch,
+        final Interruption interruption)
         throws IOException {
-        final SuiteRun run = SuiteRun.of(trials, profilers, scratch, interruption::stopRequested, spec.commandLine().getErr(),
+        final SuiteRun run = SuiteRun.of(trials, profilers, scratch, interruption::stopRequested,
+            spec.commandLine().getErr(),
             ExpertlaneCommand.errorStreamIsTerminal());
         final RunSummary summary = Summary.of(RunWriter.id(environment), presetName, run);
-        final Optional<LayerSimulation.Result> simulated = include == null && !summary.interrupted() ? Optional.of(simulate()) : Optional.empty();
+        final Optional<LayerSimulation.Result> simulated = include == null
+            && !summary.interrupted() ? Optional.of(simulate()) : Optional.empty();
         print(summary, simulated);
         if (!run.measured().isEmpty()) {
             keep(parent, run, summary, simulated, environment);
@@ -181,16 +193,20 @@ final class BenchCommand implements Callable<Integer> {
 
     private void printPlan(final List<Trial> trials) {
         final PrintWriter out = spec.commandLine().getOut();
-        trials.forEach(trial -> out.printf(Locale.ROOT, "%7.1f s  %s%n", trial.row().expectedMillis() / MILLIS_PER_SECOND, trial.label()));
+        trials.forEach(trial -> out.printf(Locale.ROOT, "%7.1f s  %s%n",
+            trial.row().expectedMillis() / MILLIS_PER_SECOND, trial.label()));
         out.printf(Locale.ROOT, "preset %s: %d trials, about %.1f minutes%n", presetName, trials.size(),
-            trials.stream().mapToLong(trial -> trial.row().expectedMillis()).sum() / MILLIS_PER_SECOND / SECONDS_PER_MINUTE);
+            trials.stream().mapToLong(trial -> trial.row().expectedMillis())
+            .sum() / MILLIS_PER_SECOND / SECONDS_PER_MINUTE);
         out.flush();
     }
 
     /** The default case of {@code expertlane simulate}, for comparison. */
     private static LayerSimulation.Result simulate() {
-        return new LayerSimulation(ClusterProfile.ofName(ClusterProfile.DEFAULT_NAME), ModelProfile.ofName("deepseek-v3"), 16, 128,
-            DrawnRouting.uniform(), ExchangeKind.lowLatency(DispatchType.FP8, Payload.OMITTED), PortPolicy.PREALLOCATED, 4096, 1).run();
+        return new LayerSimulation(ClusterProfile.ofName(ClusterProfile.DEFAULT_NAME),
+            ModelProfile.ofName("deepseek-v3"), 16, 128,
+            DrawnRouting.uniform(), ExchangeKind.lowLatency(DispatchType.FP8, Payload.OMITTED), PortPolicy.PREALLOCATED,
+            4096, 1).run();
     }
 
     private List<Trial> trials() throws IOException {
@@ -218,8 +234,10 @@ final class BenchCommand implements Callable<Integer> {
     }
 
     private Timing timing(final Timing given) {
-        return new Timing(forks == null ? given.forks() : forks, warmupIterations == null ? given.warmupIterations() : warmupIterations,
-            iterations == null ? given.measurementIterations() : iterations, iterationMillis == null ? given.iterationMillis() : iterationMillis);
+        return new Timing(forks == null ? given.forks() : forks,
+            warmupIterations == null ? given.warmupIterations() : warmupIterations,
+            iterations == null ? given.measurementIterations() : iterations,
+            iterationMillis == null ? given.iterationMillis() : iterationMillis);
     }
 
     private Pattern includePattern() {
@@ -230,9 +248,13 @@ final class BenchCommand implements Callable<Integer> {
         }
     }
 
-    /** Where the results folder cannot be written (disk full), the folder for temporary files takes the run, and the command still fails. */
+    /**
+     * Where the results folder cannot be written (disk full), the folder for temporary files takes the run, and the
+     * command still fails.
+     */
     private void keep(final Path parent, final SuiteRun run, final RunSummary summary,
-                      final Optional<LayerSimulation.Result> simulated, final Environment environment) throws IOException {
+                      final Optional<LayerSimulation.Result> simulated, final Environment environment)
+                      throws IOException {
         try {
             spec.commandLine().getErr().println("results: " + write(parent, run, summary, simulated, environment));
         } catch (final IOException | IllegalArgumentException e) {
@@ -242,7 +264,8 @@ final class BenchCommand implements Callable<Integer> {
         }
     }
 
-    private static Path write(final Path parent, final SuiteRun run, final RunSummary summary, final Optional<LayerSimulation.Result> simulated,
+    private static Path write(final Path parent, final SuiteRun run, final RunSummary summary,
+        final Optional<LayerSimulation.Result> simulated,
                               final Environment environment) throws IOException {
         try (RunWriter writer = RunWriter.open("--results", parent, environment)) {
             writer.jmh(run.timed().stream().map(SuiteRun.Measured::result).toList());
@@ -277,8 +300,10 @@ final class BenchCommand implements Callable<Integer> {
 
     private int exitCode(final SuiteRun run, final RunSummary summary) {
         final PrintWriter err = spec.commandLine().getErr();
-        summary.failed().forEach(f -> err.println("expertlane: " + f.benchmark() + " " + f.params() + " failed: " + f.reason()));
-        run.loaded().stream().filter(m -> LoadRuns.merge(m.loads()).excludedRuns() > 0).forEach(m -> err.println("expertlane: " + m.trial().label() + ": "
+        summary.failed().forEach(f ->
+            err.println("expertlane: " + f.benchmark() + " " + f.params() + " failed: " + f.reason()));
+        run.loaded().stream().filter(m -> LoadRuns.merge(m.loads()).excludedRuns() > 0)
+            .forEach(m -> err.println("expertlane: " + m.trial().label() + ": "
             + LoadRuns.merge(m.loads()).excludedRuns() + " of " + m.loads().size() + " runs excluded"));
         if (summary.interrupted()) {
             err.println("expertlane: interrupted, trials finished and kept: " + run.measured().size());

@@ -10,7 +10,8 @@ final class Choice {
     /** {@code value}, if it is one of {@code allowed}. */
     static String of(final String option, final String value, final String... allowed) {
         if (!List.of(allowed).contains(value)) {
-            throw new UsageException(option, value, "expected " + (allowed.length == 1 ? "" : "one of ") + String.join(", ", allowed));
+            throw new UsageException(option, value, "expected " + (allowed.length == 1 ? "" : "one of ")
+                + String.join(", ", allowed));
         }
         return value;
     }

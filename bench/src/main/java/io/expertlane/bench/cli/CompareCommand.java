@@ -29,7 +29,8 @@ import picocli.CommandLine.Spec;
     name = "compare",
     description = {
         "Says of each series whether the second run is faster or slower than the first, unchanged, or unstable.",
-        "With --jars, measures two JMH jars on this machine, in pairs of forks whose iterations take turns, and compares them."
+        "With --jars, measures two JMH jars on this machine, in pairs of forks whose iterations take turns, and "
+        + "compares them."
     },
     mixinStandardHelpOptions = true,
     footerHeading = "%nVerdicts:%n",
@@ -46,7 +47,8 @@ import picocli.CommandLine.Spec;
         "",
         "Examples:",
         "  expertlane compare 2026-01-02T030405-0123456789 latest",
-        "  expertlane compare --jars old.jar new.jar --include Codec.copy --forks 10 -- -p codec=vector -wi 10 -w 50ms -i 50 -r 20ms"
+        "  expertlane compare --jars old.jar new.jar --include Codec.copy --forks 10 -- -p codec=vector -wi 10 -w 50ms "
+        + "-i 50 -r 20ms"
     })
 final class CompareCommand implements Callable<Integer> {
     private static final int EXIT_SLOWER = 3;
@@ -59,20 +61,24 @@ final class CompareCommand implements Callable<Integer> {
     @Mixin
     private RunOptions runs;
 
-    @Parameters(paramLabel = "RUN", arity = "0..*", description = "Base and other run: a folder, a name in the results folder, or latest. "
+    @Parameters(paramLabel = "RUN", arity = "0..*",
+        description = "Base and other run: a folder, a name in the results folder, or latest. "
         + "With --jars, what follows -- goes to JMH.")
     private final List<String> positionals = new ArrayList<>();
 
-    @Option(names = "--threshold", paramLabel = "SHARE", defaultValue = "0.03", description = "Smallest change that matters, 0.001 to 1. Default: ${DEFAULT-VALUE}.")
+    @Option(names = "--threshold", paramLabel = "SHARE", defaultValue = "0.03",
+        description = "Smallest change that matters, 0.001 to 1. Default: ${DEFAULT-VALUE}.")
     private double threshold;
 
-    @Option(names = "--jars", arity = "2", paramLabel = "JAR", description = "Base and other JMH jar, to be measured in turn.")
+    @Option(names = "--jars", arity = "2", paramLabel = "JAR",
+        description = "Base and other JMH jar, to be measured in turn.")
     private final List<Path> jars = new ArrayList<>();
 
     @Option(names = "--include", paramLabel = "REGEX", description = "With --jars: benchmarks to measure.")
     private String include;
 
-    @Option(names = "--forks", paramLabel = "N", defaultValue = "10", description = "With --jars: JVMs for each jar, 1 to 50. Default: ${DEFAULT-VALUE}.")
+    @Option(names = "--forks", paramLabel = "N", defaultValue = "10",
+        description = "With --jars: JVMs for each jar, 1 to 50. Default: ${DEFAULT-VALUE}.")
     private int forks;
 
     @Option(names = "--json", description = "Print the comparison as JSON.")
@@ -105,7 +111,8 @@ final class CompareCommand implements Callable<Integer> {
         final Run second = runs.run(positionals.get(1));
         final Comparison comparison = Comparison.of(first, second, threshold);
         if (comparison.rows().isEmpty()) {
-            throw new UsageException("environment", String.join("; ", comparison.environmentDifferences()), "the same in both runs, nothing else can be compared");
+            throw new UsageException("environment", String.join("; ", comparison.environmentDifferences()),
+                "the same in both runs, nothing else can be compared");
         }
         return comparison;
     }

@@ -11,9 +11,8 @@ import picocli.CommandLine.ParameterException;
 
 /**
  * What the user sees when a command fails. Bad input, refused by the command line, the readers or the kernel
- * ({@link IllegalArgumentException}), and files that cannot be read or written ({@link IOException}), the standard output
- * among them, are one line and exit code 2;
- * anything else is a fault of ours: a stack trace and exit code 1.
+ * ({@link IllegalArgumentException}), and files that cannot be read or written ({@link IOException}), the standard
+ * output among them, are one line and exit code 2; anything else is a fault of ours: a stack trace and exit code 1.
  */
 final class ErrorPolicy {
     private static final String PREFIX = "expertlane: ";
@@ -51,7 +50,8 @@ final class ErrorPolicy {
     }
 
     private static int outOfMemory(final OutOfMemoryError failure, final CommandLine command) {
-        command.getErr().println(PREFIX + "memory=" + Runtime.getRuntime().maxMemory() + ": too little for input of this size (" + oneLine(failure) + ")");
+        command.getErr().println(PREFIX + "memory=" + Runtime.getRuntime().maxMemory()
+            + ": too little for input of this size (" + oneLine(failure) + ")");
         return CommandLine.ExitCode.USAGE;
     }
 
@@ -69,7 +69,8 @@ final class ErrorPolicy {
 
     private static int badParameter(final ParameterException failure) {
         final CommandLine command = failure.getCommandLine();
-        command.getErr().println(PREFIX + parameterMessage(failure) + " (see " + command.getCommandSpec().qualifiedName() + " --help)");
+        command.getErr().println(PREFIX + parameterMessage(failure) + " (see "
+            + command.getCommandSpec().qualifiedName() + " --help)");
         return CommandLine.ExitCode.USAGE;
     }
 
@@ -81,7 +82,8 @@ final class ErrorPolicy {
             return line;
         }
         final int nameEnd = line.indexOf('\'', blamed.length());
-        return line.substring(blamed.length(), nameEnd) + "=" + failure.getValue() + line.substring(line.indexOf(": ", nameEnd));
+        return line.substring(blamed.length(), nameEnd) + "=" + failure.getValue()
+            + line.substring(line.indexOf(": ", nameEnd));
     }
 
     private static int failed(final Exception failure, final CommandLine command) {
@@ -97,7 +99,8 @@ final class ErrorPolicy {
         }
         if (failure instanceof IOException || failure instanceof UncheckedIOException) {
             final Throwable cause = failure instanceof UncheckedIOException ? failure.getCause() : failure;
-            command.getErr().println(PREFIX + cause.getClass().getSimpleName() + ": " + TemporaryFiles.withTargets(oneLine(cause)));
+            command.getErr().println(PREFIX + cause.getClass().getSimpleName() + ": "
+                + TemporaryFiles.withTargets(oneLine(cause)));
             return CommandLine.ExitCode.USAGE;
         }
         failure.printStackTrace(command.getErr());

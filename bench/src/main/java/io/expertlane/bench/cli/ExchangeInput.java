@@ -33,7 +33,8 @@ record ExchangeInput(MoeShape shape, int tokensPerRank, MemorySegment[] tokens, 
      * @param weightsFile float32 [R, T, K]
      * @param ranksPerNode ranks of a node, or 0: all in one
      */
-    static ExchangeInput read(final Path tokensFile, final Path idxFile, final Path weightsFile, final int experts, final int ranksPerNode,
+    static ExchangeInput read(final Path tokensFile, final Path idxFile, final Path weightsFile, final int experts,
+        final int ranksPerNode,
                               final Arena arena) throws IOException {
         final NpyArray tokens = NpyReader.read(tokensFile, arena, DIMENSIONS, NpyType.UINT16);
         final NpyArray idx = NpyReader.read(idxFile, arena, DIMENSIONS, NpyType.INT32, NpyType.INT64);
@@ -45,7 +46,8 @@ record ExchangeInput(MoeShape shape, int tokensPerRank, MemorySegment[] tokens, 
         final int ranks = requireInt(tokens, 0, "ranks R");
         final int count = requireInt(tokens, 1, "tokens a rank T");
         final int topK = requireInt(idx, 2, "selections K");
-        final MoeShape sizes = new MoeShape(ranks, ranksPerNode == 0 ? ranks : ranksPerNode, experts, topK, requireInt(tokens, 2, "hidden H"), count);
+        final MoeShape sizes = new MoeShape(ranks, ranksPerNode == 0 ? ranks : ranksPerNode, experts, topK,
+            requireInt(tokens, 2, "hidden H"), count);
         final MemorySegment[] rows = new MemorySegment[ranks];
         final Routing[] routings = new Routing[ranks];
         for (int rank = 0; rank < ranks; rank++) {
@@ -65,12 +67,14 @@ record ExchangeInput(MoeShape shape, int tokensPerRank, MemorySegment[] tokens, 
 
     private static int requireInt(final NpyArray array, final int dimension, final String what) {
         if (array.length(dimension) > Integer.MAX_VALUE) {
-            throw new UsageException(array.file() + " " + what, array.length(dimension), "at most " + Integer.MAX_VALUE);
+            throw new UsageException(array.file() + " " + what, array.length(dimension), "at most "
+                + Integer.MAX_VALUE);
         }
         return (int) array.length(dimension);
     }
 
-    private static Routing routing(final NpyArray idx, final NpyArray weights, final int rank, final MoeShape shape, final Arena arena) {
+    private static Routing routing(final NpyArray idx, final NpyArray weights, final int rank, final MoeShape shape,
+        final Arena arena) {
         final int count = shape.maxTokensPerRank();
         final int entries = Math.multiplyExact(count, shape.topK());
         final MemorySegment ids = arena.allocate((long) entries * Integer.BYTES, Integer.BYTES);
@@ -96,12 +100,14 @@ record ExchangeInput(MoeShape shape, int tokensPerRank, MemorySegment[] tokens, 
     }
 
     /** Input whose shape leaves room for tokens that select an expert more than once. */
-    static ExchangeInput of(final MoeShape sizes, final int tokensPerRank, final MemorySegment[] tokens, final Routing[] routings) {
+    static ExchangeInput of(final MoeShape sizes, final int tokensPerRank, final MemorySegment[] tokens,
+        final Routing[] routings) {
         int slots = tokensPerRank;
         for (final Routing routing : routings) {
             slots = Math.max(slots, mostSelections(routing));
         }
-        final MoeShape shape = new MoeShape(sizes.ranks(), sizes.ranksPerNode(), sizes.experts(), sizes.topK(), sizes.hidden(), slots);
+        final MoeShape shape = new MoeShape(sizes.ranks(), sizes.ranksPerNode(), sizes.experts(), sizes.topK(),
+            sizes.hidden(), slots);
         return new ExchangeInput(shape, tokensPerRank, tokens, routings);
     }
 

@@ -56,7 +56,8 @@ final class ExportCommand implements Callable<Integer> {
     @Option(names = "--format", required = true, paramLabel = "NAME", description = "See below.")
     private String format;
 
-    @Option(names = "--out", paramLabel = "FILE", description = "File to write, whole or not at all. Default: the output stream.")
+    @Option(names = "--out", paramLabel = "FILE",
+        description = "File to write, whole or not at all. Default: the output stream.")
     private Path out;
 
     @Override

@@ -18,8 +18,10 @@ import picocli.CommandLine.Spec;
 @Command(
     name = "figures",
     description = {
-        "Measures the ratios that the kernel's speed is held to, against the copies and sums that are its ceilings, and ring against zero path.",
-        "Both sides of a ratio run in pairs of JVMs whose iterations take turns, so that what else the machine does is in both."
+        "Measures the ratios that the kernel's speed is held to, against the copies and sums that are its ceilings, "
+            + "and ring against zero path.",
+        "Both sides of a ratio run in pairs of JVMs whose iterations take turns, so that what else the machine does is "
+        + "in both."
     },
     mixinStandardHelpOptions = true,
     footerHeading = "%nReached:%n",
@@ -37,10 +39,12 @@ final class FiguresCommand implements Callable<Integer> {
     @Spec
     private CommandSpec spec;
 
-    @Option(names = "--include", paramLabel = "REGEX", description = "Only figures whose name has a match of this regular expression.")
+    @Option(names = "--include", paramLabel = "REGEX",
+        description = "Only figures whose name has a match of this regular expression.")
     private String include = "";
 
-    @Option(names = "--pairs", paramLabel = "N", description = "Pairs of JVMs for each figure, " + PairTest.MIN_PAIRS + " to " + MAX_PAIRS + ". Default: ${DEFAULT-VALUE}.")
+    @Option(names = "--pairs", paramLabel = "N", description = "Pairs of JVMs for each figure, " + PairTest.MIN_PAIRS
+        + " to " + MAX_PAIRS + ". Default: ${DEFAULT-VALUE}.")
     private int pairs = PairTest.MIN_PAIRS;
 
     @Option(names = "--json", description = "Print the figures as JSON.")
@@ -53,9 +57,11 @@ final class FiguresCommand implements Callable<Integer> {
         }
         final Pattern wanted = pattern();
         if (Figures.names().stream().noneMatch(wanted.asPredicate())) {
-            throw new UsageException("--include", include, "no figure has such a name, they are " + String.join("; ", Figures.names()));
+            throw new UsageException("--include", include, "no figure has such a name, they are "
+                + String.join("; ", Figures.names()));
         }
-        final List<Figures.Measured> measured = Figures.measure(wanted.asPredicate(), pairs, spec.commandLine().getErr());
+        final List<Figures.Measured> measured = Figures.measure(wanted.asPredicate(), pairs,
+            spec.commandLine().getErr());
         final PrintWriter out = spec.commandLine().getOut();
         if (json) {
             out.println(Json.text(measured));

@@ -8,11 +8,13 @@ final class GroupOptions {
     private static final int DEFAULT_GROUPS = 8;
 
     @Option(names = "--topk-groups", paramLabel = "G",
-        description = "Node-limited routing, as DeepSeek-V3 has it with 4: experts are in groups, and a token selects from its best G only. "
+        description = "Node-limited routing, as DeepSeek-V3 has it with 4: experts are in groups, and a token selects "
+            + "from its best G only. "
             + "Default: no limit.")
     private Integer perToken;
 
-    @Option(names = "--groups", paramLabel = "N", description = "With --topk-groups: groups of experts, a divisor of the experts. Default: 8.")
+    @Option(names = "--groups", paramLabel = "N",
+        description = "With --topk-groups: groups of experts, a divisor of the experts. Default: 8.")
     private Integer groups;
 
     /** What the options say. */

@@ -21,13 +21,15 @@ import picocli.CommandLine.Spec;
 @Command(
     name = "history",
     description = {
-        "Lists where the series of all runs changed their level: E-divisive with a permutation test (p <= 0.001), within each stretch of runs on one",
+        "Lists where the series of all runs changed their level: E-divisive with a permutation test (p <= 0.001), "
+            + "within each stretch of runs on one",
         "machine and JDK. News comes first: changes in the latest seven runs that are neither known nor muted."
     },
     mixinStandardHelpOptions = true,
     footerHeading = "%nThe file of known changes:%n",
     footer = {
-        "  {\"known\": [{\"date\": \"2026-03-01\", \"series\": \"LowLatency.*dispatch\", \"reason\": \"rows are padded\"}],",
+        "  {\"known\": [{\"date\": \"2026-03-01\", \"series\": \"LowLatency.*dispatch\", \"reason\": \"rows are "
+            + "padded\"}],",
         "   \"muted\": [{\"series\": \"HandOff\", \"reason\": \"noisy until pinned\", \"until\": \"2026-04-01\"}]}",
         "series is a regular expression. A change within two days of a known one is known.",
         "",
@@ -54,7 +56,8 @@ final class HistoryCommand implements Callable<Integer> {
             out.println(Json.text(findings.stream().map(finding -> entry(history, finding)).toList()));
         } else {
             findings.forEach(finding -> out.println(line(history, finding)));
-            out.printf(Locale.ROOT, "%d runs, %d series: %s%n", history.runs().size(), history.lines().size(), sum(findings));
+            out.printf(Locale.ROOT, "%d runs, %d series: %s%n", history.runs().size(), history.lines().size(),
+                sum(findings));
         }
         out.flush();
         return history.regressed() ? EXIT_REGRESSION : 0;
@@ -64,16 +67,21 @@ final class HistoryCommand implements Callable<Integer> {
         if (findings.isEmpty()) {
             return "nothing changed";
         }
-        final long slower = findings.stream().filter(f -> f.change().news() && f.change().verdict() == Verdict.SLOWER).count();
-        final long faster = findings.stream().filter(f -> f.change().news() && f.change().verdict() == Verdict.FASTER).count();
+        final long slower = findings.stream().filter(f -> f.change().news() && f.change().verdict() == Verdict.SLOWER)
+            .count();
+        final long faster = findings.stream().filter(f -> f.change().news() && f.change().verdict() == Verdict.FASTER)
+            .count();
         return String.format(Locale.ROOT, "%d changes; news: %d slower, %d faster", findings.size(), slower, faster);
     }
 
     private static String line(final History history, final History.Finding finding) {
         final History.Change change = finding.change();
-        return String.format(Locale.ROOT, "%-4s  %s  %-6s %+6.1f %%  %s%s  %.4g -> %.4g %s  commits %s..%s%s", change.news() ? "news" : "",
-            history.runs().get(change.run()).id(), change.verdict(), 100 * change.change(), finding.line().series().label(),
-            finding.line().series().simulated() ? " (simulated)" : "", change.before(), change.after(), finding.line().series().unit(),
+        return String.format(Locale.ROOT, "%-4s  %s  %-6s %+6.1f %%  %s%s  %.4g -> %.4g %s  commits %s..%s%s",
+            change.news() ? "news" : "",
+            history.runs().get(change.run()).id(), change.verdict(), 100 * change.change(),
+            finding.line().series().label(),
+            finding.line().series().simulated() ? " (simulated)" : "", change.before(), change.after(),
+            finding.line().series().unit(),
             commit(history, change.previousRun()), commit(history, change.run()), remark(history, change));
     }
 
@@ -92,8 +100,10 @@ final class HistoryCommand implements Callable<Integer> {
         entry.put("run", history.runs().get(finding.change().run()).id());
         entry.put("news", finding.change().news());
         entry.put("change", finding.change());
-        entry.put("known", finding.change().flag() == null ? null : history.flags().get(finding.change().flag()).reason());
-        entry.put("commits", new ArrayList<>(List.of(commit(history, finding.change().previousRun()), commit(history, finding.change().run()))));
+        entry.put("known", finding.change().flag() == null ? null
+            : history.flags().get(finding.change().flag()).reason());
+        entry.put("commits", new ArrayList<>(List.of(commit(history, finding.change().previousRun()),
+            commit(history, finding.change().run()))));
         return entry;
     }
 }

@@ -15,7 +15,8 @@ final class HistoryOptions {
     @Mixin
     private RunOptions runs;
 
-    @Option(names = "--changes", paramLabel = "FILE", description = "Known changes and muted series. Default: changes.json in the results folder.")
+    @Option(names = "--changes", paramLabel = "FILE",
+        description = "Known changes and muted series. Default: changes.json in the results folder.")
     private Path changes;
 
     History read() throws IOException {

@@ -4,8 +4,8 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 
 /**
- * Turns Ctrl-C or a termination signal into a request to stop, and holds the JVM until {@link #close()}, so that what is done can be kept. Then the
- * JVM ends with {@link #EXIT_CODE}, whatever the signal.
+ * Turns Ctrl-C or a termination signal into a request to stop, and holds the JVM until {@link #close()}, so that what
+ * is done can be kept. Then the JVM ends with {@link #EXIT_CODE}, whatever the signal.
  */
 final class Interruption implements AutoCloseable {
     /** An interrupted run is incomplete input to whatever comes next. */

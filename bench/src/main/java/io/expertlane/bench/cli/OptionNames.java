@@ -6,13 +6,17 @@ import java.util.regex.Pattern;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.ParseResult;
 
-/** A command whose options are values of the library: what the library says of a field is about the option that the user gave. */
+/**
+ * A command whose options are values of the library: what the library says of a field is about the option that the user
+ * gave.
+ */
 interface OptionNames {
     /** {@code message} of the library's about a field, in the words of who called the command. */
     String named(String message);
 
     /**
-     * {@code message} with {@code --option=} for the {@code field=} of every option that was given; defaults keep the field's name.
+     * {@code message} with {@code --option=} for the {@code field=} of every option that was given; defaults keep the
+     * field's name.
      *
      * @param options options by the field that takes their value
      * @param spec    of the command, which has been parsed
@@ -22,15 +26,19 @@ interface OptionNames {
         String named = message;
         for (final Map.Entry<String, String> option : options.entrySet()) {
             if (given.hasMatchedOption(option.getValue())) {
-                named = Pattern.compile("(?<![\\w.-])" + option.getKey() + "=").matcher(named).replaceAll(option.getValue() + "=");
+                named = Pattern.compile("(?<![\\w.-])" + option.getKey() + "=").matcher(named)
+                    .replaceAll(option.getValue() + "=");
             }
         }
         return named;
     }
 
-    /** The fields of {@link KindOptions}, {@link GroupOptions} and {@code more}, which are pairs of field and option. */
+    /**
+     * The fields of {@link KindOptions}, {@link GroupOptions} and {@code more}, which are pairs of field and option.
+     */
     static Map<String, String> ofExchangeAnd(final String... more) {
-        final Map<String, String> names = new HashMap<>(Map.of("segmentBytes", "--segment", "channels", "--channels", "chunkTokens", "--chunk",
+        final Map<String, String> names =
+            new HashMap<>(Map.of("segmentBytes", "--segment", "channels", "--channels", "chunkTokens", "--chunk",
             "ringTokens", "--ring", "combine", "--combine", "topkGroups", "--topk-groups", "groups", "--groups"));
         for (int i = 0; i < more.length; i += 2) {
             names.put(more[i], more[i + 1]);

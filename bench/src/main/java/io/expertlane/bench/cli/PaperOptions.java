@@ -14,14 +14,17 @@ import picocli.CommandLine.Option;
 /** The part of {@code reproduce} that is about the source paper. */
 final class PaperOptions {
     @Option(names = "--figure", paramLabel = "ID",
-        description = "Simulate one claim of the source paper: h1-issue, h2-ports, ht-dispatch, ht-combine, h-sms, l1-ports, l2-segments, ll-dispatch, "
+        description = "Simulate one claim of the source paper: h1-issue, h2-ports, ht-dispatch, ht-combine, h-sms, "
+            + "l1-ports, l2-segments, ll-dispatch, "
             + "ll-combine, single-rail, cross-rail or share. Default: all, unless measurements are asked for.")
     private String figure;
 
-    @Option(names = "--esft", paramLabel = "DIR", description = "Recorded choices of DeepSeek-V2-Lite for claims about real gates. Default: Zipf.")
+    @Option(names = "--esft", paramLabel = "DIR",
+        description = "Recorded choices of DeepSeek-V2-Lite for claims about real gates. Default: Zipf.")
     private Path recorded;
 
-    @Option(names = "--out", paramLabel = "DIR", description = "Write reproduction.md there, and its charts to DIR/images as SVG and PNG.")
+    @Option(names = "--out", paramLabel = "DIR",
+        description = "Write reproduction.md there, and its charts to DIR/images as SVG and PNG.")
     private Path out;
 
     boolean areGiven() {
@@ -36,8 +39,10 @@ final class PaperOptions {
             OutputDirectory.makeShared("--out", out);
         }
         final Reproduction reproduction;
-        try (ProgressLine progress = new ProgressLine(spec.commandLine().getErr(), ExpertlaneCommand.errorStreamIsTerminal(), System::nanoTime)) {
-            reproduction = Reproduction.of(figure, recorded == null ? null : RecordedRouting.read(recorded), text -> progress.tick(() -> text));
+        try (ProgressLine progress = new ProgressLine(spec.commandLine().getErr(),
+            ExpertlaneCommand.errorStreamIsTerminal(), System::nanoTime)) {
+            reproduction = Reproduction.of(figure, recorded == null ? null : RecordedRouting.read(recorded),
+                text -> progress.tick(() -> text));
         }
         if (out != null) {
             reproduction.write(out);
@@ -48,7 +53,8 @@ final class PaperOptions {
         } else {
             text.printf(Locale.ROOT, "%-12s %22s %22s %-6s %s%n", "figure", "paper", "simulated", "unit", "inside");
             for (final Reproduction.Row row : reproduction.rows()) {
-                text.printf(Locale.ROOT, "%-12s %10.4g %11.4g %10.4g %11.4g %-6s %s%n", row.figure(), row.paperLow(), row.paperHigh(), row.simulatedLow(),
+                text.printf(Locale.ROOT, "%-12s %10.4g %11.4g %10.4g %11.4g %-6s %s%n", row.figure(), row.paperLow(),
+                    row.paperHigh(), row.simulatedLow(),
                     row.simulatedHigh(), row.unit(), row.inside() ? "yes" : "no");
             }
         }

@@ -5,7 +5,10 @@ import java.nio.file.Path;
 import picocli.CommandLine.ITypeConverter;
 import picocli.CommandLine.TypeConversionException;
 
-/** Paths of options. An empty one is refused: to Java it is the working directory, to the user a variable without a value. */
+/**
+ * Paths of options. An empty one is refused: to Java it is the working directory, to the user a variable without a
+ * value.
+ */
 final class PathConverter implements ITypeConverter<Path> {
     @Override
     public Path convert(final String text) {

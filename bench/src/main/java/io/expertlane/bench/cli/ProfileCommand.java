@@ -17,7 +17,8 @@ import picocli.CommandLine.Spec;
 @Command(
     name = "profile",
     description = {
-        "Prints the parameters of a cluster or model as JSON, to be changed and given to simulate --cluster or --model;",
+        "Prints the parameters of a cluster or model as JSON, to be changed and given to simulate --cluster or "
+            + "--model;",
         "or the schema of clusters."
     },
     mixinStandardHelpOptions = true,
@@ -27,11 +28,13 @@ final class ProfileCommand implements Callable<Integer> {
     private CommandSpec spec;
 
     @Parameters(paramLabel = "NAME|FILE.json", arity = "0..1", defaultValue = ClusterProfile.DEFAULT_NAME,
-        description = "A cluster: h20-cx7-dual, h800-cx7, h100-cx7, h20-roce, or a file, which is checked; or a model: deepseek-v3, qwen3-235b, "
+        description = "A cluster: h20-cx7-dual, h800-cx7, h100-cx7, h20-roce, or a file, which is checked; or a model: "
+            + "deepseek-v3, qwen3-235b, "
             + "kimi-k2, mixtral-8x7b, deepseek-v2-lite. Default: ${DEFAULT-VALUE}.")
     private String name;
 
-    @Option(names = "--schema", description = "Print the JSON schema of clusters: types, limits, what each field means.")
+    @Option(names = "--schema",
+        description = "Print the JSON schema of clusters: types, limits, what each field means.")
     private boolean schema;
 
     @Override

@@ -9,17 +9,22 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.function.Function;
 
-/** A hardware or model description: the name of a preset, or a JSON file with every field of the record, each once, and no other. */
+/**
+ * A hardware or model description: the name of a preset, or a JSON file with every field of the record, each once, and
+ * no other.
+ */
 final class ProfileFile {
     private ProfileFile() {
     }
 
     /** The preset that {@code text} names, or what the file says if it ends in {@code .json}. */
-    static <T> T read(final String option, final String text, final Class<T> type, final List<String> names, final Function<String, T> preset)
+    static <T> T read(final String option, final String text, final Class<T> type, final List<String> names,
+        final Function<String, T> preset)
         throws IOException {
         if (!text.endsWith(".json")) {
             if (!names.contains(text)) {
-                throw new UsageException(option, text, "expected one of " + String.join(", ", names) + ", or a file that ends in .json");
+                throw new UsageException(option, text, "expected one of " + String.join(", ", names)
+                    + ", or a file that ends in .json");
             }
             return preset.apply(text);
         }

@@ -6,7 +6,8 @@ import java.util.function.LongSupplier;
 import java.util.function.Supplier;
 
 /**
- * Says on the error stream what a command is doing: on a terminal one line that is overwritten, elsewhere a line each time.
+ * Says on the error stream what a command is doing: on a terminal one line that is overwritten, elsewhere a line each
+ * time.
  * <p>Threading: one thread.
  */
 final class ProgressLine implements AutoCloseable {

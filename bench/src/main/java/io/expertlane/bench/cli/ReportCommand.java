@@ -28,7 +28,8 @@ final class ReportCommand implements Callable<Integer> {
     @Mixin
     private HistoryOptions options;
 
-    @Option(names = "--out", paramLabel = "DIR", defaultValue = "report", description = "Folder to write, new or an older report. Default: ${DEFAULT-VALUE}.")
+    @Option(names = "--out", paramLabel = "DIR", defaultValue = "report",
+        description = "Folder to write, new or an older report. Default: ${DEFAULT-VALUE}.")
     private Path out;
 
     @Override

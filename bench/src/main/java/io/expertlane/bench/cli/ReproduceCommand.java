@@ -33,7 +33,8 @@ final class ReproduceCommand implements Callable<Integer> {
         description = "Measured rows of dispatch and combine; without a file, those that come with Expertlane.")
     private String measurements;
 
-    @Option(names = "--set", paramLabel = "FIELD=VALUE", description = "Changes a parameter of every cluster, as nic.mtuBytes=1024.")
+    @Option(names = "--set", paramLabel = "FIELD=VALUE",
+        description = "Changes a parameter of every cluster, as nic.mtuBytes=1024.")
     private Map<String, String> changes = Map.of();
 
     @Option(names = "--fit", paramLabel = "FIELD", split = ",",
@@ -52,7 +53,8 @@ final class ReproduceCommand implements Callable<Integer> {
             paper.run(spec, json);
             return 0;
         }
-        final List<Measurement> rows = measurements == null || measurements.isEmpty() ? Measurements.builtIn() : Measurements.read(Path.of(measurements));
+        final List<Measurement> rows = measurements == null
+            || measurements.isEmpty() ? Measurements.builtIn() : Measurements.read(Path.of(measurements));
         if (!fit.isEmpty()) {
             final ParameterFit fitted = ParameterFit.of(rows, this::adjust, fit);
             final PrintWriter lines = spec.commandLine().getOut();
@@ -89,17 +91,22 @@ final class ReproduceCommand implements Callable<Integer> {
         }
         out.printf("%-16s %9s %9s %9s%n", "row", "present", "fitted", "left out");
         for (final ParameterFit.Row row : fit.rows()) {
-            out.printf("%-16s %+8.1f%% %+8.1f%% %+8.1f%%%n", row.id(), 100 * row.present(), 100 * row.fitted(), 100 * row.leftOut());
+            out.printf("%-16s %+8.1f%% %+8.1f%% %+8.1f%%%n", row.id(), 100 * row.present(), 100 * row.fitted(),
+                100 * row.leftOut());
         }
-        out.printf("median error fitted %.1f %%, left out %.1f %% (linear in the parameters)%n", 100 * fit.medianFitted(), 100 * fit.medianLeftOut());
+        out.printf("median error fitted %.1f %%, left out %.1f %% (linear in the parameters)%n",
+            100 * fit.medianFitted(), 100 * fit.medianLeftOut());
     }
 
     private static void print(final MeasurementReport report, final PrintWriter out) {
-        out.printf("%-16s %-12s %-44s %10s %10s %-5s %8s%n", "row", "cluster", "configuration", "measured", "simulated", "unit", "error");
+        out.printf("%-16s %-12s %-44s %10s %10s %-5s %8s%n", "row", "cluster", "configuration", "measured", "simulated",
+            "unit", "error");
         for (final MeasurementReport.Row row : report.rows()) {
-            out.printf("%-16s %-12s %-44s %10.4g %10.4g %-5s %+7.1f%%%n", row.id(), row.cluster(), row.configuration(), row.measured(), row.simulated(),
+            out.printf("%-16s %-12s %-44s %10.4g %10.4g %-5s %+7.1f%%%n", row.id(), row.cluster(), row.configuration(),
+                row.measured(), row.simulated(),
                 row.unit(), 100 * row.error());
         }
-        out.printf("median error %.1f %%, worst %.1f %% (simulated)%n", 100 * report.medianError(), 100 * report.worstError());
+        out.printf("median error %.1f %%, worst %.1f %% (simulated)%n", 100 * report.medianError(),
+            100 * report.worstError());
     }
 }

@@ -20,7 +20,10 @@ final class RoutingOption {
     private RoutingOption() {
     }
 
-    /** The source that {@code text} names: {@code uniform}, {@code zipf:S}, {@code max-mean:R}, {@code incast:N} or {@code esft:DIR}. */
+    /**
+     * The source that {@code text} names: {@code uniform}, {@code zipf:S}, {@code max-mean:R}, {@code incast:N} or
+     * {@code esft:DIR}.
+     */
     static RoutingSource parse(final String text, final GroupLimit limit) throws IOException {
         if (text.equals("uniform")) {
             return DrawnRouting.uniform().limitedTo(limit);
@@ -29,7 +32,8 @@ final class RoutingOption {
             return DrawnRouting.zipf(number(text, ZIPF, "S of zipf:S must be a number, 0 to 10")).limitedTo(limit);
         }
         if (text.startsWith(MAX_OVER_MEAN)) {
-            final double ratio = number(text, MAX_OVER_MEAN, "R of max-mean:R must be a number, 1 to experts over top-k");
+            final double ratio = number(text, MAX_OVER_MEAN,
+                "R of max-mean:R must be a number, 1 to experts over top-k");
             return DrawnRouting.maxOverMean(ratio).limitedTo(limit);
         }
         if (text.startsWith(INCAST)) {
@@ -45,7 +49,8 @@ final class RoutingOption {
 
     private static void requireNone(final GroupLimit limit, final String text) {
         if (!limit.equals(GroupLimit.NONE)) {
-            throw new UsageException("--topk-groups", limit.perToken(), "not together with --routing " + text + ", whose choices are made");
+            throw new UsageException("--topk-groups", limit.perToken(), "not together with --routing " + text
+                + ", whose choices are made");
         }
     }
 

@@ -11,7 +11,8 @@ import picocli.CommandLine.Option;
 final class RunOptions {
     static final String LATEST = "latest";
 
-    @Option(names = "--results", paramLabel = "DIR", description = "Folder of the runs. Default: results in the source tree.")
+    @Option(names = "--results", paramLabel = "DIR",
+        description = "Folder of the runs. Default: results in the source tree.")
     private Path folder;
 
     /** The results folder. */

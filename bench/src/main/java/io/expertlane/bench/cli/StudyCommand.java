@@ -18,9 +18,11 @@ import picocli.CommandLine.Spec;
 @Command(
     name = "study",
     description = {
-        "Answers a question by many simulations: tables and charts, each with the command line of simulate that gives one of its points.",
+        "Answers a question by many simulations: tables and charts, each with the command line of simulate that gives "
+            + "one of its points.",
         "  scaling      what grows from EP8 to EP256, and rings against final places, even and under a burst",
-        "  congestion   a hot rank with and without pause (PFC), marking (ECN) and rate control (DCQCN): who is paused, who suffers"
+        "  congestion   a hot rank with and without pause (PFC), marking (ECN) and rate control (DCQCN): who is "
+        + "paused, who suffers"
     },
     mixinStandardHelpOptions = true,
     sortOptions = false,
@@ -36,7 +38,8 @@ final class StudyCommand implements Callable<Integer> {
     @Parameters(paramLabel = "NAME", description = "scaling or congestion.")
     private String name;
 
-    @Option(names = "--out", paramLabel = "DIR", description = "Write the page and its charts there. Default: print the page.")
+    @Option(names = "--out", paramLabel = "DIR",
+        description = "Write the page and its charts there. Default: print the page.")
     private Path out;
 
     @Override
@@ -46,8 +49,10 @@ final class StudyCommand implements Callable<Integer> {
             OutputDirectory.makeShared("--out", out);
         }
         final StudyPage page;
-        try (ProgressLine progress = new ProgressLine(spec.commandLine().getErr(), ExpertlaneCommand.errorStreamIsTerminal(), System::nanoTime)) {
-            page = study.page(new StudyRuns(arguments -> SimulateCommand.parse(arguments).run(), text -> progress.tick(() -> text)));
+        try (ProgressLine progress = new ProgressLine(spec.commandLine().getErr(),
+            ExpertlaneCommand.errorStreamIsTerminal(), System::nanoTime)) {
+            page = study.page(new StudyRuns(arguments -> SimulateCommand.parse(arguments).run(),
+                text -> progress.tick(() -> text)));
         }
         if (out != null) {
             page.write(out);

@@ -22,7 +22,8 @@ import picocli.CommandLine.Spec;
 @Command(
     name = "sweep",
     description = {
-        "Simulates every point of a grid over options of simulate. A run that was stopped goes on when it is called again. The folder then has",
+        "Simulates every point of a grid over options of simulate. A run that was stopped goes on when it is called "
+            + "again. The folder then has",
         "results.csv, points.jsonl, and a chart for each plot of the file."
     },
     mixinStandardHelpOptions = true,
@@ -31,7 +32,8 @@ import picocli.CommandLine.Spec;
     footerHeading = "%nA sweep file:%n",
     footer = {
         "  {\"base\": {\"model\": \"deepseek-v3\", \"ep\": 32, \"granularity\": \"message\"},",
-        "   \"grid\": {\"tokens\": [16, 32, 64, 128], \"ports\": [\"fixed\", \"preallocated\"], \"set.nic.mtuBytes\": [1024, 4096]},",
+        "   \"grid\": {\"tokens\": [16, 32, 64, 128], \"ports\": [\"fixed\", \"preallocated\"], \"set.nic.mtuBytes\": "
+        + "[1024, 4096]},",
         "   \"plots\": [{\"x\": \"tokens\", \"y\": \"tpotMicros\", \"series\": \"ports\"}]}",
         "",
         "Examples:",
@@ -80,7 +82,8 @@ final class SweepCommand implements Callable<Integer>, OptionNames {
         final long start = System.nanoTime();
         final int[] before = {-1};
         final int ran;
-        try (ProgressLine progress = new ProgressLine(spec.commandLine().getErr(), ExpertlaneCommand.errorStreamIsTerminal(), System::nanoTime)) {
+        try (ProgressLine progress = new ProgressLine(spec.commandLine().getErr(),
+            ExpertlaneCommand.errorStreamIsTerminal(), System::nanoTime)) {
             ran = sweep.run(threads == null ? Runtime.getRuntime().availableProcessors() : threads, done -> {
                 before[0] = before[0] < 0 ? done : before[0];
                 progress.tick(() -> progress(done, before[0], points, System.nanoTime() - start));
@@ -98,8 +101,12 @@ final class SweepCommand implements Callable<Integer>, OptionNames {
         LayerSimulation.Result on(SimulateCommand point) throws IOException;
     }
 
-    /** Does {@code work} on the point that {@code arguments} make; what is refused there is a matter of the file's fields. */
-    private LayerSimulation.Result at(final SweepDefinition definition, final List<String> arguments, final PointWork work) throws IOException {
+    /**
+     * Does {@code work} on the point that {@code arguments} make; what is refused there is a matter of the file's
+     * fields.
+     */
+    private LayerSimulation.Result at(final SweepDefinition definition, final List<String> arguments,
+        final PointWork work) throws IOException {
         OptionNames names = message -> message;
         try {
             final SimulateCommand point = SimulateCommand.parse(arguments);
@@ -117,7 +124,8 @@ final class SweepCommand implements Callable<Integer>, OptionNames {
 
     private static String progress(final int done, final int before, final int points, final long nanos) {
         final int now = done - before;
-        return done + " of " + points + " points" + (now == 0 ? "" : ", " + nanos / now * (points - done) / NANOS_PER_SECOND + " s left");
+        return done + " of " + points + " points"
+            + (now == 0 ? "" : ", " + nanos / now * (points - done) / NANOS_PER_SECOND + " s left");
     }
 
     private SweepDefinition definition() throws IOException {
@@ -134,7 +142,8 @@ final class SweepCommand implements Callable<Integer>, OptionNames {
     }
 
     /** Puts shards together. */
-    @Command(name = "merge", description = "Puts the folders of all shards of a sweep together: the same bytes as of a run in one piece.",
+    @Command(name = "merge", description =
+        "Puts the folders of all shards of a sweep together: the same bytes as of a run in one piece.",
         mixinStandardHelpOptions = true)
     static final class Merge implements Callable<Integer> {
         @Parameters(paramLabel = "DIR", arity = "1..*", description = "Folders of the shards.")

@@ -23,7 +23,8 @@ final class TraceCommand implements Runnable {
 
     @Override
     public void run() {
-        throw new ParameterException(spec.commandLine(), "COMMAND is missing, expected one of " + spec.subcommands().keySet());
+        throw new ParameterException(spec.commandLine(), "COMMAND is missing, expected one of "
+            + spec.subcommands().keySet());
     }
 
     /** Turns a binary trace into a timeline. */
@@ -40,7 +41,8 @@ final class TraceCommand implements Runnable {
         @Parameters(index = "0", paramLabel = "FILE.xltrace", description = "What simulate --trace has written.")
         private Path from;
 
-        @Parameters(index = "1", paramLabel = "FILE.json", description = "Where the timeline goes; replaced if it is there.")
+        @Parameters(index = "1", paramLabel = "FILE.json",
+            description = "Where the timeline goes; replaced if it is there.")
         private Path to;
 
         @Override

@@ -20,7 +20,8 @@ import picocli.CommandLine.Unmatched;
 @Command(
     name = "tune",
     description = {
-        "Simulates a workload with every setting of path, queue pairs (split), segment, channels, chunk and ring, and shows the best ones, with what",
+        "Simulates a workload with every setting of path, queue pairs (split), segment, channels, chunk and ring, and "
+            + "shows the best ones, with what",
         "they save over the setting given. Takes the options of simulate."
     },
     mixinStandardHelpOptions = true,
@@ -28,7 +29,8 @@ import picocli.CommandLine.Unmatched;
     footerHeading = "%nExamples:%n",
     footer = {
         "  expertlane tune --model deepseek-v3 --ep 32 --tokens 64",
-        "  expertlane tune --mode ht --path ring --channels 12 --ep 16 --tokens 1024 --granularity message --objective dispatch"
+        "  expertlane tune --mode ht --path ring --channels 12 --ep 16 --tokens 1024 --granularity message --objective "
+        + "dispatch"
     })
 final class TuneCommand implements Callable<Integer>, OptionNames {
     private static final int MAX_TOP = 1000;
@@ -37,11 +39,13 @@ final class TuneCommand implements Callable<Integer>, OptionNames {
     private CommandSpec spec;
 
     @Option(names = "--objective", paramLabel = "WHAT", defaultValue = "exchange",
-        description = "What is to be small: dispatch, combine, exchange (both) or step (TPOT, time to first token or iteration), on the slowest rank. "
+        description = "What is to be small: dispatch, combine, exchange (both) or step (TPOT, time to first token or "
+            + "iteration), on the slowest rank. "
             + "Default: ${DEFAULT-VALUE}.")
     private String objective;
 
-    @Option(names = "--top", paramLabel = "N", defaultValue = "10", description = "Settings to show. Default: ${DEFAULT-VALUE}.")
+    @Option(names = "--top", paramLabel = "N", defaultValue = "10",
+        description = "Settings to show. Default: ${DEFAULT-VALUE}.")
     private int top;
 
     @Option(names = "--json", description = "Print all settings as JSON.")
@@ -59,7 +63,8 @@ final class TuneCommand implements Callable<Integer>, OptionNames {
             throw new UsageException("--top", top, "1 to " + MAX_TOP);
         }
         final Tuning.Objective small =
-            Tuning.Objective.valueOf(Choice.of("--objective", objective, "dispatch", "combine", "exchange", "step").toUpperCase(Locale.ROOT));
+            Tuning.Objective.valueOf(Choice.of("--objective", objective, "dispatch", "combine", "exchange", "step")
+            .toUpperCase(Locale.ROOT));
         workload = SimulateCommand.parse(simulateOptions);
         workload.requireNoOutput("tune");
         workload.check();
@@ -81,7 +86,8 @@ final class TuneCommand implements Callable<Integer>, OptionNames {
 
     private void print(final Tuning tuning, final PrintWriter out) {
         out.printf("%s of %d settings (simulated)%n", objective, tuning.candidates().size());
-        out.printf("%12s %8s  %-5s %3s %8s %8s %6s %6s%n", "time [us]", "saves", "path", "QPs", "segment", "channels", "chunk", "ring");
+        out.printf("%12s %8s  %-5s %3s %8s %8s %6s %6s%n", "time [us]", "saves", "path", "QPs", "segment", "channels",
+            "chunk", "ring");
         tuning.candidates().stream().limit(top).forEach(candidate -> print(candidate, out));
         out.println("given:");
         print(tuning.given(), out);
@@ -91,9 +97,12 @@ final class TuneCommand implements Callable<Integer>, OptionNames {
         final ExchangeKind kind = candidate.kind();
         final boolean isRing = kind.path().name().equals("RING");
         final boolean hasChunks = isRing || kind.mode() == ExchangeKind.Mode.HT;
-        out.printf("%12.1f %7.1f%%  %-5s %3d %8s %8s %6s %6s%n", candidate.micros(), 100 * candidate.margin(), kind.path().name().toLowerCase(Locale.ROOT),
-            candidate.queuePairs(), kind.segmentBytes() == LowLatencyConfig.NO_SEGMENTATION ? "-" : Integer.toString(kind.segmentBytes()),
-            kind.mode() == ExchangeKind.Mode.HT ? Integer.toString(kind.channels()) : "-", hasChunks ? Integer.toString(kind.chunkTokens()) : "-",
+        out.printf("%12.1f %7.1f%%  %-5s %3d %8s %8s %6s %6s%n", candidate.micros(), 100 * candidate.margin(),
+            kind.path().name().toLowerCase(Locale.ROOT),
+            candidate.queuePairs(), kind.segmentBytes() == LowLatencyConfig.NO_SEGMENTATION ? "-"
+            : Integer.toString(kind.segmentBytes()),
+            kind.mode() == ExchangeKind.Mode.HT ? Integer.toString(kind.channels()) : "-",
+            hasChunks ? Integer.toString(kind.chunkTokens()) : "-",
             isRing ? Integer.toString(kind.ringTokens()) : "-");
     }
 }

@@ -1,4 +1,5 @@
 /**
- * The command line {@code expertlane}: one class a subcommand, one policy for errors and exit codes. Parses, calls, prints; computes nothing.
+ * The command line {@code expertlane}: one class a subcommand, one policy for errors and exit codes. Parses, calls,
+ * prints; computes nothing.
  */
 package io.expertlane.bench.cli;

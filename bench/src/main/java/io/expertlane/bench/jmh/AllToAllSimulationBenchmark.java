@@ -24,10 +24,11 @@ import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
 
 /**
- * Wall time to simulate a plain all-to-all: every node writes 1 MB to every other, MTU 4096, packet by packet through one switch tier. The
- * yardstick of other network simulators; connecting is not measured.
+ * Wall time to simulate a plain all-to-all: every node writes 1 MB to every other, MTU 4096, packet by packet through
+ * one switch tier. The yardstick of other network simulators; connecting is not measured.
  *
- * <p>Each NIC has two ports at 200 Gb/s, 400 Gb/s together, as in the default cluster. After each run all bytes must have arrived.
+ * <p>Each NIC has two ports at 200 Gb/s, 400 Gb/s together, as in the default cluster. After each run all bytes must
+ * have arrived.
  */
 @State(Scope.Thread)
 @BenchmarkMode(Mode.SingleShotTime)
@@ -75,7 +76,8 @@ public class AllToAllSimulationBenchmark {
     public void check() {
         final long expected = (long) BYTES * queuePairs.size();
         if (transport.total(NicCounter.RECEIVED_BYTES) != expected) {
-            throw new IllegalStateException("receivedBytes=" + transport.total(NicCounter.RECEIVED_BYTES) + ": " + expected);
+            throw new IllegalStateException("receivedBytes=" + transport.total(NicCounter.RECEIVED_BYTES) + ": "
+                + expected);
         }
         queuePairs.clear();
         transport.close();

@@ -15,7 +15,10 @@ import org.openjdk.jmh.runner.options.CommandLineOptions;
 import org.openjdk.jmh.runner.options.Options;
 import org.openjdk.jmh.runner.options.OptionsBuilder;
 
-/** Entry point of {@code benchmarks.jar}: JMH's own, with the JDK flags of the parent pom given to every fork, and the suite's own profilers. */
+/**
+ * Entry point of {@code benchmarks.jar}: JMH's own, with the JDK flags of the parent pom given to every fork, and the
+ * suite's own profilers.
+ */
 public final class BenchmarkMain {
     private static final int EXIT_FAILED = 1;
     private static final int EXIT_BAD_INPUT = 2;
@@ -23,7 +26,10 @@ public final class BenchmarkMain {
     private BenchmarkMain() {
     }
 
-    /** Runs JMH with {@code args}; exit code 2 for bad input or output that cannot be written, 1 for a failed benchmark, each with one line. */
+    /**
+     * Runs JMH with {@code args}; exit code 2 for bad input or output that cannot be written, 1 for a failed benchmark,
+     * each with one line.
+     */
     public static void main(final String[] args) {
         Locale.setDefault(Locale.ROOT);
         StandardOutput.install();
@@ -76,11 +82,13 @@ public final class BenchmarkMain {
         }
     }
 
-    private static void measure(final Runner runner, final CommandLineOptions commandLine) throws RunnerException, IOException {
+    private static void measure(final Runner runner, final CommandLineOptions commandLine) throws RunnerException,
+        IOException {
         try {
             ResultFile.requireWhole(commandLine, runner.run());
         } catch (final NoBenchmarksException e) {
-            throw new IllegalArgumentException("benchmarks=" + commandLine.getIncludes() + ": none in the jar (-l lists them)", e);
+            throw new IllegalArgumentException("benchmarks=" + commandLine.getIncludes()
+                + ": none in the jar (-l lists them)", e);
         }
     }
 

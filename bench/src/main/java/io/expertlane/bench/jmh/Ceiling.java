@@ -7,8 +7,8 @@ import java.lang.annotation.RetentionPolicy;
 import java.lang.annotation.Target;
 
 /**
- * The benchmark whose rate is the ceiling of the annotated one: no form of the same work can move its bytes faster. Both declare their bytes
- * to {@link RooflineProfiler}; a run of the suite measures both and gives the ratio.
+ * The benchmark whose rate is the ceiling of the annotated one: no form of the same work can move its bytes faster.
+ * Both declare their bytes to {@link RooflineProfiler}; a run of the suite measures both and gives the ratio.
  */
 @Documented
 @Retention(RetentionPolicy.RUNTIME)

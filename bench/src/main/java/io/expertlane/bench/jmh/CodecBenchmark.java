@@ -27,8 +27,8 @@ import org.openjdk.jmh.annotations.Warmup;
 /**
  * Time of one row operation on rows that lie in the cache, one thread. {@code copy} is the baseline: a BF16 row copied.
  *
- * <p>After a trial every operation is compared with its scalar form, in the code that was measured. What memory adds is measured by
- * {@link RowMemoryBenchmark}.
+ * <p>After a trial every operation is compared with its scalar form, in the code that was measured. What memory adds is
+ * measured by {@link RowMemoryBenchmark}.
  */
 @BenchmarkMode(Mode.AverageTime)
 @OutputTimeUnit(TimeUnit.NANOSECONDS)
@@ -83,7 +83,8 @@ public class CodecBenchmark {
         for (int k = 0; k < TOP_K; k++) {
             rows.add(bfloat16Rows, k * rowBytes, 0.05f + 0.02f * k);
         }
-        for (final String method : List.of("copy", "floatToBfloat16", "bfloat16ToFloat", "scale", "quantizeFp8", "quantizeFp8RoundScale",
+        for (final String method : List.of("copy", "floatToBfloat16", "bfloat16ToFloat", "scale", "quantizeFp8",
+            "quantizeFp8RoundScale",
             "dequantizeFp8", "encodeLogFmt10", "decodeLogFmt10")) {
             RooflineProfiler.declare(method, rowBytes);
         }
@@ -106,7 +107,8 @@ public class CodecBenchmark {
         verify("floatToBfloat16", this::floatToBfloat16, () -> scalar.floatToBfloat16(floats, 0, out, 0, hidden));
         verify("bfloat16ToFloat", this::bfloat16ToFloat, () -> scalar.bfloat16ToFloat(bfloat16Rows, 0, out, 0, hidden));
         verify("scale", this::scale, () -> scalar.scale(bfloat16Rows, 0, out, 0, hidden, FACTOR));
-        verify("quantizeFp8", this::quantizeFp8, () -> scalar.quantizeFp8(bfloat16Rows, 0, out, 0, outScales, 0, hidden, false));
+        verify("quantizeFp8", this::quantizeFp8,
+            () -> scalar.quantizeFp8(bfloat16Rows, 0, out, 0, outScales, 0, hidden, false));
         verify("quantizeFp8RoundScale", this::quantizeFp8RoundScale,
                 () -> scalar.quantizeFp8(bfloat16Rows, 0, out, 0, outScales, 0, hidden, true));
         verify("dequantizeFp8", this::dequantizeFp8, () -> scalar.dequantizeFp8(fp8, 0, scales, 0, out, 0, hidden));

@@ -18,9 +18,10 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
 /**
- * A decode step as far as communication makes it: through all MoE layers of a model, each layer being dispatch, an expert step that passes
- * over every received row once, and combine, whose result is the next layer's input. Every layer has a routing of its own. All ranks of one
- * low-latency exchange over the zero path in this process, each on its own thread.
+ * A decode step as far as communication makes it: through all MoE layers of a model, each layer being dispatch, an
+ * expert step that passes over every received row once, and combine, whose result is the next layer's input. Every
+ * layer has a routing of its own. All ranks of one low-latency exchange over the zero path in this process, each on its
+ * own thread.
  *
  * <p>Threading: one caller.
  */
@@ -77,14 +78,17 @@ final class DecodeChain implements AutoCloseable {
         return team;
     }
 
-    /** Selections of a step, over all ranks and layers: each is a message dispatched, a row for an expert, and a row to sum. */
+    /**
+     * Selections of a step, over all ranks and layers: each is a message dispatched, a row for an expert, and a row to
+     * sum.
+     */
     long selections() {
         return (long) shape.ranks() * tokens * shape.topK() * routings.length;
     }
 
     /**
-     * Takes a step and compares the last layer's output with the same chain by the scalar codec. Not before what is measured: the scalar
-     * codec would spoil the JIT's profile of the other.
+     * Takes a step and compares the last layer's output with the same chain by the scalar codec. Not before what is
+     * measured: the scalar codec would spoil the JIT's profile of the other.
      */
     void check() {
         step();

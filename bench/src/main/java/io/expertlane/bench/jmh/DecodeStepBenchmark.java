@@ -19,15 +19,16 @@ import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
 
 /**
- * TPOT as far as communication makes it: one decode step through all MoE layers of a model, each layer being dispatch, an expert step that
- * passes over every received row once, and combine, whose result is the next layer's input. Every layer has a routing of its own. All ranks
- * of one exchange in this process, each on its own thread.
+ * TPOT as far as communication makes it: one decode step through all MoE layers of a model, each layer being dispatch,
+ * an expert step that passes over every received row once, and combine, whose result is the next layer's input. Every
+ * layer has a routing of its own. All ranks of one exchange in this process, each on its own thread.
  *
- * <p>What it does not measure: attention and the experts' matrix products, which a CPU would only slow down, and a network. The simulated
- * TPOT of {@code expertlane simulate} has these.
+ * <p>What it does not measure: attention and the experts' matrix products, which a CPU would only slow down, and a
+ * network. The simulated TPOT of {@code expertlane simulate} has these.
  *
- * <p>Held against {@link RankMemoryBenchmark#copyCachedRows}: each selection is counted as a message dispatched, a row for its expert and a
- * row summed. Once a trial, after the measured part, the last layer's output is compared with the same chain by the scalar codec.
+ * <p>Held against {@link RankMemoryBenchmark#copyCachedRows}: each selection is counted as a message dispatched, a row
+ * for its expert and a row summed. Once a trial, after the measured part, the last layer's output is compared with the
+ * same chain by the scalar codec.
  */
 @BenchmarkMode(Mode.AverageTime)
 @OutputTimeUnit(TimeUnit.NANOSECONDS)
@@ -78,7 +79,8 @@ public class DecodeStepBenchmark {
         chain = new DecodeChain(shape, layers, type, CombineMethod.valueOf(combine));
         chain.team().movedBytes().count(true);
         chain.step();
-        RooflineProfiler.declare("decodeStep", chain.selections() * (LowLatencyBuffers.HEADER_BYTES + type.rowBytes(hidden) + 2L * shape.rowBytes()),
+        RooflineProfiler.declare("decodeStep",
+            chain.selections() * (LowLatencyBuffers.HEADER_BYTES + type.rowBytes(hidden) + 2L * shape.rowBytes()),
             chain.selections() * 2L * shape.rowBytes() + chain.team().movedBytes().copiedBytes());
         chain.team().movedBytes().count(false);
         ExchangeProfiler.watch(chain.team());

@@ -21,12 +21,13 @@ import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
 
 /**
- * Messages a second through an emulated NIC on a thread of its own, by the number of queue pairs that a kernel thread spreads them over. An
- * operation is one message of {@link #messageBytes}, posted, moved and completed; so bytes a second are the score times the message. NIC and proxy
- * share one thread.
+ * Messages a second through an emulated NIC on a thread of its own, by the number of queue pairs that a kernel thread
+ * spreads them over. An operation is one message of {@link #messageBytes}, posted, moved and completed; so bytes a
+ * second are the score times the message. NIC and proxy share one thread.
  *
- * <p>Baseline: {@link #copy}, the kernel thread moves the same messages itself. The NIC's {@code -prof nic} counters say how many doorbells that
- * took. After each trial the NIC must have executed every message, and all targets are compared with their sources.
+ * <p>Baseline: {@link #copy}, the kernel thread moves the same messages itself. The NIC's {@code -prof nic} counters
+ * say how many doorbells that took. After each trial the NIC must have executed every message, and all targets are
+ * compared with their sources.
  */
 @State(Scope.Thread)
 @BenchmarkMode(Mode.Throughput)

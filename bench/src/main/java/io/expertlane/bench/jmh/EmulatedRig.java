@@ -12,7 +12,9 @@ import org.agrona.concurrent.AgentRunner;
 import org.agrona.concurrent.BackoffIdleStrategy;
 import org.agrona.concurrent.IdleStrategy;
 
-/** Two ranks on emulated NICs; rank 0 posts to rank 1, directly or by proxy. For the benchmarks of posting and hand-off. */
+/**
+ * Two ranks on emulated NICs; rank 0 posts to rank 1, directly or by proxy. For the benchmarks of posting and hand-off.
+ */
 public final class EmulatedRig implements AutoCloseable {
     /** Entries of send and completion queues: DeepEP's and NVSHMEM's usual QP depth. */
     static final int DEPTH = 1024;

@@ -20,13 +20,15 @@ import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
 
 /**
- * Cost of a pending event: schedule-and-pop pairs at a constant number of pending events (the hold model). An operation is one pair.
+ * Cost of a pending event: schedule-and-pop pairs at a constant number of pending events (the hold model). An operation
+ * is one pair.
  *
- * <p>{@link #eventQueue} is the simulator's queue; {@link #priorityQueue} the baseline, a {@link PriorityQueue} of mutable events that are reused, ordered by
- * (time, sequence). Not measured: dispatch to handlers, and the caches that a real model's state would take from the queue.
+ * <p>{@link #eventQueue} is the simulator's queue; {@link #priorityQueue} the baseline, a {@link PriorityQueue} of
+ * mutable events that are reused, ordered by (time, sequence). Not measured: dispatch to handlers, and the caches that
+ * a real model's state would take from the queue.
  *
- * <p>The mean delay is one nanosecond for each pending event, so events are 1000 ps apart on average. Before each trial the two are run against each other;
- * after it the queue is drained and must give every pending event in order of time.
+ * <p>The mean delay is one nanosecond for each pending event, so events are 1000 ps apart on average. Before each trial
+ * the two are run against each other; after it the queue is drained and must give every pending event in order of time.
  */
 @State(Scope.Thread)
 @BenchmarkMode(Mode.Throughput)
@@ -91,7 +93,8 @@ public class EventQueueBenchmark {
 
         @Override
         public int compareTo(final Event other) {
-            return timePicos != other.timePicos ? Long.compare(timePicos, other.timePicos) : Long.compare(sequence, other.sequence);
+            return timePicos != other.timePicos ? Long.compare(timePicos, other.timePicos)
+                : Long.compare(sequence, other.sequence);
         }
     }
 
@@ -121,7 +124,8 @@ public class EventQueueBenchmark {
             cursor = start + i;
             priorityQueuePair();
             if (events.nowPicos() != baselineNowPicos) {
-                throw new IllegalStateException("pair=" + i + " popped at " + events.nowPicos() + ", PriorityQueue at " + baselineNowPicos);
+                throw new IllegalStateException("pair=" + i + " popped at " + events.nowPicos() + ", PriorityQueue at "
+                    + baselineNowPicos);
             }
         }
     }
@@ -137,7 +141,8 @@ public class EventQueueBenchmark {
             drained++;
         }
         if (drained != pending || baseline.size() != pending) {
-            throw new IllegalStateException("drained=" + drained + ", baseline=" + baseline.size() + ", expected " + pending);
+            throw new IllegalStateException("drained=" + drained + ", baseline=" + baseline.size() + ", expected "
+                + pending);
         }
     }
 

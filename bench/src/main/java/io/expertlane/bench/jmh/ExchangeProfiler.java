@@ -16,13 +16,14 @@ import org.openjdk.jmh.results.Result;
 import org.openjdk.jmh.results.ScalarResult;
 
 /**
- * JMH profiler {@code exchange} ({@code -prof exchange}): what the exchanges of a benchmark did in an operation, over all ranks, as secondary
- * results: bytes moved, how many times that is what must be moved ({@code copies}), stalls for want of credits, and the time by {@link Stage}.
- * The stages of all ranks add up to more than the score, which is wall time.
+ * JMH profiler {@code exchange} ({@code -prof exchange}): what the exchanges of a benchmark did in an operation, over
+ * all ranks, as secondary results: bytes moved, how many times that is what must be moved ({@code copies}), stalls for
+ * want of credits, and the time by {@link Stage}. The stages of all ranks add up to more than the score, which is wall
+ * time.
  *
- * <p>A benchmark with exchanges calls {@link #watch} in its set-up and, if it does more in an invocation than it measures, {@link #begin}
- * and {@link #end} around the measured part. State is static because JMH makes the profiler and the benchmark independently, in one
- * process with one benchmark at a time.
+ * <p>A benchmark with exchanges calls {@link #watch} in its set-up and, if it does more in an invocation than it
+ * measures, {@link #begin} and {@link #end} around the measured part. State is static because JMH makes the profiler
+ * and the benchmark independently, in one process with one benchmark at a time.
  */
 public final class ExchangeProfiler implements InternalProfiler {
     /** What {@code -prof} calls it. */
@@ -94,7 +95,8 @@ public final class ExchangeProfiler implements InternalProfiler {
     }
 
     @Override
-    public Collection<? extends Result<?>> afterIteration(final BenchmarkParams benchmarkParams, final IterationParams iterationParams,
+    public Collection<? extends Result<?>> afterIteration(final BenchmarkParams benchmarkParams,
+        final IterationParams iterationParams,
                                                           final IterationResult result) {
         final long operations = result.getMetadata().getAllOps();
         final List<Result<?>> results = new ArrayList<>();
@@ -106,7 +108,8 @@ public final class ExchangeProfiler implements InternalProfiler {
             results.add(scalar("creditStalls.norm", (double) measuredStalls / operations, "#/op"));
             for (final Stage stage : STAGES) {
                 final String name = stage.name().toLowerCase(Locale.ROOT);
-                results.add(scalar("stage." + name + ".norm", (double) MEASURED_NANOS[stage.ordinal()] / operations, "ns/op"));
+                results.add(scalar("stage." + name + ".norm", (double) MEASURED_NANOS[stage.ordinal()] / operations,
+                    "ns/op"));
             }
         }
         return results;

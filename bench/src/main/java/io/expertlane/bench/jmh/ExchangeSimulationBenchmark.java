@@ -34,15 +34,17 @@ import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
 
 /**
- * Speed of the simulator: low-latency dispatch and combine of all ranks under the virtual clock, the exchange being the one that runs for real,
- * with its payload left out. One operation is one dispatch and one combine of one group of ranks that is connected once and used again and again.
+ * Speed of the simulator: low-latency dispatch and combine of all ranks under the virtual clock, the exchange being the
+ * one that runs for real, with its payload left out. One operation is one dispatch and one combine of one group of
+ * ranks that is connected once and used again and again.
  *
- * <p>Besides operations a second it gives events and work queue elements a second: {@code elements} are those posted to queue pairs, counts and flags
- * included; what a rank sends to itself does not go through a NIC and does not count. With {@code -prof nic} the simulated latency of the first
- * dispatch is a secondary result. With {@code -prof gc} bytes an operation are the simulator's and the kernel's: results are not made.
+ * <p>Besides operations a second it gives events and work queue elements a second: {@code elements} are those posted to
+ * queue pairs, counts and flags included; what a rank sends to itself does not go through a NIC and does not count.
+ * With {@code -prof nic} the simulated latency of the first dispatch is a secondary result. With {@code -prof gc} bytes
+ * an operation are the simulator's and the kernel's: results are not made.
  *
- * <p>Baseline: {@link EventQueueBenchmark}, the queue alone; and {@link AllToAllSimulationBenchmark}, the NICs without a kernel. The routing stays,
- * so every call must post as many elements as the first, and at least one for each token.
+ * <p>Baseline: {@link EventQueueBenchmark}, the queue alone; and {@link AllToAllSimulationBenchmark}, the NICs without
+ * a kernel. The routing stays, so every call must post as many elements as the first, and at least one for each token.
  */
 @State(Scope.Thread)
 @BenchmarkMode(Mode.Throughput)
@@ -102,10 +104,14 @@ public class ExchangeSimulationBenchmark {
     /** Connects all ranks. */
     @Setup
     public void connect() {
-        final ClusterProfile cluster = ProfileJson.with(ClusterProfile.ofName(ClusterProfile.DEFAULT_NAME), "nic.granularity", granularity.name());
-        final MoeShape shape = new MoeShape(ranks, Math.min(ranks, cluster.ranksPerNode()), experts, TOP_K, HIDDEN, tokens);
-        final ExchangeKind kind = ExchangeKind.lowLatency(DispatchType.FP8, Payload.OMITTED).withSendQueueDepth(queueDepth);
-        round = new SimulatedRound(ranks, kind.heapBytes(shape), kind.pages(), cluster, PortPolicy.PREALLOCATED, cluster.host().kernels().lowLatencySms(), false,
+        final ClusterProfile cluster = ProfileJson.with(ClusterProfile.ofName(ClusterProfile.DEFAULT_NAME),
+            "nic.granularity", granularity.name());
+        final MoeShape shape = new MoeShape(ranks, Math.min(ranks, cluster.ranksPerNode()), experts, TOP_K, HIDDEN,
+            tokens);
+        final ExchangeKind kind = ExchangeKind.lowLatency(DispatchType.FP8, Payload.OMITTED)
+            .withSendQueueDepth(queueDepth);
+        round = new SimulatedRound(ranks, kind.heapBytes(shape), kind.pages(), cluster, PortPolicy.PREALLOCATED,
+            cluster.host().kernels().lowLatencySms(), false,
             kind.rounds(shape, ExpertStep.IDENTITY, arena));
         routings = DrawnRouting.uniform().routings(shape, tokens, SEED, arena);
         nothing = new MemorySegment[ranks];

@@ -8,7 +8,10 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Locale;
 
-/** What JMH's {@code -prof async} needs to be told: where the native library is, and what to sample by. The library comes out of the jar. */
+/**
+ * What JMH's {@code -prof async} needs to be told: where the native library is, and what to sample by. The library
+ * comes out of the jar.
+ */
 public final class FlameGraphs {
     /** What {@code -prof} calls it. */
     public static final String NAME = "async";
@@ -20,8 +23,8 @@ public final class FlameGraphs {
     }
 
     /**
-     * JMH's options for flame graphs: {@code options}, and where these do not say, the library of the jar, and hardware sampling where
-     * the machine allows it, else timers.
+     * JMH's options for flame graphs: {@code options}, and where these do not say, the library of the jar, and hardware
+     * sampling where the machine allows it, else timers.
      *
      * @throws IllegalStateException where there is no library for this machine
      */
@@ -57,7 +60,8 @@ public final class FlameGraphs {
         final String name = "/" + platform() + "/" + LIBRARY;
         try (InputStream in = FlameGraphs.class.getResourceAsStream(name)) {
             if (in == null) {
-                throw new IllegalStateException("-prof async: no async-profiler for " + platform() + " in the jar; name one with libPath=");
+                throw new IllegalStateException("-prof async: no async-profiler for " + platform()
+                    + " in the jar; name one with libPath=");
             }
             final Path folder = TemporaryFiles.newFolder("expertlane-async-profiler");
             TemporaryFiles.removeAtExit(folder);
@@ -74,6 +78,7 @@ public final class FlameGraphs {
         if (os.startsWith("mac")) {
             return "macos";
         }
-        return (os.startsWith("linux") ? "linux" : os) + "-" + (System.getProperty("os.arch").equals("aarch64") ? "arm64" : "x64");
+        return (os.startsWith("linux") ? "linux" : os) + "-"
+            + (System.getProperty("os.arch").equals("aarch64") ? "arm64" : "x64");
     }
 }

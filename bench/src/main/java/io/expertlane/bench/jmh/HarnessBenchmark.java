@@ -18,11 +18,13 @@ import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
 
 /**
- * What the harness itself costs, which is in every other score: the floor below which a score says nothing. {@link #empty} is an empty
- * benchmark method, {@link #emptyTimed} one whose invocations are timed one by one because they have a set-up each, as those of
- * {@link LowLatencyBenchmark#dispatch} have, and {@link #emptyRound} a collective step in which no rank does anything: the barrier around every collective call.
+ * What the harness itself costs, which is in every other score: the floor below which a score says nothing. {@link
+ * #empty} is an empty benchmark method, {@link #emptyTimed} one whose invocations are timed one by one because they
+ * have a set-up each, as those of {@link LowLatencyBenchmark#dispatch} have, and {@link #emptyRound} a collective step
+ * in which no rank does anything: the barrier around every collective call.
  *
- * <p>Baseline of the three is nothing: they are the baselines. After each trial every thread must have taken part in every round.
+ * <p>Baseline of the three is nothing: they are the baselines. After each trial every thread must have taken part in
+ * every round.
  */
 @BenchmarkMode(Mode.AverageTime)
 @OutputTimeUnit(TimeUnit.NANOSECONDS)
@@ -55,7 +57,8 @@ public class HarnessBenchmark {
         team.close();
         for (int rank = 0; rank < ranks; rank++) {
             if (steps[rank * COUNTER_STRIDE] != rounds) {
-                throw new IllegalStateException("rank " + rank + " took part in " + steps[rank * COUNTER_STRIDE] + " rounds of " + rounds);
+                throw new IllegalStateException("rank " + rank + " took part in " + steps[rank * COUNTER_STRIDE]
+                    + " rounds of " + rounds);
             }
         }
     }

@@ -36,9 +36,9 @@ import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
 
 /**
- * High-throughput dispatch and combine over either path, all ranks of one exchange in this process and in one node, each rank on its own
- * thread, their memory mapped. A score is the time of one collective call: from the moment all ranks begin it until it is complete on the
- * last.
+ * High-throughput dispatch and combine over either path, all ranks of one exchange in this process and in one node,
+ * each rank on its own thread, their memory mapped. A score is the time of one collective call: from the moment all
+ * ranks begin it until it is complete on the last.
  *
  * <p>What it is held against, with the same threads and rows: {@link RankMemoryBenchmark#copyTokenRows} and
  * {@link RankMemoryBenchmark#sumTokenRows}. What it does not measure: a network, and an expert's computation.
@@ -91,8 +91,8 @@ public class HighThroughputBenchmark {
     public int chunkTokens;
 
     /**
-     * Tokens a ring holds: by default as many as DeepEP's inside a node. Smaller rings stay in a cache that ranks may share, and wait for each other's
-     * where they do not; where threads share cores, small rings measure the scheduler.
+     * Tokens a ring holds: by default as many as DeepEP's inside a node. Smaller rings stay in a cache that ranks may
+     * share, and wait for each other's where they do not; where threads share cores, small rings measure the scheduler.
      */
     @Param("256")
     public int ringTokens;
@@ -146,11 +146,13 @@ public class HighThroughputBenchmark {
         }
         team.movedBytes().count(true);
         team.dispatch(rows, routings);
-        RooflineProfiler.declare("dispatch", copies * DispatchType.valueOf(dispatchType).rowBytes(hidden), team.movedBytes().copiedBytes());
+        RooflineProfiler.declare("dispatch", copies * DispatchType.valueOf(dispatchType).rowBytes(hidden),
+            team.movedBytes().copiedBytes());
         team.runExperts();
         team.movedBytes().count(true);
         team.combine(combined);
-        RooflineProfiler.declare("combine", copies * shape.rowBytes(), copies * shape.rowBytes() + team.movedBytes().copiedBytes());
+        RooflineProfiler.declare("combine", copies * shape.rowBytes(), copies * shape.rowBytes()
+            + team.movedBytes().copiedBytes());
         team.movedBytes().count(false);
         final RoundCheck check = new RoundCheck();
         for (int rank = 0; rank < ranks; rank++) {
@@ -183,7 +185,8 @@ public class HighThroughputBenchmark {
                 final short expected = expected(rank, token, Bfloat16.toFloat(seen.getAtIndex(JAVA_SHORT, channel)));
                 final short actual = combined[rank].getAtIndex(JAVA_SHORT, (long) token * hidden + channel);
                 if (actual != expected) {
-                    throw new AssertionError("rank " + rank + " token " + token + " channel " + channel + ": combined " + Bfloat16.toFloat(actual)
+                    throw new AssertionError("rank " + rank + " token " + token + " channel " + channel + ": combined "
+                        + Bfloat16.toFloat(actual)
                         + ", expected " + Bfloat16.toFloat(expected));
                 }
             }
@@ -231,7 +234,10 @@ public class HighThroughputBenchmark {
         }
     }
 
-    /** State of {@link #combine}: dispatches before each call, outside the measured part; outputs are those of the round that was checked. */
+    /**
+     * State of {@link #combine}: dispatches before each call, outside the measured part; outputs are those of the round
+     * that was checked.
+     */
     @State(Scope.Benchmark)
     public static class Dispatched {
         private HighThroughputBenchmark benchmark;

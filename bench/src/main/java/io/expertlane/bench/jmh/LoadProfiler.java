@@ -19,8 +19,9 @@ import org.openjdk.jmh.results.ScalarResult;
 import org.openjdk.jmh.runner.IterationType;
 
 /**
- * JMH profiler {@code load} ({@code -prof load}): latencies of an open-loop benchmark, from intended starts, and its rates, as secondary results.
- * {@code -prof load:dir=DIR} also keeps the histogram of each measured run in DIR (see {@link LoadRuns}).
+ * JMH profiler {@code load} ({@code -prof load}): latencies of an open-loop benchmark, from intended starts, and its
+ * rates, as secondary results. {@code -prof load:dir=DIR} also keeps the histogram of each measured run in DIR (see
+ * {@link LoadRuns}).
  */
 public final class LoadProfiler implements InternalProfiler {
     /** What {@code -prof} calls it. */
@@ -62,7 +63,8 @@ public final class LoadProfiler implements InternalProfiler {
     }
 
     @Override
-    public Collection<? extends Result<?>> afterIteration(final BenchmarkParams benchmarkParams, final IterationParams iterationParams,
+    public Collection<? extends Result<?>> afterIteration(final BenchmarkParams benchmarkParams,
+        final IterationParams iterationParams,
                                                           final IterationResult result) {
         final OpenLoop.Result run = last;
         if (run == null) {
@@ -75,13 +77,16 @@ public final class LoadProfiler implements InternalProfiler {
                 throw new UncheckedIOException(e);
             }
         }
-        return List.of(percentile("p50", run, 50), percentile("p90", run, 90), percentile("p99", run, 99), percentile("p99.9", run, 99.9),
-            percentile("max", run, 100), rate("intended", run.intendedPerSecond()), rate("achieved", run.achievedPerSecond()),
+        return List.of(percentile("p50", run, 50), percentile("p90", run, 90), percentile("p99", run, 99),
+            percentile("p99.9", run, 99.9),
+            percentile("max", run, 100), rate("intended", run.intendedPerSecond()),
+            rate("achieved", run.achievedPerSecond()),
             new ScalarResult(NAME + ".excluded", run.exclusion() == null ? 0 : 1, "#", AggregationPolicy.SUM));
     }
 
     private static ScalarResult percentile(final String name, final OpenLoop.Result run, final double percentile) {
-        return new ScalarResult(NAME + "." + name, run.latencyNanos().getValueAtPercentile(percentile) / NANOS_PER_MICRO, "us", AggregationPolicy.AVG);
+        return new ScalarResult(NAME + "." + name,
+            run.latencyNanos().getValueAtPercentile(percentile) / NANOS_PER_MICRO, "us", AggregationPolicy.AVG);
     }
 
     private static ScalarResult rate(final String name, final double perSecond) {

@@ -36,8 +36,9 @@ import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
 
 /**
- * Low-latency dispatch and combine over either path, all ranks of one exchange in this process, each rank on its own thread.
- * A score is the time of one collective call: from the moment all ranks begin it until it is complete on the last.
+ * Low-latency dispatch and combine over either path, all ranks of one exchange in this process, each rank on its own
+ * thread. A score is the time of one collective call: from the moment all ranks begin it until it is complete on the
+ * last.
  *
  * <p>What it is held against, with the same threads and number of rows: {@link RankMemoryBenchmark#copyCachedRows} and
  * {@link RankMemoryBenchmark#sumRows}. What it does not measure: a network, and an expert's computation.
@@ -115,11 +116,14 @@ public class LowLatencyBenchmark {
     @Setup
     public void setUp() {
         final MoeShape shape = new MoeShape(ranks, ranks, experts, topK, hidden, burst * tokens);
-        final LowLatencyConfig config = LowLatencyConfig.of(shape).withPath(TransferPath.valueOf(path)).withDispatchType(DispatchType.valueOf(dispatchType))
-            .withCombine(CombineMethod.valueOf(combine)).withQueuePairsPerExpert(queuePairs).withDoorbellBatch(doorbellBatch)
+        final LowLatencyConfig config = LowLatencyConfig.of(shape).withPath(TransferPath.valueOf(path))
+            .withDispatchType(DispatchType.valueOf(dispatchType))
+            .withCombine(CombineMethod.valueOf(combine)).withQueuePairsPerExpert(queuePairs)
+            .withDoorbellBatch(doorbellBatch)
             .withSegmentBytes(segmentBytes == 0 ? LowLatencyConfig.NO_SEGMENTATION : segmentBytes);
         final Mapping mapping = config.combine() == CombineMethod.PULL ? Mapping.ALL : Mapping.SELF;
-        team = new ExchangeTeam(ranks, ranks, LowLatencyExchange.heapBytes(config), Pages.HUGE, mapping, rounds(config), ranks);
+        team = new ExchangeTeam(ranks, ranks, LowLatencyExchange.heapBytes(config), Pages.HUGE, mapping, rounds(config),
+            ranks);
         routings = DrawnRouting.zipf(skew).routings(shape, tokens, SEED, arena);
         routings[0] = DrawnRouting.zipf(skew).routings(shape, burst * tokens, SEED, arena)[0];
         rows = ExchangeTeam.normalRows(ranks, burst * tokens, hidden, SEED, arena);
@@ -178,7 +182,8 @@ public class LowLatencyBenchmark {
         for (int channel = from; channel < to; channel++) {
             final short x = rows[rank].getAtIndex(JAVA_SHORT, row + channel);
             final float fp8 = Float8E4M3.decode(Float8E4M3.encode(Bfloat16.toFloat(x) * (Float8E4M3.MAX / amax)));
-            checkChannel(rank, token, channel, dispatchType.equals("FP8") ? Bfloat16.fromFloat(fp8 * (amax / Float8E4M3.MAX)) : x);
+            checkChannel(rank, token, channel,
+                dispatchType.equals("FP8") ? Bfloat16.fromFloat(fp8 * (amax / Float8E4M3.MAX)) : x);
         }
     }
 
@@ -191,7 +196,8 @@ public class LowLatencyBenchmark {
         }
         final short actual = combined[rank].getAtIndex(JAVA_SHORT, (long) token * hidden + channel);
         if (actual != Bfloat16.fromFloat(sum)) {
-            throw new AssertionError("rank " + rank + " token " + token + " channel " + channel + ": combined " + Bfloat16.toFloat(actual)
+            throw new AssertionError("rank " + rank + " token " + token + " channel " + channel + ": combined "
+                + Bfloat16.toFloat(actual)
                 + ", expected " + sum);
         }
     }

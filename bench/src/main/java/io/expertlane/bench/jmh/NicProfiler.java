@@ -18,11 +18,11 @@ import org.openjdk.jmh.results.Result;
 import org.openjdk.jmh.results.ScalarResult;
 
 /**
- * JMH profiler {@code nic} ({@code -prof nic}): what the NICs of a benchmark counted, an operation, and what it simulated, as secondary
- * results. Counters that did not move do not appear.
+ * JMH profiler {@code nic} ({@code -prof nic}): what the NICs of a benchmark counted, an operation, and what it
+ * simulated, as secondary results. Counters that did not move do not appear.
  *
- * <p>A benchmark with NICs calls {@link #watch} in its set-up; of one without any nothing is reported. State is static because JMH makes the
- * profiler and the benchmark independently, in one process with one benchmark at a time.
+ * <p>A benchmark with NICs calls {@link #watch} in its set-up; of one without any nothing is reported. State is static
+ * because JMH makes the profiler and the benchmark independently, in one process with one benchmark at a time.
  */
 public final class NicProfiler implements InternalProfiler {
     /** What {@code -prof} calls it. */
@@ -35,8 +35,8 @@ public final class NicProfiler implements InternalProfiler {
     private final long[] before = new long[COUNTERS.length];
 
     /**
-     * From now on reads these counters, which may be of one NIC or the sum of several. They are read while the NICs run, and once more after the
-     * tear-down of the last iteration, when what they counted must still be there.
+     * From now on reads these counters, which may be of one NIC or the sum of several. They are read while the NICs
+     * run, and once more after the tear-down of the last iteration, when what they counted must still be there.
      */
     public static void watch(final ToLongFunction<NicCounter> counters) {
         source = counters;
@@ -61,7 +61,8 @@ public final class NicProfiler implements InternalProfiler {
     }
 
     @Override
-    public Collection<? extends Result<?>> afterIteration(final BenchmarkParams benchmarkParams, final IterationParams iterationParams,
+    public Collection<? extends Result<?>> afterIteration(final BenchmarkParams benchmarkParams,
+        final IterationParams iterationParams,
                                                           final IterationResult result) {
         final ToLongFunction<NicCounter> counters = source;
         final List<Result<?>> results = new ArrayList<>();
@@ -74,7 +75,8 @@ public final class NicProfiler implements InternalProfiler {
                 }
             }
         }
-        SIMULATED.forEach((name, value) -> results.add(new ScalarResult("simulated." + name, value.getAsDouble(), "#", AggregationPolicy.AVG)));
+        SIMULATED.forEach((name, value) ->
+            results.add(new ScalarResult("simulated." + name, value.getAsDouble(), "#", AggregationPolicy.AVG)));
         return results;
     }
 }

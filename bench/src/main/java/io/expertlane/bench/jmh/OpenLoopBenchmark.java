@@ -22,12 +22,14 @@ import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
 
 /**
- * Latency under load: decode steps that arrive at a server which runs one at a time, whether it is free or not. A step is dispatch, a pass over
- * the rows and combine through some layers; its latency counts from when it was meant to start. An iteration is one run of {@link #runMillis};
- * the score, the time of a run, says nothing: the latencies are in {@code -prof load} and, from {@code expertlane bench}, in percentile files.
+ * Latency under load: decode steps that arrive at a server which runs one at a time, whether it is free or not. A step
+ * is dispatch, a pass over the rows and combine through some layers; its latency counts from when it was meant to
+ * start. An iteration is one run of {@link #runMillis}; the score, the time of a run, says nothing: the latencies are
+ * in {@code -prof load} and, from {@code expertlane bench}, in percentile files.
  *
- * <p>The rate is {@link #load} times what a closed loop reached before, so that loads of different machines compare; at 0.9 and above a run on a
- * shared machine may miss its rate, and is excluded. Baseline: {@link DecodeStepBenchmark}, the same chain in a closed loop, whose latency hides waiting.
+ * <p>The rate is {@link #load} times what a closed loop reached before, so that loads of different machines compare; at
+ * 0.9 and above a run on a shared machine may miss its rate, and is excluded. Baseline: {@link DecodeStepBenchmark},
+ * the same chain in a closed loop, whose latency hides waiting.
  *
  * <p>Once a trial, after the measured part, one step is compared with the scalar codec.
  */
@@ -82,7 +84,8 @@ public class OpenLoopBenchmark {
     /** Connects the ranks and finds the rate of a closed loop. */
     @Setup
     public void setUp() {
-        chain = new DecodeChain(new MoeShape(ranks, ranks, 64, 8, hidden, tokens), layers, dispatchType, CombineMethod.PULL);
+        chain = new DecodeChain(new MoeShape(ranks, ranks, 64, 8, hidden, tokens), layers, dispatchType,
+            CombineMethod.PULL);
         final long[] nanos = new long[CALIBRATION_STEPS];
         for (int warmup = 0; warmup < 8; warmup++) {
             for (int i = 0; i < nanos.length; i++) {
@@ -104,7 +107,8 @@ public class OpenLoopBenchmark {
     /** One run. */
     @Benchmark
     public long run() {
-        final OpenLoop.Result result = driver.run(arrivals.startNanos(perSecond, runMillis * NANOS_PER_MILLI, random), chain::step);
+        final OpenLoop.Result result = driver.run(arrivals.startNanos(perSecond, runMillis * NANOS_PER_MILLI, random),
+            chain::step);
         LoadProfiler.report(result);
         return result.latencyNanos().getTotalCount();
     }

@@ -24,15 +24,17 @@ import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
 
 /**
- * What a work queue element costs the thread that posts it, by elements a doorbell: a kernel thread that rings the NIC itself, one that
- * hands over to a CPU proxy, and the proxy. An operation is one element. {@link #nicExecutes} is what is left to the emulated NIC.
+ * What a work queue element costs the thread that posts it, by elements a doorbell: a kernel thread that rings the NIC
+ * itself, one that hands over to a CPU proxy, and the proxy. An operation is one element. {@link #nicExecutes} is what
+ * is left to the emulated NIC.
  *
- * <p>One thread does all, in turn, and only one part is timed: there is no contention and no waiting in the score. For threads that run side by
- * side see {@link HandOffBenchmark} and {@link EmulatedBandwidthBenchmark}. Before each invocation the queues are empty; an invocation posts
- * {@value #ELEMENTS} elements, so that JMH's time stamps around it do not count.
+ * <p>One thread does all, in turn, and only one part is timed: there is no contention and no waiting in the score. For
+ * threads that run side by side see {@link HandOffBenchmark} and {@link EmulatedBandwidthBenchmark}. Before each
+ * invocation the queues are empty; an invocation posts {@value #ELEMENTS} elements, so that JMH's time stamps around it
+ * do not count.
  *
- * <p>Baseline: {@link #storeElements}, the bytes of an element stored to memory, with the release stores of the doorbells and nobody who reads them.
- * After each trial the NIC must have executed all elements.
+ * <p>Baseline: {@link #storeElements}, the bytes of an element stored to memory, with the release stores of the
+ * doorbells and nobody who reads them. After each trial the NIC must have executed all elements.
  */
 @BenchmarkMode(Mode.AverageTime)
 @OutputTimeUnit(TimeUnit.NANOSECONDS)
@@ -142,7 +144,8 @@ public class PostingBenchmark {
         public int doorbellBatch;
 
         private final Arena arena = Arena.ofShared();
-        private final MemorySegment queue = arena.allocate((EmulatedRig.DEPTH + 1L) * WorkQueueElement.SIZE_BYTES, WorkQueueElement.SIZE_BYTES);
+        private final MemorySegment queue = arena.allocate((EmulatedRig.DEPTH + 1L) * WorkQueueElement.SIZE_BYTES,
+            WorkQueueElement.SIZE_BYTES);
         private long stored;
 
         /** Stores the elements of an invocation. */
@@ -163,8 +166,10 @@ public class PostingBenchmark {
         @TearDown(Level.Trial)
         public void close() {
             final long last = (stored - 1 & EmulatedRig.DEPTH - 1) * WorkQueueElement.SIZE_BYTES;
-            if (queue.get(JAVA_LONG, last) != stored - 1 || queue.get(JAVA_LONG, DOORBELL) != stored / doorbellBatch * doorbellBatch) {
-                throw new IllegalStateException("stored=" + stored + ": last element " + queue.get(JAVA_LONG, last) + ", doorbell "
+            if (queue.get(JAVA_LONG, last) != stored - 1
+                || queue.get(JAVA_LONG, DOORBELL) != stored / doorbellBatch * doorbellBatch) {
+                throw new IllegalStateException("stored=" + stored + ": last element " + queue.get(JAVA_LONG, last)
+                    + ", doorbell "
                     + queue.get(JAVA_LONG, DOORBELL));
             }
             arena.close();

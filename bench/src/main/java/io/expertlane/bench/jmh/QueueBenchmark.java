@@ -40,13 +40,15 @@ import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
 
 /**
- * Handing {@value #MESSAGES} small messages from one thread to another through the rings and queues at hand. An operation is one message of
- * {@value #MESSAGE_BYTES} bytes, offered and taken. {@link #inTurn} has one thread do both, 16 at a time; {@link #twoThreads} a thread at each end.
+ * Handing {@value #MESSAGES} small messages from one thread to another through the rings and queues at hand. An
+ * operation is one message of {@value #MESSAGE_BYTES} bytes, offered and taken. {@link #inTurn} has one thread do both,
+ * 16 at a time; {@link #twoThreads} a thread at each end.
  *
- * <p>The claims: our ring, which is written with one-sided verbs alone and so can lie in another machine's memory, takes less than twice the time of
- * Agrona's rings, which need shared memory; and of what many threads may offer to at once, JCTools' MPSC queue is the cheapest, which is why
- * kernel threads hand over to a CPU proxy through it. JCTools' queues pass references to messages that exist already, the others copy
- * bytes. Baseline: the JDK's {@link ArrayBlockingQueue}.
+ * <p>The claims: our ring, which is written with one-sided verbs alone and so can lie in another machine's memory,
+ * takes less than twice the time of Agrona's rings, which need shared memory; and of what many threads may offer to at
+ * once, JCTools' MPSC queue is the cheapest, which is why kernel threads hand over to a CPU proxy through it. JCTools'
+ * queues pass references to messages that exist already, the others copy bytes. Baseline: the JDK's {@link
+ * ArrayBlockingQueue}.
  *
  * <p>Each message carries its number; after each invocation the numbers taken must add up to those offered.
  */
@@ -196,7 +198,8 @@ public class QueueBenchmark {
 
         /** Room for as many messages with Agrona's 8 bytes of header, aligned, as a power of two. */
         static UnsafeBuffer memory() {
-            return new UnsafeBuffer(ByteBuffer.allocateDirect(2 * CAPACITY * MESSAGE_BYTES + RingBufferDescriptor.TRAILER_LENGTH));
+            return new UnsafeBuffer(ByteBuffer.allocateDirect(2 * CAPACITY * MESSAGE_BYTES
+                + RingBufferDescriptor.TRAILER_LENGTH));
         }
 
         @Override

@@ -29,17 +29,18 @@ import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
 
 /**
- * Ceilings of collective calls: what the ranks' threads can do with memory in a step of the same form, all beginning together and the
- * last one ending it. Nothing is routed, nothing is told to anyone.
+ * Ceilings of collective calls: what the ranks' threads can do with memory in a step of the same form, all beginning
+ * together and the last one ending it. Nothing is routed, nothing is told to anyone.
  *
- * <p>Where rows go to memory, low-latency dispatch cannot beat {@link #copyCachedRows}, every rank copying a cached message to memory as often
- * as it sends one; pulled combine not {@link #sumRows}, every rank summing as many rows from memory. Their places lie in regions far larger
- * than the caches and are visited in a fixed random order. High-throughput dispatch inside a node cannot beat {@link #copyTokenRows}, every
- * rank copying its token rows from memory to memory in token order, each once for every rank; its combine not {@link #sumTokenRows}, every
- * rank summing those. An exchange whose rows stay in the cache can.
+ * <p>Where rows go to memory, low-latency dispatch cannot beat {@link #copyCachedRows}, every rank copying a cached
+ * message to memory as often as it sends one; pulled combine not {@link #sumRows}, every rank summing as many rows from
+ * memory. Their places lie in regions far larger than the caches and are visited in a fixed random order.
+ * High-throughput dispatch inside a node cannot beat {@link #copyTokenRows}, every rank copying its token rows from
+ * memory to memory in token order, each once for every rank; its combine not {@link #sumTokenRows}, every rank summing
+ * those. An exchange whose rows stay in the cache can.
  *
- * <p>After each trial the last rows are compared with their sources and with plainly made sums. See {@link RowMemoryBenchmark} for one thread
- * without the barrier.
+ * <p>After each trial the last rows are compared with their sources and with plainly made sums. See {@link
+ * RowMemoryBenchmark} for one thread without the barrier.
  */
 @BenchmarkMode(Mode.AverageTime)
 @OutputTimeUnit(TimeUnit.NANOSECONDS)

@@ -37,13 +37,14 @@ import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
 
 /**
- * Rings with credits against final-position writes: {@value #RECORDS} token records from one rank's heap to their final places in another's, by a ring, out of which the
- * receiver copies them, or written straight there. An operation is one record, moved, told of and taken. {@link #inTurn} has one thread do both
- * ends, chunk by chunk: the cost of the protocol. {@link #twoThreads} has a thread at each end: what flow control and telling cost where they must cross
+ * Rings with credits against final-position writes: {@value #RECORDS} token records from one rank's heap to their final
+ * places in another's, by a ring, out of which the receiver copies them, or written straight there. An operation is one
+ * record, moved, told of and taken. {@link #inTurn} has one thread do both ends, chunk by chunk: the cost of the
+ * protocol. {@link #twoThreads} has a thread at each end: what flow control and telling cost where they must cross
  * between cores.
  *
- * <p>Baseline and ceiling: {@link #copy}, the same records copied to the same places by one thread. Not measured: packing, and a network.
- * After each trial all final places are compared with their sources.
+ * <p>Baseline and ceiling: {@link #copy}, the same records copied to the same places by one thread. Not measured:
+ * packing, and a network. After each trial all final places are compared with their sources.
  */
 @BenchmarkMode(Mode.AverageTime)
 @OutputTimeUnit(TimeUnit.NANOSECONDS)
@@ -94,7 +95,8 @@ public class RecordStreamBenchmark {
         final RingLayout ring = new RingLayout(record, CAPACITY, chunk);
         firstRecord = ring.bytes() + record.leadBytes();
         heap = new SymmetricHeap(2, firstRecord + (long) RECORDS * record.stride());
-        transport = new DirectTransport(heap, mapped ? DirectTransport.Mapping.ALL : DirectTransport.Mapping.SELF, DEPTH);
+        transport = new DirectTransport(heap, mapped ? DirectTransport.Mapping.ALL : DirectTransport.Mapping.SELF,
+            DEPTH);
         final MemorySegment source = heap.region(0);
         for (long at = firstRecord; at + Long.BYTES <= heap.bytesPerRank(); at += Long.BYTES) {
             source.set(JAVA_LONG, at, at * 0x9E3779B97F4A7C15L);
@@ -106,7 +108,8 @@ public class RecordStreamBenchmark {
             sender = new RingSender(ring, heap, 0, 1, 0, 0, data, dataQueuePair);
             receiver = new RingReceiver(ring, heap, 1, 0, 0, 0, credits, mapped ? null : credits.connect(0, 0));
         } else {
-            slotSender = new SlotSender(record, chunk, heap, 0, 1, data, mapped ? null : new QueuePair[] {dataQueuePair}, 1);
+            slotSender = new SlotSender(record, chunk, heap, 0, 1, data,
+                mapped ? null : new QueuePair[] {dataQueuePair}, 1);
             slotReceiver = new SlotReceiver(record, heap.region(1), 1, reason -> {
                 throw new IllegalStateException(reason);
             });
@@ -128,7 +131,8 @@ public class RecordStreamBenchmark {
     @TearDown
     public void tearDown() {
         for (int index = 0; index < RECORDS; index++) {
-            if (heap.region(1).asSlice(place(index), record.wireBytes()).mismatch(heap.region(0).asSlice(place(index), record.wireBytes())) >= 0) {
+            if (heap.region(1).asSlice(place(index), record.wireBytes())
+                .mismatch(heap.region(0).asSlice(place(index), record.wireBytes())) >= 0) {
                 throw new AssertionError("record " + index + " differs from its source");
             }
         }
@@ -213,7 +217,8 @@ public class RecordStreamBenchmark {
         final int end = first + receiver.available();
         for (int index = first; index < end; index++) {
             if (path == TransferPath.RING) {
-                MemorySegment.copy(receiver.segment(), receiver.offset(), heap.region(1), place(index), record.wireBytes());
+                MemorySegment.copy(receiver.segment(), receiver.offset(), heap.region(1), place(index),
+                    record.wireBytes());
             }
             receiver.consume();
         }

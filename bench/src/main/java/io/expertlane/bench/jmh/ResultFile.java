@@ -14,7 +14,10 @@ import org.openjdk.jmh.results.format.ResultFormatType;
 import org.openjdk.jmh.runner.Defaults;
 import org.openjdk.jmh.runner.options.Options;
 
-/** The file that JMH writes its results to for {@code -rf} and {@code -rff}. JMH says that it is saved, whether it is or not. */
+/**
+ * The file that JMH writes its results to for {@code -rf} and {@code -rff}. JMH says that it is saved, whether it is or
+ * not.
+ */
 final class ResultFile {
     private ResultFile() {
     }
@@ -29,7 +32,8 @@ final class ResultFile {
             return;
         }
         final ResultFormatType format = options.getResultFormat().orElse(Defaults.RESULT_FORMAT);
-        final Path file = Path.of(options.getResult().orElse(Defaults.RESULT_FILE_PREFIX + "." + format.name().toLowerCase(Locale.ROOT)));
+        final Path file = Path.of(options.getResult()
+            .orElse(Defaults.RESULT_FILE_PREFIX + "." + format.name().toLowerCase(Locale.ROOT)));
         if (Files.isRegularFile(file) && Files.size(file) != size(format, results)) {
             throw new IOException(file + ": cannot be written whole: disk full?");
         }

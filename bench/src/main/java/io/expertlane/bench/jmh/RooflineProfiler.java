@@ -14,12 +14,13 @@ import org.openjdk.jmh.results.Result;
 import org.openjdk.jmh.results.ScalarResult;
 
 /**
- * JMH profiler {@code roofline} ({@code -prof roofline}): bytes that an operation must move and those it does move, as secondary results.
- * Bytes are payload, counted once where they are read or written by a copy, cast or sum; so a copy of a row moves the row's bytes. The first
- * number over time is the rate that counts against a {@link Ceiling}; the second over the first says how many times the payload is moved.
+ * JMH profiler {@code roofline} ({@code -prof roofline}): bytes that an operation must move and those it does move, as
+ * secondary results. Bytes are payload, counted once where they are read or written by a copy, cast or sum; so a copy
+ * of a row moves the row's bytes. The first number over time is the rate that counts against a {@link Ceiling}; the
+ * second over the first says how many times the payload is moved.
  *
- * <p>A benchmark that moves data declares both in its set-up. State is static because JMH makes the profiler and the benchmark
- * independently, in one process with one benchmark at a time.
+ * <p>A benchmark that moves data declares both in its set-up. State is static because JMH makes the profiler and the
+ * benchmark independently, in one process with one benchmark at a time.
  */
 public final class RooflineProfiler implements InternalProfiler {
     /** What {@code -prof} calls it. */
@@ -56,7 +57,8 @@ public final class RooflineProfiler implements InternalProfiler {
     }
 
     @Override
-    public Collection<? extends Result<?>> afterIteration(final BenchmarkParams benchmarkParams, final IterationParams iterationParams,
+    public Collection<? extends Result<?>> afterIteration(final BenchmarkParams benchmarkParams,
+        final IterationParams iterationParams,
                                                           final IterationResult result) {
         return traffic(benchmarkParams).map(traffic -> List.of(
             new ScalarResult(MUST_MOVE, traffic.mustMoveBytes, "B/op", AggregationPolicy.AVG),

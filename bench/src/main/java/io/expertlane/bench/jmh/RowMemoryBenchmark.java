@@ -30,13 +30,14 @@ import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
 
 /**
- * Memory rooflines for BF16 rows and the reduction held against them. Every score is nanoseconds per row of {@code hidden} channels that is
- * read, so scores of one run divide: {@code copyMemoryToMemory / reduce8} is how much faster than a memory copy the reduction takes in its
- * payload.
+ * Memory rooflines for BF16 rows and the reduction held against them. Every score is nanoseconds per row of {@code
+ * hidden} channels that is read, so scores of one run divide: {@code copyMemoryToMemory / reduce8} is how much faster
+ * than a memory copy the reduction takes in its payload.
  *
- * <p>Rows lie in a region far larger than the caches and are visited in a fixed random order, the same for all; destinations likewise,
- * except the one cached row of {@code copyMemoryToCache}. {@code heapCopyCacheToMemory} is the bound of an in-memory dispatch,
- * {@code readMemory} of a pulled combine. Run with as many threads as the thing compared; each has its own region.
+ * <p>Rows lie in a region far larger than the caches and are visited in a fixed random order, the same for all;
+ * destinations likewise, except the one cached row of {@code copyMemoryToCache}. {@code heapCopyCacheToMemory} is the
+ * bound of an in-memory dispatch, {@code readMemory} of a pulled combine. Run with as many threads as the thing
+ * compared; each has its own region.
  */
 @BenchmarkMode(Mode.AverageTime)
 @OutputTimeUnit(TimeUnit.NANOSECONDS)
@@ -86,7 +87,8 @@ public class RowMemoryBenchmark {
             order[j] = i * rowBytes;
         }
         dst.fill((byte) 0);
-        for (final String method : List.of("copyMemoryToMemory", "copyCacheToMemory", "copyMemoryToCache", "readMemory", "reduce8")) {
+        for (final String method : List.of("copyMemoryToMemory", "copyCacheToMemory", "copyMemoryToCache", "readMemory",
+            "reduce8")) {
             RooflineProfiler.declare(method, rowBytes);
         }
     }

@@ -23,12 +23,12 @@ import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
 
 /**
- * Planning the UDP source ports of a peer's queue pairs, so that a NIC's flow hash spreads them evenly over its ports: {@link #preallocate} with
- * the hash known, {@link #probe} learning it from port counters, here of a network that is a hash function. An operation is one peer.
- * It is set-up work: at EP64 a rank does it 63 times.
+ * Planning the UDP source ports of a peer's queue pairs, so that a NIC's flow hash spreads them evenly over its ports:
+ * {@link #preallocate} with the hash known, {@link #probe} learning it from port counters, here of a network that is a
+ * hash function. An operation is one peer. It is set-up work: at EP64 a rank does it 63 times.
  *
- * <p>Baseline: {@link #hash}, one evaluation of the hash, of which pre-allocation needs at least one a queue pair. After each trial both plans must be even
- * to within one queue pair.
+ * <p>Baseline: {@link #hash}, one evaluation of the hash, of which pre-allocation needs at least one a queue pair.
+ * After each trial both plans must be even to within one queue pair.
  */
 @BenchmarkMode(Mode.AverageTime)
 @OutputTimeUnit(TimeUnit.NANOSECONDS)
@@ -92,7 +92,8 @@ public class SourcePortBenchmark {
     /** A plan for a hash that only the network knows. */
     @Benchmark
     public SourcePorts probe() throws IOException {
-        return new ProbingSourcePorts(new HashingNetwork(), ports, ProbingSourcePorts.Settings.DEFAULT).allocate(queuePairs, 0);
+        return new ProbingSourcePorts(new HashingNetwork(), ports, ProbingSourcePorts.Settings.DEFAULT)
+            .allocate(queuePairs, 0);
     }
 
     /** One evaluation of the hash. */

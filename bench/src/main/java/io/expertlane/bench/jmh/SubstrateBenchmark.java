@@ -23,14 +23,15 @@ import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
 
 /**
- * The same off-heap memory through three libraries: the JDK's {@link MemorySegment}, Agrona's {@link UnsafeBuffer} and Chronicle's
- * {@link BytesStore}. An operation copies a token row from one slot to the same slot of another region, or writes a message's header
- * (source token, rank, call number) into a slot and reads it back; one thread, slots taken in turn, all in cache.
+ * The same off-heap memory through three libraries: the JDK's {@link MemorySegment}, Agrona's {@link UnsafeBuffer} and
+ * Chronicle's {@link BytesStore}. An operation copies a token row from one slot to the same slot of another region, or
+ * writes a message's header (source token, rank, call number) into a slot and reads it back; one thread, slots taken in
+ * turn, all in cache.
  *
- * <p>The claim: all three copy rows at the same rate, and a header through {@code MemorySegment}, which checks bounds and liveness at each access, costs
- * at most some nanoseconds more. {@code MemorySegment} alone has 64-bit sizes, and is revoked when its arena is
- * closed; so the data plane uses it. Baselines: {@link #copySegment}, {@link #headerSegment}. After each trial what was copied
- * is compared with its source, and headers with what was written.
+ * <p>The claim: all three copy rows at the same rate, and a header through {@code MemorySegment}, which checks bounds
+ * and liveness at each access, costs at most some nanoseconds more. {@code MemorySegment} alone has 64-bit sizes, and
+ * is revoked when its arena is closed; so the data plane uses it. Baselines: {@link #copySegment}, {@link
+ * #headerSegment}. After each trial what was copied is compared with its source, and headers with what was written.
  */
 @BenchmarkMode(Mode.AverageTime)
 @OutputTimeUnit(TimeUnit.NANOSECONDS)
@@ -105,7 +106,8 @@ public class SubstrateBenchmark {
 
     private void checkRow(final int row) {
         for (int word = row; word < row + rowBytes; word += Long.BYTES) {
-            if (segmentTarget.get(JAVA_LONG, word) != segment.get(JAVA_LONG, word) || agronaTarget.getLong(word) != agrona.getLong(word)
+            if (segmentTarget.get(JAVA_LONG, word) != segment.get(JAVA_LONG, word)
+                || agronaTarget.getLong(word) != agrona.getLong(word)
                 || chronicleTarget.readLong(word) != chronicle.readLong(word)) {
                 throw new AssertionError("a copied row differs from its source at byte " + word);
             }
@@ -145,7 +147,8 @@ public class SubstrateBenchmark {
         segmentTarget.set(JAVA_INT, at, at);
         segmentTarget.set(JAVA_INT, at + RANK_OFFSET, RANK);
         segmentTarget.set(JAVA_LONG, at + CALL_OFFSET, at + 1L);
-        final long sum = segmentTarget.get(JAVA_INT, at) + segmentTarget.get(JAVA_INT, at + RANK_OFFSET) + segmentTarget.get(JAVA_LONG, at + CALL_OFFSET);
+        final long sum = segmentTarget.get(JAVA_INT, at) + segmentTarget.get(JAVA_INT, at + RANK_OFFSET)
+            + segmentTarget.get(JAVA_LONG, at + CALL_OFFSET);
         next();
         return sum;
     }
@@ -156,7 +159,8 @@ public class SubstrateBenchmark {
         agronaTarget.putInt(at, at);
         agronaTarget.putInt(at + RANK_OFFSET, RANK);
         agronaTarget.putLong(at + CALL_OFFSET, at + 1L);
-        final long sum = agronaTarget.getInt(at) + agronaTarget.getInt(at + RANK_OFFSET) + agronaTarget.getLong(at + CALL_OFFSET);
+        final long sum = agronaTarget.getInt(at) + agronaTarget.getInt(at + RANK_OFFSET)
+            + agronaTarget.getLong(at + CALL_OFFSET);
         next();
         return sum;
     }
@@ -167,7 +171,8 @@ public class SubstrateBenchmark {
         chronicleTarget.writeInt(at, at);
         chronicleTarget.writeInt(at + RANK_OFFSET, RANK);
         chronicleTarget.writeLong(at + CALL_OFFSET, at + 1L);
-        final long sum = chronicleTarget.readInt(at) + chronicleTarget.readInt(at + RANK_OFFSET) + chronicleTarget.readLong(at + CALL_OFFSET);
+        final long sum = chronicleTarget.readInt(at) + chronicleTarget.readInt(at + RANK_OFFSET)
+            + chronicleTarget.readLong(at + CALL_OFFSET);
         next();
         return sum;
     }

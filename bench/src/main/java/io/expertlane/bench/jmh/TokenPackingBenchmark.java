@@ -27,11 +27,12 @@ import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
 
 /**
- * Packing a token into a record of a chunk, as high-throughput dispatch does before it sends: source rank and token, the token's experts and
- * weights, and its row, copied or cast to FP8. An operation is one token, one thread.
+ * Packing a token into a record of a chunk, as high-throughput dispatch does before it sends: source rank and token,
+ * the token's experts and weights, and its row, copied or cast to FP8. An operation is one token, one thread.
  *
- * <p>Baseline and ceiling: {@link #copyRow}, the BF16 row alone copied to the same place; so the difference for BF16 is what the header costs. Token rows
- * and chunks lie in the last-level cache. After each trial the last record is compared field by field with its source.
+ * <p>Baseline and ceiling: {@link #copyRow}, the BF16 row alone copied to the same place; so the difference for BF16 is
+ * what the header costs. Token rows and chunks lie in the last-level cache. After each trial the last record is
+ * compared field by field with its source.
  */
 @BenchmarkMode(Mode.AverageTime)
 @OutputTimeUnit(TimeUnit.NANOSECONDS)
@@ -74,7 +75,8 @@ public class TokenPackingBenchmark {
         rowBytes = shape.rowBytes();
         rows = ExchangeTeam.normalRows(1, TOKENS, hidden, SEED, arena)[0];
         routing = DrawnRouting.uniform().routings(shape, TOKENS, SEED, arena)[0];
-        layout = new RecordLayout(2 * Integer.BYTES + topK * (Integer.BYTES + Float.BYTES), dispatchType.rowBytes(hidden), true);
+        layout = new RecordLayout(2 * Integer.BYTES + topK * (Integer.BYTES + Float.BYTES),
+            dispatchType.rowBytes(hidden), true);
         chunk = arena.allocate(layout.leadBytes() + CHUNK_TOKENS * (long) layout.stride() + rowBytes, 64);
         codec = RowCodec.best();
         RooflineProfiler.declare("pack", rowBytes);
@@ -91,7 +93,8 @@ public class TokenPackingBenchmark {
         check("token", packed, chunk.get(JAVA_INT, at + Integer.BYTES));
         for (int k = 0; k < topK; k++) {
             check("expert " + k, routing.expert(packed, k), chunk.get(JAVA_INT, at + (2L + k) * Integer.BYTES));
-            check("weight " + k, routing.weight(packed, k), chunk.get(JAVA_FLOAT, at + (2L + topK + k) * Integer.BYTES));
+            check("weight " + k, routing.weight(packed, k),
+                chunk.get(JAVA_FLOAT, at + (2L + topK + k) * Integer.BYTES));
         }
         final MemorySegment expected = arena.allocate(dispatchType.rowBytes(hidden), 64);
         if (dispatchType == DispatchType.FP8) {

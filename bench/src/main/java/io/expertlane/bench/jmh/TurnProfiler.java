@@ -14,10 +14,12 @@ import org.openjdk.jmh.results.IterationResult;
 import org.openjdk.jmh.results.Result;
 
 /**
- * JMH profiler that begins no iteration, warm-up or measured, before it is told to: it lets two forks run their iterations in turn. Reports nothing.
+ * JMH profiler that begins no iteration, warm-up or measured, before it is told to: it lets two forks run their
+ * iterations in turn. Reports nothing.
  *
- * <p>Protocol, over a loopback connection to {@link #PORT} for each fork: the fork's process id as a big-endian long, then before each iteration a byte
- * from the fork (it would begin) and a byte back (it may). A turn lasts until the fork's next byte or the end of the connection.
+ * <p>Protocol, over a loopback connection to {@link #PORT} for each fork: the fork's process id as a big-endian long,
+ * then before each iteration a byte from the fork (it would begin) and a byte back (it may). A turn lasts until the
+ * fork's next byte or the end of the connection.
  *
  * <p>It must need no other class of the suite: it is also put before the classes of other JMH jars.
  *
@@ -52,7 +54,8 @@ public final class TurnProfiler implements InternalProfiler {
     }
 
     @Override
-    public Collection<? extends Result<?>> afterIteration(final BenchmarkParams benchmarkParams, final IterationParams iterationParams, final IterationResult result) {
+    public Collection<? extends Result<?>> afterIteration(final BenchmarkParams benchmarkParams,
+        final IterationParams iterationParams, final IterationResult result) {
         return List.of();
     }
 }

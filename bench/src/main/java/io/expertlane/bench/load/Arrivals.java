@@ -31,7 +31,8 @@ public enum Arrivals {
      * @param durationNanos length of the run; all starts lie within it
      */
     public long[] startNanos(final double perSecond, final long durationNanos, final SplittableRandom random) {
-        final int capacity = (int) Math.min(Integer.MAX_VALUE / 2, 2 * perSecond * durationNanos / NANOS_PER_SECOND + 16 * burst());
+        final int capacity = (int) Math.min(Integer.MAX_VALUE / 2, 2 * perSecond * durationNanos / NANOS_PER_SECOND
+            + 16 * burst());
         final long[] starts = new long[capacity];
         final double meanGapNanos = burst() * NANOS_PER_SECOND / perSecond;
         int count = 0;

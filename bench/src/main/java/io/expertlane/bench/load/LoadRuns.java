@@ -15,7 +15,10 @@ import java.util.zip.DataFormatException;
 import org.HdrHistogram.Histogram;
 import tools.jackson.core.JacksonException;
 
-/** Results of open-loop runs on their way from the JVM that made them to the one that asked for them: a file a run, in one folder. */
+/**
+ * Results of open-loop runs on their way from the JVM that made them to the one that asked for them: a file a run, in
+ * one folder.
+ */
 public final class LoadRuns {
     private static final String SUFFIX = ".run.json";
 
@@ -56,7 +59,8 @@ public final class LoadRuns {
 
     private static OpenLoop.Result readRun(final Path file) throws IOException {
         try {
-            final Written written = Json.mapper().readValue(Files.readString(file, StandardCharsets.UTF_8), Written.class);
+            final Written written = Json.mapper()
+                .readValue(Files.readString(file, StandardCharsets.UTF_8), Written.class);
             final ByteBuffer histogram = ByteBuffer.wrap(Base64.getDecoder().decode(written.latencyNanos));
             return new OpenLoop.Result(written.intendedPerSecond, written.achievedPerSecond, written.failure,
                 Histogram.decodeFromCompressedByteBuffer(histogram, 0));
@@ -76,8 +80,10 @@ public final class LoadRuns {
         final Histogram sum = new Histogram(counted.getFirst().latencyNanos().getNumberOfSignificantValueDigits());
         sum.setAutoResize(true);
         counted.forEach(run -> sum.add(run.latencyNanos()));
-        final double intended = counted.stream().mapToDouble(OpenLoop.Result::intendedPerSecond).average().orElseThrow();
-        final double achieved = counted.stream().mapToDouble(OpenLoop.Result::achievedPerSecond).average().orElseThrow();
+        final double intended = counted.stream().mapToDouble(OpenLoop.Result::intendedPerSecond).average()
+            .orElseThrow();
+        final double achieved = counted.stream().mapToDouble(OpenLoop.Result::achievedPerSecond).average()
+            .orElseThrow();
         final String exclusion = good.isEmpty() ? runs.getFirst().exclusion() : null;
         return new Merged(intended, achieved, exclusion, runs.size() - good.size(), sum);
     }
@@ -91,6 +97,7 @@ public final class LoadRuns {
      * @param excludedRuns runs that say nothing
      * @param latencyNanos from intended start to end
      */
-    public record Merged(double intendedPerSecond, double achievedPerSecond, String exclusion, int excludedRuns, Histogram latencyNanos) {
+    public record Merged(double intendedPerSecond, double achievedPerSecond, String exclusion, int excludedRuns,
+        Histogram latencyNanos) {
     }
 }

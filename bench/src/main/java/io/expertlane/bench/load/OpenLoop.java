@@ -5,16 +5,21 @@ import java.util.function.LongSupplier;
 import org.HdrHistogram.Histogram;
 
 /**
- * Starts operations at intended times, whether or not the ones before have finished in time, and records how long each took from its intended
- * start. So an operation that waits behind a slow one is charged for waiting: no coordinated omission (Tene, "How NOT to measure latency").
+ * Starts operations at intended times, whether or not the ones before have finished in time, and records how long each
+ * took from its intended start. So an operation that waits behind a slow one is charged for waiting: no coordinated
+ * omission (Tene, "How NOT to measure latency").
  *
- * <p>One operation runs at a time. Those that are due wait, in order; the driver never skips one and never catches up faster than they run.
+ * <p>One operation runs at a time. Those that are due wait, in order; the driver never skips one and never catches up
+ * faster than they run.
  *
- * <p>Threading: one thread, which runs the operations. Progress: between operations it calls {@code idle}, which may spin, park, or move a
- * virtual clock. Failure: an operation that throws ends the run.
+ * <p>Threading: one thread, which runs the operations. Progress: between operations it calls {@code idle}, which may
+ * spin, park, or move a virtual clock. Failure: an operation that throws ends the run.
  */
 public final class OpenLoop {
-    /** Least ratio of achieved to intended rate of a run that says something: below it the queue grows for as long as the run lasts. */
+    /**
+     * Least ratio of achieved to intended rate of a run that says something: below it the queue grows for as long as
+     * the run lasts.
+     */
     public static final double MIN_RATE_RATIO = 0.99;
     private static final double NANOS_PER_SECOND = 1e9;
     private static final int SIGNIFICANT_DIGITS = 3;
@@ -37,7 +42,8 @@ public final class OpenLoop {
                 return "an operation failed: " + failure;
             }
             return achievedPerSecond < MIN_RATE_RATIO * intendedPerSecond
-                ? String.format(Locale.ROOT, "rate missed: %.1f of %.1f a second", achievedPerSecond, intendedPerSecond) : null;
+                ? String.format(Locale.ROOT, "rate missed: %.1f of %.1f a second", achievedPerSecond, intendedPerSecond)
+                : null;
         }
     }
 
@@ -74,6 +80,7 @@ public final class OpenLoop {
         }
         final double elapsed = Math.max(1, nanoClock.getAsLong() - begin);
         final double intended = Math.max(1, startNanos[startNanos.length - 1]);
-        return new Result(startNanos.length / intended * NANOS_PER_SECOND, latencyNanos.getTotalCount() / elapsed * NANOS_PER_SECOND, failure, latencyNanos);
+        return new Result(startNanos.length / intended * NANOS_PER_SECOND,
+            latencyNanos.getTotalCount() / elapsed * NANOS_PER_SECOND, failure, latencyNanos);
     }
 }

@@ -12,7 +12,8 @@ import java.util.stream.Collectors;
  * @param file where it was read from, for messages
  * @param type element type
  * @param shape lengths of the dimensions, outermost first; a length may be zero
- * @param data the elements, little endian, aligned to their size; read-only; alive as long as the arena it was read into
+ * @param data the elements, little endian, aligned to their size; read-only; alive as long as the arena it was read
+ *             into
  */
 public record NpyArray(Path file, NpyType type, List<Long> shape, MemorySegment data) {
     /** In an expected shape: any length will do. */

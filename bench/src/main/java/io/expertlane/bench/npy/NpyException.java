@@ -4,7 +4,8 @@ import io.expertlane.bench.results.OneLine;
 import java.nio.file.Path;
 
 /**
- * A file that is not the {@code .npy} file asked for. The message is one line: the file, then {@code field=value} and what is expected.
+ * A file that is not the {@code .npy} file asked for. The message is one line: the file, then {@code field=value} and
+ * what is expected.
  */
 public final class NpyException extends IllegalArgumentException {
     private static final long serialVersionUID = 1L;
@@ -19,6 +20,7 @@ public final class NpyException extends IllegalArgumentException {
     }
 
     private static String shown(final String value) {
-        return OneLine.escaped(value.length() > MAX_QUOTED_CHARS ? value.substring(0, MAX_QUOTED_CHARS) + "..." : value);
+        return OneLine.escaped(value.length() > MAX_QUOTED_CHARS ? value.substring(0, MAX_QUOTED_CHARS)
+            + "..." : value);
     }
 }

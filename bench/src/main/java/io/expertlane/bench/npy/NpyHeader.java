@@ -8,8 +8,9 @@ import java.util.stream.Collectors;
 
 /**
  * The dictionary at the start of an {@code .npy} file: type, order and shape.
- * Layout: 6 magic bytes, major and minor version, header length (u16 in version 1.0, u32 in 2.0 and 3.0), then a Python dictionary literal of
- * exactly three keys, padded with blanks and ended by a newline. Source: numpy, NEP 1 and {@code numpy.lib.format}.
+ * Layout: 6 magic bytes, major and minor version, header length (u16 in version 1.0, u32 in 2.0 and 3.0), then a Python
+ * dictionary literal of exactly three keys, padded with blanks and ended by a newline. Source: numpy, NEP 1 and {@code
+ * numpy.lib.format}.
  */
 record NpyHeader(String descr, boolean fortranOrder, List<Long> shape) {
     static final byte[] MAGIC = {(byte) 0x93, 'N', 'U', 'M', 'P', 'Y'};
@@ -22,7 +23,8 @@ record NpyHeader(String descr, boolean fortranOrder, List<Long> shape) {
 
     /** The bytes in front of the data of a version 1.0 file. */
     static byte[] encode(final NpyType type, final List<Long> shape) {
-        final String dictionary = "{'descr': '" + type.descr() + "', 'fortran_order': False, 'shape': " + shapeText(shape) + ", }";
+        final String dictionary = "{'descr': '" + type.descr() + "', 'fortran_order': False, 'shape': "
+            + shapeText(shape) + ", }";
         final int unpadded = PREFIX_BYTES + dictionary.length() + 1;
         final int total = Math.ceilDiv(unpadded, ALIGNMENT_BYTES) * ALIGNMENT_BYTES;
         final byte[] bytes = new byte[total];
@@ -38,7 +40,8 @@ record NpyHeader(String descr, boolean fortranOrder, List<Long> shape) {
 
     /** A shape as Python writes a tuple. */
     static String shapeText(final List<Long> shape) {
-        return shape.size() == 1 ? "(" + shape.getFirst() + ",)" : shape.stream().map(String::valueOf).collect(Collectors.joining(", ", "(", ")"));
+        return shape.size() == 1 ? "(" + shape.getFirst()
+            + ",)" : shape.stream().map(String::valueOf).collect(Collectors.joining(", ", "(", ")"));
     }
 
     /** Reads the dictionary literal {@code text} of {@code file}. */
@@ -88,7 +91,8 @@ record NpyHeader(String descr, boolean fortranOrder, List<Long> shape) {
                     once(key, descr);
                     skipBlanks();
                     if (!at('\'') && !at('"')) {
-                        throw new NpyException(file, "dtype", text.substring(position).strip(), "expected a simple type, not a structure");
+                        throw new NpyException(file, "dtype", text.substring(position).strip(),
+                            "expected a simple type, not a structure");
                     }
                     descr = string();
                 }
@@ -146,7 +150,8 @@ record NpyHeader(String descr, boolean fortranOrder, List<Long> shape) {
             while (!accept(')')) {
                 lengths.add(length());
                 if (lengths.size() > MAX_DIMENSIONS) {
-                    throw new NpyException(file, "dimensions", "more than " + MAX_DIMENSIONS, "expected at most " + MAX_DIMENSIONS);
+                    throw new NpyException(file, "dimensions", "more than " + MAX_DIMENSIONS, "expected at most "
+                        + MAX_DIMENSIONS);
                 }
                 if (!accept(',')) {
                     if (lengths.size() == 1) {

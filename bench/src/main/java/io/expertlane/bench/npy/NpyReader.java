@@ -17,8 +17,9 @@ import java.util.Optional;
 import java.util.stream.Collectors;
 
 /**
- * Reads {@code .npy} files, versions 1.0, 2.0 and 3.0, strictly: C order, little endian, one of the given types, exactly the bytes that
- * the header promises. The data is mapped, so size is bound by the address space alone; the file must not be cut while the arena lives.
+ * Reads {@code .npy} files, versions 1.0, 2.0 and 3.0, strictly: C order, little endian, one of the given types,
+ * exactly the bytes that the header promises. The data is mapped, so size is bound by the address space alone; the file
+ * must not be cut while the arena lives.
  */
 public final class NpyReader {
     private static final int VERSION_AT = NpyHeader.MAGIC.length;
@@ -37,7 +38,8 @@ public final class NpyReader {
      * @throws NpyException if the file is missing or not such an array
      * @throws IOException if reading fails
      */
-    public static NpyArray read(final Path file, final Arena arena, final int dimensions, final NpyType... accepted) throws IOException {
+    public static NpyArray read(final Path file, final Arena arena, final int dimensions, final NpyType... accepted)
+        throws IOException {
         if (Files.isDirectory(file)) {
             throw new NpyException(file, "is a folder, expected an npy file");
         }
@@ -52,31 +54,37 @@ public final class NpyReader {
         }
     }
 
-    private static NpyArray read(final Path file, final FileChannel channel, final Arena arena, final int dimensions, final NpyType... accepted)
+    private static NpyArray read(final Path file, final FileChannel channel, final Arena arena, final int dimensions,
+        final NpyType... accepted)
         throws IOException {
         final ByteBuffer prefix = readFully(channel, 0, MAX_PREFIX_BYTES);
         requireMagic(file, prefix);
         final int lengthBytes = lengthFieldBytes(file, prefix);
         final int headerAt = LENGTH_AT + lengthBytes;
         if (prefix.limit() < headerAt) {
-            throw new NpyException(file, "bytes", channel.size(), "truncated in the header, expected at least " + headerAt);
+            throw new NpyException(file, "bytes", channel.size(), "truncated in the header, expected at least "
+                + headerAt);
         }
         final long headerBytes = lengthBytes == Short.BYTES
             ? Short.toUnsignedLong(prefix.getShort(LENGTH_AT)) : Integer.toUnsignedLong(prefix.getInt(LENGTH_AT));
         if (headerBytes > NpyHeader.MAX_LENGTH_BYTES) {
-            throw new NpyException(file, "header length", headerBytes, "expected at most " + NpyHeader.MAX_LENGTH_BYTES);
+            throw new NpyException(file, "header length", headerBytes, "expected at most "
+                + NpyHeader.MAX_LENGTH_BYTES);
         }
         final ByteBuffer header = readFully(channel, headerAt, (int) headerBytes);
         if (header.limit() < headerBytes) {
-            throw new NpyException(file, "bytes", channel.size(), "truncated in the header, expected at least " + (headerAt + headerBytes));
+            throw new NpyException(file, "bytes", channel.size(), "truncated in the header, expected at least "
+                + (headerAt + headerBytes));
         }
         final NpyHeader parsed = NpyHeader.parse(file, StandardCharsets.ISO_8859_1.decode(header).toString());
         final NpyType type = requireType(file, parsed.descr(), accepted);
         if (parsed.fortranOrder()) {
-            throw new NpyException(file, "fortran_order", "True", "expected False (numpy.ascontiguousarray makes it so)");
+            throw new NpyException(file, "fortran_order", "True",
+                "expected False (numpy.ascontiguousarray makes it so)");
         }
         if (parsed.shape().size() != dimensions) {
-            throw new NpyException(file, "shape", NpyHeader.shapeText(parsed.shape()), "expected " + dimensions + " dimensions");
+            throw new NpyException(file, "shape", NpyHeader.shapeText(parsed.shape()), "expected " + dimensions
+                + " dimensions");
         }
         final long dataAt = headerAt + headerBytes;
         final long dataBytes = requireSize(file, parsed.shape(), type, channel.size() - dataAt);
@@ -96,7 +104,8 @@ public final class NpyReader {
 
     private static int lengthFieldBytes(final Path file, final ByteBuffer prefix) {
         if (prefix.limit() < LENGTH_AT) {
-            throw new NpyException(file, "bytes", prefix.limit(), "truncated in the header, expected at least " + LENGTH_AT);
+            throw new NpyException(file, "bytes", prefix.limit(), "truncated in the header, expected at least "
+                + LENGTH_AT);
         }
         final int major = Byte.toUnsignedInt(prefix.get(VERSION_AT));
         final int minor = Byte.toUnsignedInt(prefix.get(VERSION_AT + 1));
@@ -111,38 +120,45 @@ public final class NpyReader {
         if (type.isPresent()) {
             return type.get();
         }
-        final String wanted = "expected " + Arrays.stream(accepted).map(t -> t.descr() + " (" + t.name().toLowerCase(Locale.ROOT) + ")")
+        final String wanted = "expected "
+            + Arrays.stream(accepted).map(t -> t.descr() + " (" + t.name().toLowerCase(Locale.ROOT) + ")")
             .collect(Collectors.joining(" or "));
         throw new NpyException(file, "dtype", descr, descr.startsWith(">") ? "big endian, " + wanted : wanted);
     }
 
-    private static long requireSize(final Path file, final List<Long> shape, final NpyType type, final long foundBytes) {
+    private static long requireSize(final Path file, final List<Long> shape, final NpyType type,
+        final long foundBytes) {
         long bytes = shape.contains(0L) ? 0 : type.sizeBytes();
         for (final long length : shape) {
             if (Math.multiplyHigh(bytes, length) != 0 || bytes * length < 0) {
-                throw new NpyException(file, "shape", NpyHeader.shapeText(shape), "expected less than 2^63 bytes of " + type.descr());
+                throw new NpyException(file, "shape", NpyHeader.shapeText(shape), "expected less than 2^63 bytes of "
+                    + type.descr());
             }
             bytes *= length;
         }
         if (bytes != foundBytes) {
-            throw new NpyException(file, "data bytes", foundBytes, (foundBytes < bytes ? "truncated" : "trailing bytes") + ", expected " + bytes
+            throw new NpyException(file, "data bytes", foundBytes, (foundBytes < bytes ? "truncated" : "trailing bytes")
+                + ", expected " + bytes
                 + " for shape " + NpyHeader.shapeText(shape) + " of " + type.descr());
         }
         return bytes;
     }
 
     /** numpy pads its headers so that data is aligned; other writers may not, and then the data is copied. */
-    private static MemorySegment map(final FileChannel channel, final long at, final long bytes, final NpyType type, final Arena arena)
+    private static MemorySegment map(final FileChannel channel, final long at, final long bytes, final NpyType type,
+        final Arena arena)
         throws IOException {
         if (bytes == 0) {
             return MemorySegment.NULL;
         }
         final MemorySegment mapped = channel.map(MapMode.READ_ONLY, at, bytes, arena);
-        return at % type.sizeBytes() == 0 ? mapped : arena.allocate(bytes, type.sizeBytes()).copyFrom(mapped).asReadOnly();
+        return at % type.sizeBytes() == 0 ? mapped
+            : arena.allocate(bytes, type.sizeBytes()).copyFrom(mapped).asReadOnly();
     }
 
     /** Up to {@code bytes} bytes at {@code position}; fewer at the end of the file. */
-    private static ByteBuffer readFully(final FileChannel channel, final long position, final int bytes) throws IOException {
+    private static ByteBuffer readFully(final FileChannel channel, final long position, final int bytes)
+        throws IOException {
         final ByteBuffer buffer = ByteBuffer.allocate(bytes).order(ByteOrder.LITTLE_ENDIAN);
         int read = 0;
         while (buffer.hasRemaining() && read >= 0) {

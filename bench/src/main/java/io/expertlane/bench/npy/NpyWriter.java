@@ -24,14 +24,16 @@ public final class NpyWriter {
      * @param shape lengths of the dimensions, outermost first
      * @throws IllegalArgumentException if data and shape do not fit
      */
-    public static void write(final Path file, final NpyType type, final MemorySegment data, final long... shape) throws IOException {
+    public static void write(final Path file, final NpyType type, final MemorySegment data, final long... shape)
+        throws IOException {
         long bytes = type.sizeBytes();
         for (final long length : shape) {
             bytes = Math.multiplyExact(bytes, length);
         }
         final List<Long> lengths = Arrays.stream(shape).boxed().toList();
         if (bytes != data.byteSize()) {
-            throw new IllegalArgumentException("data bytes=" + data.byteSize() + ": shape " + NpyHeader.shapeText(lengths) + " of " + type.descr()
+            throw new IllegalArgumentException("data bytes=" + data.byteSize() + ": shape "
+                + NpyHeader.shapeText(lengths) + " of " + type.descr()
                 + " takes " + bytes);
         }
         AtomicFile.write(file, channel -> {

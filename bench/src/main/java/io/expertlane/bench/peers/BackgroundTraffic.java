@@ -9,7 +9,10 @@ import java.nio.channels.ClosedByInterruptException;
 import java.nio.channels.DatagramChannel;
 import java.util.concurrent.locks.LockSupport;
 
-/** One flow of datagrams that probes have to be told from; its rate is approximate, as a busy link's is. Ends when closed. */
+/**
+ * One flow of datagrams that probes have to be told from; its rate is approximate, as a busy link's is. Ends when
+ * closed.
+ */
 final class BackgroundTraffic implements AutoCloseable {
     /** The discard service's port: any but 4791. */
     private static final int DESTINATION_PORT = 9;

@@ -23,10 +23,11 @@ import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
 /**
- * Compares fixed, hashed and allocated source ports against the Linux kernel's equal-cost multipath routing, whose hash is keyed at
- * random at boot. For each destination the allocated ports are found by probing, then every QP of each kind sends as many datagrams as
- * every other to UDP port 4791, and the transmit counters of the interfaces give the packets per port. To be run where the route to
- * the destinations has one next hop per interface: {@code bench/peers/linux-ecmp/run.sh} makes such a place.
+ * Compares fixed, hashed and allocated source ports against the Linux kernel's equal-cost multipath routing, whose hash
+ * is keyed at random at boot. For each destination the allocated ports are found by probing, then every QP of each kind
+ * sends as many datagrams as every other to UDP port 4791, and the transmit counters of the interfaces give the packets
+ * per port. To be run where the route to the destinations has one next hop per interface: {@code
+ * bench/peers/linux-ecmp/run.sh} makes such a place.
  *
  * <p>Exit code: 0; 1 if the largest ratio with allocated ports exceeds {@code --max-ratio}; 2 for bad input.
  */
@@ -54,17 +55,21 @@ public final class LinuxEcmp implements Callable<Integer> {
     @Option(names = "--destinations", required = true, split = ",", description = "Destination addresses.")
     private List<String> destinations;
 
-    @Option(names = "--qps", defaultValue = "16", description = "QPs per destination, 2 to 1024 (default: ${DEFAULT-VALUE}).")
+    @Option(names = "--qps", defaultValue = "16",
+        description = "QPs per destination, 2 to 1024 (default: ${DEFAULT-VALUE}).")
     private int queuePairs;
 
-    @Option(names = "--packets", defaultValue = "500", description = "Datagrams per QP, 1 to 1000000 (default: ${DEFAULT-VALUE}).")
+    @Option(names = "--packets", defaultValue = "500",
+        description = "Datagrams per QP, 1 to 1000000 (default: ${DEFAULT-VALUE}).")
     private int packetsPerQueuePair;
 
     @Option(names = "--background-pps", defaultValue = "0",
-        description = "Other datagrams per second during probing, all on one port, 0 to 1000000 (default: ${DEFAULT-VALUE}).")
+        description = "Other datagrams per second during probing, all on one port, 0 to 1000000 (default: "
+            + "${DEFAULT-VALUE}).")
     private int backgroundPacketsPerSecond;
 
-    @Option(names = "--max-ratio", defaultValue = "1.1", description = "Largest port ratio of allocated ports (default: ${DEFAULT-VALUE}).")
+    @Option(names = "--max-ratio", defaultValue = "1.1",
+        description = "Largest port ratio of allocated ports (default: ${DEFAULT-VALUE}).")
     private double maxRatio;
 
     /** Runs with {@code args}; exits with the code. */
@@ -74,7 +79,8 @@ public final class LinuxEcmp implements Callable<Integer> {
     }
 
     static CommandLine commandLine() {
-        return new CommandLine(new LinuxEcmp()).setOut(StandardOutput.writer()).setParameterExceptionHandler((exception, args) -> {
+        return new CommandLine(new LinuxEcmp()).setOut(StandardOutput.writer())
+            .setParameterExceptionHandler((exception, args) -> {
             exception.getCommandLine().getErr().println(exception.getMessage());
             return CommandLine.ExitCode.USAGE;
         }).setExecutionStrategy(parsed -> {
@@ -94,7 +100,8 @@ public final class LinuxEcmp implements Callable<Integer> {
         final List<Path> counters = interfaces.stream().map(LinuxEcmp::counterOf).toList();
         checkInput(counters);
         final PrintWriter out = spec.commandLine().getOut();
-        out.printf("%s %s; %d QPs x %d packets per destination, %d ports; ratio = most loaded / least loaded%n", System.getProperty("os.name"),
+        out.printf("%s %s; %d QPs x %d packets per destination, %d ports; ratio = most loaded / least loaded%n",
+            System.getProperty("os.name"),
             System.getProperty("os.version"), queuePairs, packetsPerQueuePair, counters.size());
         out.printf(ROW, "destination", "fixed", "hashed", "allocated", "probing");
         final long[][] total = new long[KINDS][counters.size()];
@@ -103,7 +110,8 @@ public final class LinuxEcmp implements Callable<Integer> {
             worst = Math.max(worst, compare(out, counters, i, total));
         }
         out.printf(ROW, "all", describe(total[FIXED]), describe(total[HASHED]), describe(total[ALLOCATED]), "");
-        out.printf(Locale.ROOT, "allocated: largest ratio %.3f, limit %.3f: %s%n", worst, maxRatio, worst <= maxRatio ? "pass" : "FAIL");
+        out.printf(Locale.ROOT, "allocated: largest ratio %.3f, limit %.3f: %s%n", worst, maxRatio,
+            worst <= maxRatio ? "pass" : "FAIL");
         return worst <= maxRatio ? CommandLine.ExitCode.OK : CommandLine.ExitCode.SOFTWARE;
     }
 
@@ -113,7 +121,8 @@ public final class LinuxEcmp implements Callable<Integer> {
         checkRange("--background-pps", backgroundPacketsPerSecond, 0, 1_000_000);
         checkRange("--interfaces", interfaces.size(), 2, 256);
         check(queuePairs % interfaces.size() == 0,
-            "--qps=" + queuePairs + " must be a multiple of the " + interfaces.size() + " interfaces, or they cannot be even");
+            "--qps=" + queuePairs + " must be a multiple of the " + interfaces.size()
+            + " interfaces, or they cannot be even");
         for (final Path counter : counters) {
             check(Files.isReadable(counter), "--interfaces: " + counter + " cannot be read");
         }
@@ -144,27 +153,34 @@ public final class LinuxEcmp implements Callable<Integer> {
     }
 
     /** Prints one destination's row and adds it to the total; returns the ratio with allocated ports. */
-    private double compare(final PrintWriter out, final List<Path> counters, final int index, final long[][] total) throws IOException {
+    private double compare(final PrintWriter out, final List<Path> counters, final int index, final long[][] total)
+        throws IOException {
         final String destination = destinations.get(index);
-        final UdpPortProbe probe = new UdpPortProbe(InetAddress.ofLiteral(source), InetAddress.ofLiteral(destination), counters);
-        final ProbingSourcePorts allocator = new ProbingSourcePorts(probe, counters.size(), ProbingSourcePorts.Settings.DEFAULT);
+        final UdpPortProbe probe = new UdpPortProbe(InetAddress.ofLiteral(source), InetAddress.ofLiteral(destination),
+            counters);
+        final ProbingSourcePorts allocator = new ProbingSourcePorts(probe, counters.size(),
+            ProbingSourcePorts.Settings.DEFAULT);
         final SourcePorts allocated;
-        try (BackgroundTraffic background = new BackgroundTraffic(InetAddress.ofLiteral(source), InetAddress.ofLiteral(destination))) {
+        try (BackgroundTraffic background = new BackgroundTraffic(InetAddress.ofLiteral(source),
+            InetAddress.ofLiteral(destination))) {
             background.start(backgroundPacketsPerSecond);
             allocated = allocator.allocate(queuePairs, 0);
         }
         final int firstQueuePair = index * queuePairs;
         final long[] fixed = load(probe, total[FIXED], qp -> RoceSourcePorts.FIRST);
         final long[] hashed = load(probe, total[HASHED],
-            qp -> RoceSourcePorts.sourcePort(0, FIRST_LOCAL_QP_NUMBER + firstQueuePair + qp, FIRST_REMOTE_QP_NUMBER + qp));
+            qp -> RoceSourcePorts.sourcePort(0, FIRST_LOCAL_QP_NUMBER + firstQueuePair + qp, FIRST_REMOTE_QP_NUMBER
+            + qp));
         final long[] even = load(probe, total[ALLOCATED], allocated::sourcePort);
         out.printf(ROW, destination, describe(fixed), describe(hashed), describe(even),
-            allocator.rounds() + " rounds, " + allocator.packetsSent() + " packets, " + allocator.skipped() + " undecided");
+            allocator.rounds() + " rounds, " + allocator.packetsSent() + " packets, " + allocator.skipped()
+            + " undecided");
         return ratio(even);
     }
 
     /** Sends every QP's packets; returns the packets per port and adds them to the total. */
-    private long[] load(final UdpPortProbe probe, final long[] total, final IntUnaryOperator sourcePortOf) throws IOException {
+    private long[] load(final UdpPortProbe probe, final long[] total, final IntUnaryOperator sourcePortOf)
+        throws IOException {
         final long[] before = new long[total.length];
         final long[] load = new long[total.length];
         probe.readCounters(before);
@@ -184,7 +200,8 @@ public final class LinuxEcmp implements Callable<Integer> {
     }
 
     private static String describe(final long[] load) {
-        return String.format(Locale.ROOT, "%s = %.3f", Arrays.stream(load).mapToObj(Long::toString).collect(Collectors.joining("/")), ratio(load))
+        return String.format(Locale.ROOT, "%s = %.3f",
+            Arrays.stream(load).mapToObj(Long::toString).collect(Collectors.joining("/")), ratio(load))
             .replace("Infinity", "inf");
     }
 }

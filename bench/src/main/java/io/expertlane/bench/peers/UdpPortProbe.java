@@ -13,8 +13,8 @@ import java.util.List;
 import java.util.concurrent.locks.LockSupport;
 
 /**
- * Probes a route with UDP datagrams to port 4791 and reads packet counters from files, one a port. The counters of a virtual link are
- * up to date when the send call returns.
+ * Probes a route with UDP datagrams to port 4791 and reads packet counters from files, one a port. The counters of a
+ * virtual link are up to date when the send call returns.
  */
 final class UdpPortProbe implements PortProbe {
     private static final int PAYLOAD_LENGTH_BYTES = 64;

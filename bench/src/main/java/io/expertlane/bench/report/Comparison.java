@@ -22,11 +22,13 @@ import java.util.stream.Collectors;
 /**
  * Two runs held against each other, series by series.
  *
- * <p>A measured series is faster or slower where its forks differ by more than {@code threshold} and the test of all series at once says so;
- * unchanged where the interval of the change lies within the threshold; else unstable. A simulated value is the same on every machine: any
- * difference is a change. Measurements of two classes of environment are not compared.
+ * <p>A measured series is faster or slower where its forks differ by more than {@code threshold} and the test of all
+ * series at once says so; unchanged where the interval of the change lies within the threshold; else unstable. A
+ * simulated value is the same on every machine: any difference is a change. Measurements of two classes of environment
+ * are not compared.
  *
- * <p>Forks of two runs are independent samples ({@link ForkTest}); forks that ran beside each other are pairs ({@link PairTest}).
+ * <p>Forks of two runs are independent samples ({@link ForkTest}); forks that ran beside each other are pairs ({@link
+ * PairTest}).
  *
  * @param first name of the run that is the base
  * @param second name of the run that is held against it
@@ -35,7 +37,8 @@ import java.util.stream.Collectors;
  * @param notes what else a reader must know, such as that a run is partial
  * @param rows changes first, largest first, then the others by name
  */
-public record Comparison(String first, String second, double threshold, List<String> environmentDifferences, List<String> notes, List<Row> rows) {
+public record Comparison(String first, String second, double threshold, List<String> environmentDifferences,
+    List<String> notes, List<Row> rows) {
     /** Change from which one is told, unless the user says otherwise. */
     public static final double DEFAULT_THRESHOLD = 0.03;
     /** Share of false ones among the changes that are told. */
@@ -67,8 +70,10 @@ public record Comparison(String first, String second, double threshold, List<Str
      * @param verdict what it comes to
      * @param note why unstable or missing
      */
-    public record Row(boolean simulated, String name, Map<String, String> params, String metric, String unit, Better better, Double firstValue,
-                      Double secondValue, int firstForks, int secondForks, Double change, Double low, Double high, Double pValue, Double adjustedPValue,
+    public record Row(boolean simulated, String name, Map<String, String> params, String metric, String unit,
+        Better better, Double firstValue,
+                      Double secondValue, int firstForks, int secondForks, Double change, Double low, Double high,
+                      Double pValue, Double adjustedPValue,
                       Verdict verdict, String note) {
         /** The name with its parameters. */
         public String label() {
@@ -107,11 +112,13 @@ public record Comparison(String first, String second, double threshold, List<Str
 
     /** Compares runs. */
     public static Comparison of(final Run first, final Run second, final double threshold) {
-        final List<String> differences = EnvironmentClass.of(first.environment()).differences(EnvironmentClass.of(second.environment()));
+        final List<String> differences = EnvironmentClass.of(first.environment())
+            .differences(EnvironmentClass.of(second.environment()));
         final List<String> notes = new ArrayList<>();
         for (final Run run : List.of(first, second)) {
             if (run.summary().partial()) {
-                notes.add(run.id() + " is partial: " + (run.summary().interrupted() ? "interrupted" : run.summary().failed().size() + " failed"));
+                notes.add(run.id() + " is partial: "
+                    + (run.summary().interrupted() ? "interrupted" : run.summary().failed().size() + " failed"));
             }
         }
         final Map<Series, Measurement> bases = bySeries(first.measurements(), differences);
@@ -130,12 +137,14 @@ public record Comparison(String first, String second, double threshold, List<Str
             final Measurement base = bases.get(series);
             final Measurement other = others.get(series);
             if (base == null || other == null) {
-                rows.add(row(series, Side.of(base), Side.of(other), null, null, Verdict.MISSING, "only in " + (base == null ? second.id() : first.id())));
+                rows.add(row(series, Side.of(base), Side.of(other), null, null, Verdict.MISSING, "only in "
+                    + (base == null ? second.id() : first.id())));
             } else if (series.simulated()) {
                 rows.add(simulated(series, base, other));
             } else {
                 final Design design = Design.runs(Math.min(base.forks().size(), other.forks().size()), tests.size());
-                rows.add(measured(series, Side.of(base), Side.of(other), tests.get(series), adjusted.get(series), threshold, design));
+                rows.add(measured(series, Side.of(base), Side.of(other), tests.get(series), adjusted.get(series),
+                    threshold, design));
             }
         }
         rows.sort((a, b) -> Double.compare(weight(b), weight(a)));
@@ -143,7 +152,8 @@ public record Comparison(String first, String second, double threshold, List<Str
     }
 
     /** Compares forks that ran in pairs. */
-    public static Comparison ofPairs(final String firstName, final String secondName, final List<ForkPairs> all, final double threshold) {
+    public static Comparison ofPairs(final String firstName, final String secondName, final List<ForkPairs> all,
+        final double threshold) {
         final Map<Series, ForkTest> tests = new TreeMap<>();
         for (final ForkPairs pairs : all) {
             if (pairs.complete() > 0) {
@@ -157,23 +167,29 @@ public record Comparison(String first, String second, double threshold, List<Str
             final Side base = Side.of(pairs.first());
             final Side other = Side.of(pairs.second());
             rows.add(pairs.complete() > 0
-                ? measured(series, base, other, tests.get(series), adjusted.get(series), threshold, Design.pairs(pairs.complete(), tests.size()))
-                : row(series, base, other, null, null, Verdict.MISSING, "only in " + (base == Side.NONE ? secondName : firstName)));
+                ? measured(series, base, other, tests.get(series), adjusted.get(series), threshold,
+                Design.pairs(pairs.complete(), tests.size()))
+                : row(series, base, other, null, null, Verdict.MISSING, "only in "
+                + (base == Side.NONE ? secondName : firstName)));
         }
         rows.sort(Comparator.comparing(Row::series));
         rows.sort((a, b) -> Double.compare(weight(b), weight(a)));
         final boolean together = all.stream().allMatch(pairs -> pairs.complete() == pairs.first().size());
-        final List<String> notes = together ? List.of() : List.of("the two do not have the same series: iterations of others ran side by side; narrow --include to what both have");
+        final List<String> notes = together ? List.of()
+            : List.of("the two do not have the same series: iterations of others ran side by side; narrow --include to "
+            + "what both have");
         return new Comparison(firstName, secondName, threshold, List.of(), notes, rows);
     }
 
-    private static Map<Series, Measurement> bySeries(final List<Measurement> measurements, final List<String> differences) {
+    private static Map<Series,
+        Measurement> bySeries(final List<Measurement> measurements, final List<String> differences) {
         return measurements.stream().filter(m -> m.series().simulated() || differences.isEmpty())
             .collect(Collectors.toMap(Measurement::series, Function.identity(), (a, b) -> a, TreeMap::new));
     }
 
     private static Map<Series, Double> adjusted(final Map<Series, ForkTest> tests) {
-        final double[] raised = FalseDiscoveries.adjust(tests.values().stream().mapToDouble(ForkTest::pValue).toArray());
+        final double[] raised = FalseDiscoveries.adjust(tests.values().stream().mapToDouble(ForkTest::pValue)
+            .toArray());
         final Map<Series, Double> adjusted = new TreeMap<>();
         int next = 0;
         for (final Series series : tests.keySet()) {
@@ -182,7 +198,8 @@ public record Comparison(String first, String second, double threshold, List<Str
         return adjusted;
     }
 
-    private static Row measured(final Series series, final Side base, final Side other, final ForkTest test, final double adjusted,
+    private static Row measured(final Series series, final Side base, final Side other, final ForkTest test,
+        final double adjusted,
                                 final double threshold, final Design design) {
         if (adjusted <= FALSE_DISCOVERY_RATE && Math.abs(test.change()) >= threshold) {
             return row(series, base, other, test, adjusted, direction(series, test.change()), null);
@@ -191,8 +208,10 @@ public record Comparison(String first, String second, double threshold, List<Str
             return row(series, base, other, test, adjusted, Verdict.UNCHANGED, null);
         }
         final String note = design.forks() < design.needed()
-            ? String.format(Locale.ROOT, "%d %s a side: a change needs %d to show", design.forks(), design.forks() == 1 ? "fork" : "forks", design.needed())
-            : String.format(Locale.ROOT, "forks differ: change between %+.1f %% and %+.1f %%", 100 * test.low(), 100 * test.high());
+            ? String.format(Locale.ROOT, "%d %s a side: a change needs %d to show", design.forks(),
+            design.forks() == 1 ? "fork" : "forks", design.needed())
+            : String.format(Locale.ROOT, "forks differ: change between %+.1f %% and %+.1f %%", 100 * test.low(),
+            100 * test.high());
         return row(series, base, other, test, adjusted, Verdict.UNSTABLE, note);
     }
 
@@ -203,10 +222,13 @@ public record Comparison(String first, String second, double threshold, List<Str
         return row(series, Side.of(base), Side.of(other), exact, null, verdict, null);
     }
 
-    private static Row row(final Series series, final Side base, final Side other, final ForkTest test, final Double adjusted,
+    private static Row row(final Series series, final Side base, final Side other, final ForkTest test,
+        final Double adjusted,
                            final Verdict verdict, final String note) {
-        return new Row(series.simulated(), series.name(), series.params(), series.metric(), series.unit(), series.better(), base.value(), other.value(),
-            base.forks(), other.forks(), test == null ? null : test.change(), test == null ? null : test.low(), test == null ? null : test.high(),
+        return new Row(series.simulated(), series.name(), series.params(), series.metric(), series.unit(),
+            series.better(), base.value(), other.value(),
+            base.forks(), other.forks(), test == null ? null : test.change(), test == null ? null : test.low(),
+            test == null ? null : test.high(),
             test == null || series.simulated() ? null : test.pValue(), adjusted, verdict, note);
     }
 

@@ -23,10 +23,13 @@ public final class ComparisonTable {
         }
         final int width = comparison.rows().stream().mapToInt(row -> label(row).length()).max().orElse(0);
         for (final Comparison.Row row : comparison.rows()) {
-            lines.add(String.format(Locale.ROOT, "%-9s  %-" + width + "s  %s", row.verdict(), label(row), values(row)).stripTrailing());
+            lines.add(String.format(Locale.ROOT, "%-9s  %-" + width + "s  %s", row.verdict(), label(row), values(row))
+                .stripTrailing());
         }
-        lines.add(String.format(Locale.ROOT, "%d slower, %d faster, %d unchanged, %d unstable, %d missing (threshold %.1f %%)",
-            comparison.count(Verdict.SLOWER), comparison.count(Verdict.FASTER), comparison.count(Verdict.UNCHANGED), comparison.count(Verdict.UNSTABLE),
+        lines.add(String.format(Locale.ROOT,
+            "%d slower, %d faster, %d unchanged, %d unstable, %d missing (threshold %.1f %%)",
+            comparison.count(Verdict.SLOWER), comparison.count(Verdict.FASTER), comparison.count(Verdict.UNCHANGED),
+            comparison.count(Verdict.UNSTABLE),
             comparison.count(Verdict.MISSING), 100 * comparison.threshold()));
         return lines;
     }
@@ -39,12 +42,14 @@ public final class ComparisonTable {
         if (row.verdict() == Verdict.MISSING) {
             return row.note();
         }
-        final String values = String.format(Locale.ROOT, "%s -> %s %s  %+.1f %%", number(row.firstValue()), number(row.secondValue()), row.unit(),
+        final String values = String.format(Locale.ROOT, "%s -> %s %s  %+.1f %%", number(row.firstValue()),
+            number(row.secondValue()), row.unit(),
             100 * row.change());
         if (row.simulated()) {
             return values;
         }
-        return values + String.format(Locale.ROOT, " [%+.1f, %+.1f]  p %.4f", 100 * row.low(), 100 * row.high(), row.adjustedPValue())
+        return values + String.format(Locale.ROOT, " [%+.1f, %+.1f]  p %.4f", 100 * row.low(), 100 * row.high(),
+            row.adjustedPValue())
             + (row.note() == null ? "" : "  " + row.note());
     }
 

@@ -30,8 +30,8 @@ import tools.jackson.databind.ObjectWriter;
 import tools.jackson.databind.SerializationFeature;
 
 /**
- * The dashboard: a folder of static files that a browser opens without a server or a network. {@code data.js} holds the history, {@code report.js}
- * shows it; charts are drawn by uPlot, which is copied in with its licence.
+ * The dashboard: a folder of static files that a browser opens without a server or a network. {@code data.js} holds the
+ * history, {@code report.js} shows it; charts are drawn by uPlot, which is copied in with its licence.
  *
  * <p>Failure: each file is replaced whole, {@code data.js} last.
  */
@@ -40,7 +40,8 @@ public final class Dashboard {
     private static final String MARK = "report.js";
     private static final List<String> OWN_FILES = List.of(MARK, "report.css", "index.html");
     private static final String UPLOT = "/META-INF/resources/webjars/uplot/";
-    private static final Map<String, String> UPLOT_FILES = Map.of("uplot.js", "dist/uPlot.iife.min.js", "uplot.css", "dist/uPlot.min.css",
+    private static final Map<String,
+        String> UPLOT_FILES = Map.of("uplot.js", "dist/uPlot.iife.min.js", "uplot.css", "dist/uPlot.min.css",
         "uplot-LICENSE.txt", "LICENSE");
     private static final MathContext DIGITS = new MathContext(6);
     private static final int CURVES = 2;
@@ -56,16 +57,19 @@ public final class Dashboard {
     /**
      * What the light shows.
      *
-     * @param state {@code red} for a regression, {@code amber} for something that keeps the latest run from being like the others, else {@code green}
+     * @param state {@code red} for a regression, {@code amber} for something that keeps the latest run from being like
+     *              the others, else {@code green}
      * @param text why
      */
     private record Light(String state, String text) {
     }
 
-    private record RunData(String id, long date, String commit, Boolean dirty, boolean interrupted, List<String> failed, String preset, int environment) {
+    private record RunData(String id, long date, String commit, Boolean dirty, boolean interrupted, List<String> failed,
+        String preset, int environment) {
     }
 
-    private record ChangeData(int run, int previous, int from, int to, double before, double after, double change, double p, String verdict, Integer flag, String muted,
+    private record ChangeData(int run, int previous, int from, int to, double before, double after, double change,
+        double p, String verdict, Integer flag, String muted,
                               boolean news) {
     }
 
@@ -73,15 +77,18 @@ public final class Dashboard {
     private record Curve(int run, List<double[]> points) {
     }
 
-    private record SeriesData(String name, String params, String metric, String unit, String better, boolean simulated, List<Double> value, List<Double> low,
-                              List<Double> high, List<Double> roof, String roofline, String rerun, Long bytes, Long moved, String flame, List<Curve> curves,
+    private record SeriesData(String name, String params, String metric, String unit, String better, boolean simulated,
+        List<Double> value, List<Double> low,
+                              List<Double> high, List<Double> roof, String roofline, String rerun, Long bytes,
+                              Long moved, String flame, List<Curve> curves,
                               List<ChangeData> changes) {
     }
 
     private record Flag(String letter, String date, String series, String reason) {
     }
 
-    private record Data(Light light, List<RunData> runs, List<Map<String, String>> environments, List<Flag> flags, List<SeriesData> series) {
+    private record Data(Light light, List<RunData> runs, List<Map<String, String>> environments, List<Flag> flags,
+        List<SeriesData> series) {
     }
 
     /**
@@ -121,14 +128,17 @@ public final class Dashboard {
         for (final History.Line line : history.lines()) {
             series.add(series(line, folder));
         }
-        final Data data = new Data(light(), history.runs().stream().map(this::run).toList(), history.environments().stream().map(EnvironmentClass::values).toList(),
+        final Data data = new Data(light(), history.runs().stream().map(this::run).toList(),
+            history.environments().stream().map(EnvironmentClass::values).toList(),
             flags(), series);
-        write(folder.resolve("data.js"), ("window.EXPERTLANE = " + COMPACT.writeValueAsString(data) + ";\n").getBytes(StandardCharsets.UTF_8));
+        write(folder.resolve("data.js"),
+            ("window.EXPERTLANE = " + COMPACT.writeValueAsString(data) + ";\n").getBytes(StandardCharsets.UTF_8));
         return folder.resolve("index.html");
     }
 
     private Light light() {
-        final List<History.Change> news = history.lines().stream().flatMap(line -> line.changes().stream()).filter(History.Change::news).toList();
+        final List<History.Change> news = history.lines().stream().flatMap(line -> line.changes().stream())
+            .filter(History.Change::news).toList();
         final long slower = news.stream().filter(change -> change.verdict() == Verdict.SLOWER).count();
         final long faster = news.size() - slower;
         final String improved = faster == 0 ? "" : ", " + count(faster, "change") + " for the better";
@@ -140,7 +150,8 @@ public final class Dashboard {
             return new Light("amber", "no regression, but the latest run is partial" + improved);
         }
         final int runs = history.runs().size();
-        if (runs > 1 && !Objects.equals(history.environmentOfRun().get(runs - 1), history.environmentOfRun().get(runs - 2))) {
+        if (runs > 1 && !Objects.equals(history.environmentOfRun().get(runs - 1),
+            history.environmentOfRun().get(runs - 2))) {
             return new Light("amber", "no regression, but the latest run is on another environment" + improved);
         }
         return new Light("green", faster == 0 ? "nothing changed" : "no regression" + improved);
@@ -151,9 +162,12 @@ public final class Dashboard {
     }
 
     private RunData run(final Run run) {
-        final List<String> failed = run.summary().failed().stream().map(f -> f.benchmark() + ": " + f.reason()).toList();
-        return new RunData(run.id(), run.environment().date().getEpochSecond(), run.environment().git().commit(), run.environment().git().dirty(),
-            run.summary().interrupted(), failed, run.summary().preset(), history.environmentOfRun().get(history.runs().indexOf(run)));
+        final List<String> failed = run.summary().failed().stream().map(f -> f.benchmark() + ": " + f.reason())
+            .toList();
+        return new RunData(run.id(), run.environment().date().getEpochSecond(), run.environment().git().commit(),
+            run.environment().git().dirty(),
+            run.summary().interrupted(), failed, run.summary().preset(),
+            history.environmentOfRun().get(history.runs().indexOf(run)));
     }
 
     private List<Flag> flags() {
@@ -167,13 +181,18 @@ public final class Dashboard {
     private SeriesData series(final History.Line line, final Path folder) throws IOException {
         final Series series = line.series();
         final Measurement latest = line.latest();
-        final List<ChangeData> changes = line.changes().stream().map(c -> new ChangeData(c.run(), c.previousRun(), c.levelStart(), c.levelEnd(), rounded(c.before()), rounded(c.after()),
+        final List<ChangeData> changes = line.changes().stream()
+            .map(c -> new ChangeData(c.run(), c.previousRun(), c.levelStart(), c.levelEnd(), rounded(c.before()),
+            rounded(c.after()),
             rounded(c.change()), c.pValue(), c.verdict().toString(), c.flag(), c.muted(), c.news())).toList();
         final boolean spread = line.nights().stream().anyMatch(night -> night != null && night.low() != night.high());
         final boolean roofed = line.nights().stream().anyMatch(night -> night != null && night.rooflineRatio() != null);
-        return new SeriesData(series.name(), series.paramText(), series.metric(), series.unit(), series.better().toString(), series.simulated(),
-            values(line, Measurement::value), spread ? values(line, Measurement::low) : null, spread ? values(line, Measurement::high) : null,
-            roofed ? values(line, night -> night.rooflineRatio() == null ? Double.NaN : night.rooflineRatio()) : null, latest.roofline(), latest.rerun(),
+        return new SeriesData(series.name(), series.paramText(), series.metric(), series.unit(),
+            series.better().toString(), series.simulated(),
+            values(line, Measurement::value), spread ? values(line, Measurement::low) : null,
+            spread ? values(line, Measurement::high) : null,
+            roofed ? values(line, night -> night.rooflineRatio() == null ? Double.NaN : night.rooflineRatio()) : null,
+            latest.roofline(), latest.rerun(),
             latest.bytesPerOp(), latest.movedBytesPerOp(), flameGraph(line, folder), curves(line), changes);
     }
 
@@ -206,7 +225,8 @@ public final class Dashboard {
         for (int run = line.nights().size() - 1; run >= 0 && curves.size() < CURVES; run--) {
             final Measurement night = line.nights().get(run);
             if (night != null && night.percentiles() != null) {
-                curves.add(curve(run, Files.readAllLines(history.runs().get(run).folder().resolve(night.percentiles()))));
+                curves.add(curve(run, Files.readAllLines(history.runs().get(run).folder()
+                    .resolve(night.percentiles()))));
             }
         }
         return curves.isEmpty() ? null : curves;
@@ -225,7 +245,8 @@ public final class Dashboard {
     }
 
     private static String uplotRoot() throws IOException {
-        try (InputStream in = Dashboard.class.getResourceAsStream("/META-INF/maven/org.webjars.npm/uplot/pom.properties")) {
+        try (InputStream in = Dashboard.class.getResourceAsStream(
+            "/META-INF/maven/org.webjars.npm/uplot/pom.properties")) {
             final Properties properties = new Properties();
             properties.load(in);
             return UPLOT + properties.getProperty("version") + "/";

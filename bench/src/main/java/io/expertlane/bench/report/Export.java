@@ -50,7 +50,8 @@ public enum Export {
         @Override
         public String of(final Run run) {
             final Stream<String> rows = run.measurements().stream().map(m -> csv(run, m));
-            return Stream.concat(Stream.of("run,date,commit,simulated,name,params,metric,unit,better,value,low,high,forks,rooflineRatio"), rows)
+            return Stream.concat(Stream.of(
+                "run,date,commit,simulated,name,params,metric,unit,better,value,low,high,forks,rooflineRatio"), rows)
                 .collect(Collectors.joining("\r\n", "", "\r\n"));
         }
     };
@@ -76,8 +77,10 @@ public enum Export {
 
     private static String csv(final Run run, final Measurement m) {
         final Series series = m.series();
-        return Stream.of(run.id(), run.environment().date(), run.environment().git().commit(), series.simulated(), series.name(), series.paramText(),
-            series.metric(), series.unit(), series.better(), m.value(), m.low(), m.high(), m.forks().size(), m.rooflineRatio())
+        return Stream.of(run.id(), run.environment().date(), run.environment().git().commit(), series.simulated(),
+            series.name(), series.paramText(),
+            series.metric(), series.unit(), series.better(), m.value(), m.low(), m.high(), m.forks().size(),
+            m.rooflineRatio())
             .map(field -> quoted(Objects.toString(field, ""))).collect(Collectors.joining(","));
     }
 

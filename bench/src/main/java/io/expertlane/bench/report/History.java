@@ -22,8 +22,9 @@ import java.util.regex.Pattern;
 /**
  * Many runs in order of time, a line for each series, and where the lines change.
  *
- * <p>Measured series are searched within each stretch of nights on one class of environment: a new machine is no regression. Of a simulated series
- * every difference is a change. A change is known where {@link ChangesFile} has one within two days, muted where it says so and the day has not come.
+ * <p>Measured series are searched within each stretch of nights on one class of environment: a new machine is no
+ * regression. Of a simulated series every difference is a change. A change is known where {@link ChangesFile} has one
+ * within two days, muted where it says so and the day has not come.
  *
  * @param runs oldest first
  * @param environments classes in the order they appear
@@ -31,7 +32,8 @@ import java.util.regex.Pattern;
  * @param lines measured series first, by name
  * @param flags known changes, in order of time: the first is A
  */
-public record History(List<Run> runs, List<EnvironmentClass> environments, List<Integer> environmentOfRun, List<Line> lines, List<ChangesFile.Known> flags) {
+public record History(List<Run> runs, List<EnvironmentClass> environments, List<Integer> environmentOfRun,
+    List<Line> lines, List<ChangesFile.Known> flags) {
     /** Runs of the latest week: what changed in them is news. */
     public static final int RECENT_RUNS = 7;
     /** Smaller steps of measured series are not worth a look. */
@@ -72,7 +74,8 @@ public record History(List<Run> runs, List<EnvironmentClass> environments, List<
      * @param muted why nobody is told, else null
      * @param recent whether it is among the latest {@value #RECENT_RUNS} runs
      */
-    public record Change(int run, int previousRun, int levelStart, int levelEnd, double before, double after, double change, double pValue, Verdict verdict, Integer flag, String muted,
+    public record Change(int run, int previousRun, int levelStart, int levelEnd, double before, double after,
+        double change, double pValue, Verdict verdict, Integer flag, String muted,
                          boolean recent) {
         /** Whether someone should look: recent, not known and not muted. */
         public boolean news() {
@@ -101,9 +104,11 @@ public record History(List<Run> runs, List<EnvironmentClass> environments, List<
                 nights.computeIfAbsent(measurement.series(), _ -> new Measurement[runs.size()])[i] = measurement;
             }
         }
-        final List<ChangesFile.Known> flags = changes.known().stream().sorted(Comparator.comparing(ChangesFile.Known::date)).toList();
+        final List<ChangesFile.Known> flags = changes.known().stream()
+            .sorted(Comparator.comparing(ChangesFile.Known::date)).toList();
         final Search search = new Search(runs, environmentOfRun, flags, changes.muted(), today);
-        final List<Line> lines = nights.entrySet().parallelStream().map(e -> search.line(e.getKey(), e.getValue())).toList();
+        final List<Line> lines = nights.entrySet().parallelStream().map(e -> search.line(e.getKey(), e.getValue()))
+            .toList();
         return new History(runs, environments, environmentOfRun, lines, flags);
     }
 
@@ -114,7 +119,8 @@ public record History(List<Run> runs, List<EnvironmentClass> environments, List<
     /** All changes, those that are news first, then the largest first. */
     public List<Finding> findings() {
         return lines.stream().flatMap(line -> line.changes().stream().map(change -> new Finding(line, change)))
-            .sorted(Comparator.comparing((Finding f) -> !f.change().news()).thenComparing(f -> -Math.abs(f.change().change()))).toList();
+            .sorted(Comparator.comparing((Finding f) -> !f.change().news())
+            .thenComparing(f -> -Math.abs(f.change().change()))).toList();
     }
 
     /** Whether there is a regression that is news. */
@@ -129,7 +135,8 @@ public record History(List<Run> runs, List<EnvironmentClass> environments, List<
     }
 
     /** What the search of one line needs to know of all. */
-    private record Search(List<Run> runs, List<Integer> environmentOfRun, List<ChangesFile.Known> flags, List<ChangesFile.Muted> muted, LocalDate today) {
+    private record Search(List<Run> runs, List<Integer> environmentOfRun, List<ChangesFile.Known> flags,
+        List<ChangesFile.Muted> muted, LocalDate today) {
         Line line(final Series series, final Measurement[] nights) {
             final List<Change> changes = new ArrayList<>();
             final List<Integer> stretch = new ArrayList<>();
@@ -137,7 +144,8 @@ public record History(List<Run> runs, List<EnvironmentClass> environments, List<
                 if (nights[run] == null) {
                     continue;
                 }
-                if (!stretch.isEmpty() && !series.simulated() && !environmentOfRun.get(stretch.getLast()).equals(environmentOfRun.get(run))) {
+                if (!stretch.isEmpty() && !series.simulated()
+                    && !environmentOfRun.get(stretch.getLast()).equals(environmentOfRun.get(run))) {
                     search(series, nights, stretch, changes);
                     stretch.clear();
                 }
@@ -147,9 +155,11 @@ public record History(List<Run> runs, List<EnvironmentClass> environments, List<
             return new Line(series, Arrays.asList(nights), List.copyOf(changes));
         }
 
-        private void search(final Series series, final Measurement[] nights, final List<Integer> stretch, final List<Change> changes) {
+        private void search(final Series series, final Measurement[] nights, final List<Integer> stretch,
+            final List<Change> changes) {
             final double[] values = stretch.stream().mapToDouble(run -> nights[run].value()).toArray();
-            final List<ChangePoints.Change> found = series.simulated() ? differences(values) : new ChangePoints(SEED).find(values);
+            final List<ChangePoints.Change> found = series.simulated() ? differences(values)
+                : new ChangePoints(SEED).find(values);
             int from = 0;
             for (int i = 0; i < found.size(); i++) {
                 final int index = found.get(i).index();
@@ -159,7 +169,8 @@ public record History(List<Run> runs, List<EnvironmentClass> environments, List<
                 final double floor = series.metric().equals(Series.ALLOCATION) ? ALLOCATION_FLOOR_BYTES : SMALLEST;
                 final double change = (after - before) / Math.max(Math.abs(before), floor);
                 if (series.simulated() || Math.abs(change) >= MIN_CHANGE) {
-                    changes.add(new Change(stretch.get(index), stretch.get(index - 1), stretch.get(from), stretch.get(to - 1), before, after, change,
+                    changes.add(new Change(stretch.get(index), stretch.get(index - 1), stretch.get(from),
+                        stretch.get(to - 1), before, after, change,
                         found.get(i).pValue(), verdict(series, change), flag(series, stretch.get(index)), muted(series),
                         stretch.get(index) >= runs.size() - RECENT_RUNS));
                     from = index;
@@ -170,7 +181,8 @@ public record History(List<Run> runs, List<EnvironmentClass> environments, List<
         private static List<ChangePoints.Change> differences(final double[] values) {
             final List<ChangePoints.Change> found = new ArrayList<>();
             for (int i = 1; i < values.length; i++) {
-                if (Math.abs(values[i] - values[i - 1]) > SIMULATED_TOLERANCE * Math.max(Math.abs(values[i - 1]), SMALLEST)) {
+                if (Math.abs(values[i] - values[i - 1]) > SIMULATED_TOLERANCE
+                    * Math.max(Math.abs(values[i - 1]), SMALLEST)) {
                     found.add(new ChangePoints.Change(i, 0));
                 }
             }
@@ -185,7 +197,8 @@ public record History(List<Run> runs, List<EnvironmentClass> environments, List<
             final LocalDate night = LocalDate.ofInstant(runs.get(run).environment().date(), ZoneOffset.UTC);
             for (int i = 0; i < flags.size(); i++) {
                 final long days = ChronoUnit.DAYS.between(LocalDate.parse(flags.get(i).date()), night);
-                if (Math.abs(days) <= KNOWN_WITHIN_DAYS && Pattern.compile(flags.get(i).series()).matcher(series.label()).find()) {
+                if (Math.abs(days) <= KNOWN_WITHIN_DAYS
+                    && Pattern.compile(flags.get(i).series()).matcher(series.label()).find()) {
                     return i;
                 }
             }
@@ -193,7 +206,8 @@ public record History(List<Run> runs, List<EnvironmentClass> environments, List<
         }
 
         private String muted(final Series series) {
-            return muted.stream().filter(mute -> !today.isAfter(LocalDate.parse(mute.until())) && Pattern.compile(mute.series()).matcher(series.label()).find())
+            return muted.stream().filter(mute -> !today.isAfter(LocalDate.parse(mute.until()))
+                && Pattern.compile(mute.series()).matcher(series.label()).find())
                 .map(mute -> mute.reason() + " (until " + mute.until() + ")").findFirst().orElse(null);
         }
 

@@ -39,7 +39,10 @@ public final class LineChart {
         this.yTitle = yTitle;
     }
 
-    /** Adds a point to the series {@code name}, which begins to exist with it; of points with the same x the last one counts. */
+    /**
+     * Adds a point to the series {@code name}, which begins to exist with it; of points with the same x the last one
+     * counts.
+     */
     public LineChart add(final String name, final double x, final double y) {
         series.computeIfAbsent(name, _ -> new TreeMap<>()).put(x, y);
         return this;
@@ -72,9 +75,13 @@ public final class LineChart {
     }
 
     private XYChart chart() {
-        final XYChart chart = new XYChartBuilder().width(WIDTH).height(HEIGHT).title(title).xAxisTitle(xTitle).yAxisTitle(yTitle).build();
-        chart.getStyler().setChartBackgroundColor(Color.WHITE).setLegendBorderColor(Color.WHITE).setPlotBorderVisible(false);
-        final DoubleSummaryStatistics all = Stream.concat(series.values().stream().flatMap(points -> points.values().stream()), levels.values().stream())
+        final XYChart chart = new XYChartBuilder().width(WIDTH).height(HEIGHT).title(title).xAxisTitle(xTitle)
+            .yAxisTitle(yTitle).build();
+        chart.getStyler().setChartBackgroundColor(Color.WHITE).setLegendBorderColor(Color.WHITE)
+            .setPlotBorderVisible(false);
+        final DoubleSummaryStatistics all =
+            Stream.concat(series.values().stream().flatMap(points -> points.values().stream()),
+            levels.values().stream())
             .mapToDouble(Double::doubleValue).summaryStatistics();
         if (doubling) {
             chart.setCustomXAxisTickLabelsFormatter(LineChart::powerOfTwo);
@@ -92,10 +99,12 @@ public final class LineChart {
             final List<Double> y = new ArrayList<>(points.values());
             chart.addSeries(name, x, y);
         });
-        final DoubleSummaryStatistics width = series.values().stream().flatMap(points -> points.keySet().stream()).mapToDouble(Double::doubleValue)
+        final DoubleSummaryStatistics width = series.values().stream().flatMap(points -> points.keySet().stream())
+            .mapToDouble(Double::doubleValue)
             .summaryStatistics();
         levels.forEach((name, y) -> {
-            final XYSeries level = chart.addSeries(name, new double[] {place(width.getMin()), place(width.getMax())}, new double[] {y, y});
+            final XYSeries level = chart.addSeries(name, new double[] {place(width.getMin()), place(width.getMax())},
+                new double[] {y, y});
             level.setMarker(SeriesMarkers.NONE).setLineStyle(SeriesLines.DASH_DASH).setLineColor(Color.DARK_GRAY);
         });
         return chart;

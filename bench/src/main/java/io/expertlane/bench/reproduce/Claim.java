@@ -21,7 +21,8 @@ import java.util.function.Predicate;
  * @param remark        why, where the simulation is outside, or what inside does not show
  */
 record Claim(
-    String id, String section, String what, double paperLow, double paperHigh, double rounding, String unit, String configuration, String xTitle,
+    String id, String section, String what, double paperLow, double paperHigh, double rounding, String unit,
+    String configuration, String xTitle,
     Function<ClaimRuns, List<Point>> simulation, Predicate<List<Point>> also, String remark) {
 
     /**
@@ -44,8 +45,10 @@ record Claim(
         final double low = points.stream().filter(Point::counted).mapToDouble(Point::value).min().orElseThrow();
         final double high = points.stream().filter(Point::counted).mapToDouble(Point::value).max().orElseThrow();
         final long counted = points.stream().filter(Point::counted).count();
-        final long inRange = points.stream().filter(Point::counted).filter(point -> point.value() >= paperLow - rounding && point.value() <= paperHigh + rounding).count();
-        return new Outcome(this, points, low, high, inRange + " of " + counted, high >= paperLow - rounding && low <= paperHigh + rounding && also.test(points));
+        final long inRange = points.stream().filter(Point::counted)
+            .filter(point -> point.value() >= paperLow - rounding && point.value() <= paperHigh + rounding).count();
+        return new Outcome(this, points, low, high, inRange + " of " + counted, high >= paperLow - rounding
+            && low <= paperHigh + rounding && also.test(points));
     }
 
     /**

@@ -55,33 +55,45 @@ final class ClaimRuns {
         return cluster;
     }
 
-    /** High throughput as DeepEP ships it: rings of 128 tokens, chunks of 16 or, where the CPU posts, of 32, links inside nodes. */
+    /**
+     * High throughput as DeepEP ships it: rings of 128 tokens, chunks of 16 or, where the CPU posts, of 32, links
+     * inside nodes.
+     */
     LayerSimulation.Result highThroughput(
-            final ClusterProfile cluster, final int ranks, final int tokens, final int sms, final int channels, final PortPolicy ports) {
-        final ExchangeKind kind = new ExchangeKind(Mode.HT, TransferPath.RING, DispatchType.FP8, CombineMethod.PUSH, false, LowLatencyConfig.NO_SEGMENTATION,
+            final ClusterProfile cluster, final int ranks, final int tokens, final int sms, final int channels,
+            final PortPolicy ports) {
+        final ExchangeKind kind = new ExchangeKind(Mode.HT, TransferPath.RING, DispatchType.FP8, CombineMethod.PUSH,
+            false, LowLatencyConfig.NO_SEGMENTATION,
             channels, cluster.host().issue() == HostProfile.Issue.PROXY ? MeasuredConfiguration.TUNED_PROXY_CHUNK_TOKENS
                 : MeasuredConfiguration.SHIPPED_CHUNK_TOKENS, SHIPPED_RING_TOKENS, SEND_QUEUE_DEPTH, Payload.OMITTED);
-        final ClusterProfile linked = ProfileJson.with(ProfileJson.with(cluster, "inNode.link", "NVLINK"), "host.communicationSms", Integer.toString(sms));
-        return run(new LayerSimulation(linked, ModelProfile.ofName("deepseek-v3"), ranks, tokens, UNIFORM, kind, ports, CONTEXT_TOKENS, 1));
+        final ClusterProfile linked = ProfileJson.with(ProfileJson.with(cluster, "inNode.link", "NVLINK"),
+            "host.communicationSms", Integer.toString(sms));
+        return run(new LayerSimulation(linked, ModelProfile.ofName("deepseek-v3"), ranks, tokens, UNIFORM, kind, ports,
+            CONTEXT_TOKENS, 1));
     }
 
     /** {@link #highThroughput} with 24 SMs in 12 channels. */
-    LayerSimulation.Result highThroughput(final ClusterProfile cluster, final int ranks, final int tokens, final PortPolicy ports) {
+    LayerSimulation.Result highThroughput(final ClusterProfile cluster, final int ranks, final int tokens,
+        final PortPolicy ports) {
         return highThroughput(cluster, ranks, tokens, SHIPPED_SMS, SHIPPED_SMS / 2, ports);
     }
 
     /** Low latency over zero: FP8 dispatch, one queue pair an expert, or two with {@code split}. */
-    LayerSimulation.Result lowLatency(final ClusterProfile cluster, final ModelProfile model, final int ranks, final int tokens, final RoutingSource routing,
+    LayerSimulation.Result lowLatency(final ClusterProfile cluster, final ModelProfile model, final int ranks,
+        final int tokens, final RoutingSource routing,
                                       final PortPolicy ports, final boolean split, final int segmentBytes) {
-        final ExchangeKind kind = new ExchangeKind(Mode.LL, TransferPath.ZERO, DispatchType.FP8, CombineMethod.PUSH, split, segmentBytes, 1,
+        final ExchangeKind kind = new ExchangeKind(Mode.LL, TransferPath.ZERO, DispatchType.FP8, CombineMethod.PUSH,
+            split, segmentBytes, 1,
             ExchangeKind.DEFAULT_CHUNK_TOKENS, ExchangeKind.DEFAULT_RING_TOKENS, SEND_QUEUE_DEPTH, Payload.OMITTED);
         return run(new LayerSimulation(cluster, model, ranks, tokens, routing, kind, ports, CONTEXT_TOKENS, 1));
     }
 
     /** {@link #lowLatency} of DeepSeek-V3 with uniform routing. */
-    LayerSimulation.Result lowLatency(final ClusterProfile cluster, final int ranks, final int tokens, final PortPolicy ports, final boolean split,
+    LayerSimulation.Result lowLatency(final ClusterProfile cluster, final int ranks, final int tokens,
+        final PortPolicy ports, final boolean split,
                                       final int segmentBytes) {
-        return lowLatency(cluster, ModelProfile.ofName("deepseek-v3"), ranks, tokens, UNIFORM, ports, split, segmentBytes);
+        return lowLatency(cluster, ModelProfile.ofName("deepseek-v3"), ranks, tokens, UNIFORM, ports, split,
+            segmentBytes);
     }
 
     private LayerSimulation.Result run(final LayerSimulation simulation) {
@@ -89,7 +101,8 @@ final class ClaimRuns {
         if (known != null) {
             return known;
         }
-        progress.accept(simulation.cluster().name() + ", EP" + simulation.ranks() + " x " + simulation.tokensPerRank() + ", " + simulation.kind().mode()
+        progress.accept(simulation.cluster().name() + ", EP" + simulation.ranks() + " x " + simulation.tokensPerRank()
+            + ", " + simulation.kind().mode()
             + ", ports " + simulation.ports());
         final LayerSimulation.Result result = simulation.run();
         results.put(simulation, result);

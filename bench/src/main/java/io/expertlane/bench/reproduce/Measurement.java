@@ -16,7 +16,8 @@ package io.expertlane.bench.reproduce;
  * @param unit     {@code us} or {@code GB/s}
  */
 public record Measurement(
-    String id, String hardware, String mode, String op, int ep, int tokens, int hidden, int topK, int experts, String dtype, String knob, String metric,
+    String id, String hardware, String mode, String op, int ep, int tokens, int hidden, int topK, int experts,
+    String dtype, String knob, String metric,
     double value, String unit, String note) {
 
     /** Whether it is of a dispatch or combine. */

@@ -16,25 +16,33 @@ import org.apache.commons.statistics.descriptive.Median;
  * @param rows one for each measurement of a dispatch or combine
  */
 public record MeasurementReport(List<Row> rows) {
-    /** A measurement and what the simulation gives for it, in the measurement's unit; {@code error} is simulated / measured - 1. */
-    public record Row(String id, String cluster, String configuration, double measured, double simulated, String unit, double error) {
+    /**
+     * A measurement and what the simulation gives for it, in the measurement's unit; {@code error} is simulated /
+     * measured - 1.
+     */
+    public record Row(String id, String cluster, String configuration, double measured, double simulated, String unit,
+        double error) {
     }
 
     private static final double SCALE_BYTES = 1 + 4.0 / 128;
     private static final double BYTES_PER_MICRO_PER_GBPS = 1e3;
 
     /** Simulates all exchanges among {@code measurements}, each configuration once. */
-    public static MeasurementReport of(final List<Measurement> measurements, final UnaryOperator<ClusterProfile> adjust) {
-        final Map<MeasuredConfiguration, LayerSimulation.Result> results = measurements.stream().filter(Measurement::isExchange)
+    public static MeasurementReport of(final List<Measurement> measurements,
+        final UnaryOperator<ClusterProfile> adjust) {
+        final Map<MeasuredConfiguration,
+            LayerSimulation.Result> results = measurements.stream().filter(Measurement::isExchange)
             .map(MeasuredConfiguration::of).distinct().toList().parallelStream()
-            .collect(Collectors.toConcurrentMap(configuration -> configuration, configuration -> configuration.simulation(adjust).run()));
+            .collect(Collectors.toConcurrentMap(configuration -> configuration,
+            configuration -> configuration.simulation(adjust).run()));
         final List<Row> rows = new ArrayList<>();
         for (final Measurement row : measurements) {
             if (row.isExchange()) {
                 final MeasuredConfiguration configuration = MeasuredConfiguration.of(row);
                 final LayerSimulation.Result result = results.get(configuration);
                 final double simulated = simulated(row, result);
-                rows.add(new Row(row.id(), configuration.cluster(), describe(configuration), row.value(), simulated, row.unit(),
+                rows.add(new Row(row.id(), configuration.cluster(), describe(configuration), row.value(), simulated,
+                    row.unit(),
                     simulated / row.value() - 1));
             }
         }
@@ -54,8 +62,10 @@ public record MeasurementReport(List<Row> rows) {
 
     private static String describe(final MeasuredConfiguration configuration) {
         return configuration.mode() == ExchangeKind.Mode.LL
-            ? "EP" + configuration.ep() + " x " + configuration.tokens() + (configuration.nvlink() ? ", NVLink in nodes" : ", all through the NIC")
-            : "EP" + configuration.ep() + " x " + configuration.tokens() + ", " + configuration.sms() + " SMs, chunk " + configuration.chunkTokens()
+            ? "EP" + configuration.ep() + " x " + configuration.tokens()
+            + (configuration.nvlink() ? ", NVLink in nodes" : ", all through the NIC")
+            : "EP" + configuration.ep() + " x " + configuration.tokens() + ", " + configuration.sms() + " SMs, chunk "
+            + configuration.chunkTokens()
                 + (configuration.proxy() ? ", CPU proxy" : "");
     }
 

@@ -13,9 +13,9 @@ import java.util.Objects;
 import java.util.TreeMap;
 
 /**
- * Reads measurements from CSV (RFC 4180) with a header line. Columns are found by name, in any order: id, hardware, mode, op, ep, tokens,
- * hidden, topk, experts, dtype, knob, metric, value, unit, note; others are ignored. Only rows of mode LL and HT need numbers in all of the
- * number columns.
+ * Reads measurements from CSV (RFC 4180) with a header line. Columns are found by name, in any order: id, hardware,
+ * mode, op, ep, tokens, hidden, topk, experts, dtype, knob, metric, value, unit, note; others are ignored. Only rows of
+ * mode LL and HT need numbers in all of the number columns.
  */
 public final class Measurements {
     private static final String BUILT_IN = "measurements.csv";
@@ -63,10 +63,14 @@ public final class Measurements {
     private static Measurement row(final String place, final Map<String, String> cells) {
         final String mode = text(place, cells, "mode");
         final boolean needed = mode.equals("LL") || mode.equals("HT");
-        return new Measurement(text(place, cells, "id"), cells.getOrDefault("hardware", ""), mode, text(place, cells, "op"),
-            integer(place, cells, "ep", needed), integer(place, cells, "tokens", needed), integer(place, cells, "hidden", needed),
-            integer(place, cells, "topk", needed), integer(place, cells, "experts", needed), cells.getOrDefault("dtype", ""),
-            cells.getOrDefault("knob", ""), text(place, cells, "metric"), number(place, cells, needed), cells.getOrDefault("unit", ""),
+        return new Measurement(text(place, cells, "id"), cells.getOrDefault("hardware", ""), mode,
+            text(place, cells, "op"),
+            integer(place, cells, "ep", needed), integer(place, cells, "tokens", needed),
+            integer(place, cells, "hidden", needed),
+            integer(place, cells, "topk", needed), integer(place, cells, "experts", needed),
+            cells.getOrDefault("dtype", ""),
+            cells.getOrDefault("knob", ""), text(place, cells, "metric"), number(place, cells, needed),
+            cells.getOrDefault("unit", ""),
             cells.getOrDefault("note", ""));
     }
 
@@ -78,7 +82,8 @@ public final class Measurements {
         return cell;
     }
 
-    private static int integer(final String place, final Map<String, String> cells, final String column, final boolean needed) {
+    private static int integer(final String place, final Map<String, String> cells, final String column,
+        final boolean needed) {
         final String cell = needed ? text(place, cells, column) : cells.getOrDefault(column, "");
         try {
             return cell.isEmpty() ? 0 : Integer.parseInt(cell);

@@ -12,9 +12,9 @@ import org.apache.commons.statistics.descriptive.Median;
 import tools.jackson.databind.JsonNode;
 
 /**
- * Fits parameters on all rows of a table of measurements together: least squares of log(simulated / measured), the simulation taken as linear in
- * the logarithms of the parameters around their present values (one Gauss-Newton step, damped). And the same without each row in
- * turn, to predict that row: the leave-one-out error.
+ * Fits parameters on all rows of a table of measurements together: least squares of log(simulated / measured), the
+ * simulation taken as linear in the logarithms of the parameters around their present values (one Gauss-Newton step,
+ * damped). And the same without each row in turn, to predict that row: the leave-one-out error.
  *
  * @param parameters     what was fitted
  * @param rows           the errors of the rows: at the present values, as fitted, and left out
@@ -37,9 +37,11 @@ public record ParameterFit(List<Parameter> parameters, List<Row> rows, double me
     /**
      * Fits.
      *
-     * @param fields numbers of the cluster that have the same value on all clusters of the rows, as {@code host.kernels.startNanos}
+     * @param fields numbers of the cluster that have the same value on all clusters of the rows, as {@code
+     *               host.kernels.startNanos}
      */
-    public static ParameterFit of(final List<Measurement> measurements, final UnaryOperator<ClusterProfile> adjust, final List<String> fields) {
+    public static ParameterFit of(final List<Measurement> measurements, final UnaryOperator<ClusterProfile> adjust,
+        final List<String> fields) {
         final List<Measurement> exchanges = measurements.stream().filter(Measurement::isExchange).toList();
         final double[] present = new double[fields.size()];
         for (int p = 0; p < present.length; p++) {
@@ -51,7 +53,8 @@ public record ParameterFit(List<Parameter> parameters, List<Row> rows, double me
         for (int p = 0; p < present.length; p++) {
             final String field = fields.get(p);
             final String moved = Double.toString(present[p] * (1 + STEP));
-            final double[] next = logErrors(MeasurementReport.of(exchanges, cluster -> ProfileJson.with(adjust.apply(cluster), field, moved)));
+            final double[] next = logErrors(MeasurementReport.of(exchanges,
+                cluster -> ProfileJson.with(adjust.apply(cluster), field, moved)));
             for (int i = 0; i < errors.length; i++) {
                 slopes[i][p] = (next[i] - errors[i]) / Math.log1p(STEP);
             }
@@ -59,7 +62,8 @@ public record ParameterFit(List<Parameter> parameters, List<Row> rows, double me
         return report(base, fields, present, errors, slopes);
     }
 
-    private static double presentValue(final List<Measurement> rows, final UnaryOperator<ClusterProfile> adjust, final String field) {
+    private static double presentValue(final List<Measurement> rows, final UnaryOperator<ClusterProfile> adjust,
+        final String field) {
         Double value = null;
         for (final Measurement row : rows) {
             final ClusterProfile cluster = adjust.apply(ClusterProfile.ofName(MeasuredConfiguration.of(row).cluster()));
@@ -68,7 +72,8 @@ public record ParameterFit(List<Parameter> parameters, List<Row> rows, double me
                 throw new IllegalArgumentException("fit=" + field + ": a number above 0 on every cluster");
             }
             if (value != null && value != node.doubleValue()) {
-                throw new IllegalArgumentException(String.format(Locale.ROOT, "fit=%s: %s and %s, must be the same on all clusters", field, value,
+                throw new IllegalArgumentException(String.format(Locale.ROOT,
+                    "fit=%s: %s and %s, must be the same on all clusters", field, value,
                     node.doubleValue()));
             }
             value = node.doubleValue();
@@ -83,7 +88,8 @@ public record ParameterFit(List<Parameter> parameters, List<Row> rows, double me
         return report.rows().stream().mapToDouble(row -> Math.log1p(row.error())).toArray();
     }
 
-    private static ParameterFit report(final MeasurementReport base, final List<String> fields, final double[] present, final double[] errors,
+    private static ParameterFit report(final MeasurementReport base, final List<String> fields, final double[] present,
+        final double[] errors,
                                        final double[][] slopes) {
         final double[] step = solve(errors, slopes, -1);
         final List<Parameter> parameters = new ArrayList<>();
@@ -111,7 +117,10 @@ public record ParameterFit(List<Parameter> parameters, List<Row> rows, double me
         return Math.expm1(sum);
     }
 
-    /** The step that minimises the sum of squares of all rows but {@code without}: normal equations by Gaussian elimination. */
+    /**
+     * The step that minimises the sum of squares of all rows but {@code without}: normal equations by Gaussian
+     * elimination.
+     */
     private static double[] solve(final double[] errors, final double[][] slopes, final int without) {
         final int n = slopes.length == 0 ? 0 : slopes[0].length;
         final double[][] a = new double[n][n + 1];

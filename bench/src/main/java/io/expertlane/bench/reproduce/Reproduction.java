@@ -12,7 +12,9 @@ import java.util.List;
 import java.util.Locale;
 import java.util.function.Consumer;
 
-/** The source paper's claims beside what is simulated on the configurations they were made on; as a page with charts. */
+/**
+ * The source paper's claims beside what is simulated on the configurations they were made on; as a page with charts.
+ */
 public final class Reproduction {
     private static final String PAGE = "reproduction.md";
     private static final String IMAGES = "images";
@@ -35,7 +37,8 @@ public final class Reproduction {
      * @param configuration what was simulated
      * @param remark        why it is outside, or what being inside does not show
      */
-    public record Row(String figure, String section, String what, double paperLow, double paperHigh, double simulatedLow, double simulatedHigh, String unit,
+    public record Row(String figure, String section, String what, double paperLow, double paperHigh,
+        double simulatedLow, double simulatedHigh, String unit,
                       String within, boolean inside, String configuration, String remark) {
     }
 
@@ -58,7 +61,8 @@ public final class Reproduction {
      */
     public static Reproduction of(final String figure, final RoutingSource recorded, final Consumer<String> progress) {
         final ClaimRuns runs = new ClaimRuns(recorded, progress);
-        return new Reproduction(PaperClaims.all().stream().filter(claim -> figure == null || claim.id().equals(figure)).map(claim -> claim.simulate(runs)).toList(),
+        return new Reproduction(PaperClaims.all().stream().filter(claim -> figure == null || claim.id().equals(figure))
+            .map(claim -> claim.simulate(runs)).toList(),
             recorded != null);
     }
 
@@ -66,7 +70,8 @@ public final class Reproduction {
     public List<Row> rows() {
         return outcomes.stream().map(outcome -> {
             final Claim claim = outcome.claim();
-            return new Row(claim.id(), claim.section(), claim.what(), claim.paperLow(), claim.paperHigh(), outcome.low(), outcome.high(), claim.unit(),
+            return new Row(claim.id(), claim.section(), claim.what(), claim.paperLow(), claim.paperHigh(),
+                outcome.low(), outcome.high(), claim.unit(),
                 outcome.within(), outcome.inside(), claim.configuration(), claim.remark());
         }).toList();
     }
@@ -94,7 +99,8 @@ public final class Reproduction {
 
     private static LineChart chart(final Claim.Outcome outcome) {
         final Claim claim = outcome.claim();
-        final LineChart chart = new LineChart(claim.id() + " (simulated), section " + claim.section(), claim.xTitle(), claim.unit());
+        final LineChart chart = new LineChart(claim.id() + " (simulated), section " + claim.section(), claim.xTitle(),
+            claim.unit());
         for (final Claim.Point point : outcome.points()) {
             chart.add(point.series(), point.x(), point.value());
         }
@@ -115,14 +121,19 @@ public final class Reproduction {
             What is said about causes is a reading of the model unless an experiment is named with it.
 
             """);
-        page.append("Gate: ").append(recorded ? "recorded choices of DeepSeek-V2-Lite where a real one is claimed" : "Zipf where a real one is claimed")
-            .append(", else uniform. ").append(outcomes.stream().filter(Claim.Outcome::inside).count()).append(" of ").append(outcomes.size())
-            .append(" claims overlap.\n\n| figure | section | claim | paper | simulated | overlap | points in the published range |\n|---|---|---|---|---|---|---|\n");
+        page.append("Gate: ").append(recorded ? "recorded choices of DeepSeek-V2-Lite where a real one is claimed"
+            : "Zipf where a real one is claimed")
+            .append(", else uniform. ").append(outcomes.stream().filter(Claim.Outcome::inside).count()).append(" of ")
+            .append(outcomes.size())
+            .append(" claims overlap.\n\n| figure | section | claim | paper | simulated | overlap | points in the "
+            + "published range |\n|---|---|---|---|---|---|---|\n");
         for (final Claim.Outcome outcome : outcomes) {
             final Claim claim = outcome.claim();
-            page.append("| [").append(claim.id()).append("](#").append(claim.id()).append(") | ").append(claim.section()).append(" | ").append(claim.what())
+            page.append("| [").append(claim.id()).append("](#").append(claim.id()).append(") | ")
+                .append(claim.section()).append(" | ").append(claim.what())
                 .append(" | ").append(range(claim.paperLow(), claim.paperHigh(), claim.unit())).append(" | ")
-                .append(range(outcome.low(), outcome.high(), claim.unit())).append(" | ").append(outcome.inside() ? "yes" : "**no**").append(" | ").append(outcome.within()).append(" |\n");
+                .append(range(outcome.low(), outcome.high(), claim.unit())).append(" | ")
+                .append(outcome.inside() ? "yes" : "**no**").append(" | ").append(outcome.within()).append(" |\n");
         }
         for (final Claim.Outcome outcome : outcomes) {
             section(outcome, page);
@@ -132,18 +143,23 @@ public final class Reproduction {
 
     private static void section(final Claim.Outcome outcome, final StringBuilder page) {
         final Claim claim = outcome.claim();
-        page.append("\n## ").append(claim.id()).append("\n\nClaim (section ").append(claim.section()).append("): ").append(claim.what()).append(", ")
-            .append(range(claim.paperLow(), claim.paperHigh(), claim.unit())).append(".\nSimulated: ").append(claim.configuration()).append(". `expertlane reproduce --figure ")
+        page.append("\n## ").append(claim.id()).append("\n\nClaim (section ").append(claim.section()).append("): ")
+            .append(claim.what()).append(", ")
+            .append(range(claim.paperLow(), claim.paperHigh(), claim.unit())).append(".\nSimulated: ")
+            .append(claim.configuration()).append(". `expertlane reproduce --figure ")
             .append(claim.id()).append("`\n\n");
         if (!claim.remark().isEmpty()) {
             page.append(claim.remark()).append("\n\n");
         }
-        page.append("| series | ").append(claim.xTitle()).append(" | simulated [").append(claim.unit()).append("] |\n|---|---|---|\n");
+        page.append("| series | ").append(claim.xTitle()).append(" | simulated [").append(claim.unit())
+            .append("] |\n|---|---|---|\n");
         for (final Claim.Point point : outcome.points()) {
-            page.append("| ").append(point.series()).append(point.counted() ? "" : " (not counted)").append(" | ").append((long) point.x()).append(" | ")
+            page.append("| ").append(point.series()).append(point.counted() ? "" : " (not counted)").append(" | ")
+                .append((long) point.x()).append(" | ")
                 .append(number(point.value())).append(" |\n");
         }
-        page.append("\n![").append(claim.id()).append("](").append(IMAGES).append('/').append(image(outcome)).append(".png)\n");
+        page.append("\n![").append(claim.id()).append("](").append(IMAGES).append('/').append(image(outcome))
+            .append(".png)\n");
     }
 
     private static String range(final double low, final double high, final String unit) {

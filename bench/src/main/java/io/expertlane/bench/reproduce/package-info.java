@@ -1,4 +1,5 @@
 /**
- * Published figures beside simulated ones: measurements of dispatch and combine, each simulated on the configuration it was made on.
+ * Published figures beside simulated ones: measurements of dispatch and combine, each simulated on the configuration it
+ * was made on.
  */
 package io.expertlane.bench.reproduce;

@@ -19,8 +19,8 @@ import java.nio.file.attribute.BasicFileAttributes;
  * Writes a file under a temporary name beside it, forces it to the disk, then renames: readers see the old file or the
  * whole new one.
  *
- * <p>A symbolic link stays, and the file that it leads to is replaced. What is no file but takes bytes (a device, a FIFO,
- * a descriptor such as {@code /dev/stdout}) stays, too, and is written to as it is.
+ * <p>A symbolic link stays, and the file that it leads to is replaced. What is no file but takes bytes (a device, a
+ * FIFO, a descriptor such as {@code /dev/stdout}) stays, too, and is written to as it is.
  *
  * <p>Failure: {@link FileSystemException} that names the file, never the temporary one.
  */
@@ -65,8 +65,8 @@ public final class AtomicFile {
     }
 
     /**
-     * Writes {@code contents} to {@code file}; on failure or interruption the temporary file is removed and {@code file} is
-     * as it was.
+     * Writes {@code contents} to {@code file}; on failure or interruption the temporary file is removed and {@code
+     * file} is as it was.
      */
     public static void write(final Path file, final Contents contents) throws IOException {
         try {
@@ -85,7 +85,8 @@ public final class AtomicFile {
         final Path temporary = TemporaryFiles.beside(file);
         TemporaryFiles.removeAtExit(temporary);
         try {
-            try (FileChannel channel = FileChannel.open(temporary, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
+            try (FileChannel channel = FileChannel.open(temporary, StandardOpenOption.CREATE_NEW,
+                StandardOpenOption.WRITE)) {
                 contents.writeTo(channel);
                 channel.force(true);
             }
@@ -116,7 +117,8 @@ public final class AtomicFile {
     }
 
     private static boolean takesBytes(final Path file) throws IOException {
-        return Files.exists(file) && (isDescriptor(file) || Files.readAttributes(file, BasicFileAttributes.class).isOther());
+        return Files.exists(file)
+            && (isDescriptor(file) || Files.readAttributes(file, BasicFileAttributes.class).isOther());
     }
 
     /** The links of {@code /proc/PID/fd} lead to what is open, whatever name they show. */

@@ -63,7 +63,8 @@ public record ChangesFile(List<Known> known, List<Muted> muted) {
         try {
             Pattern.compile(series);
         } catch (final PatternSyntaxException e) {
-            throw new IllegalArgumentException(place + "/series=" + series + ": a regular expression (" + e.getDescription() + ")", e);
+            throw new IllegalArgumentException(place + "/series=" + series + ": a regular expression ("
+                + e.getDescription() + ")", e);
         }
         try {
             LocalDate.parse(date);

@@ -19,7 +19,10 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
-/** The file {@code SHA256SUMS} of a folder, in the form of {@code sha256sum}: {@code sha256sum -c SHA256SUMS} checks it too. */
+/**
+ * The file {@code SHA256SUMS} of a folder, in the form of {@code sha256sum}: {@code sha256sum -c SHA256SUMS} checks it
+ * too.
+ */
 public final class Checksums {
     /** Its name. */
     public static final String FILE = "SHA256SUMS";
@@ -51,7 +54,8 @@ public final class Checksums {
             }
             final String found = digest(folder.resolve(file.getKey()));
             if (!found.equals(file.getValue())) {
-                throw new IllegalArgumentException(folder.resolve(file.getKey()) + ": sha256=" + found + ": " + FILE + " says " + file.getValue());
+                throw new IllegalArgumentException(folder.resolve(file.getKey()) + ": sha256=" + found + ": " + FILE
+                    + " says " + file.getValue());
             }
         }
         present.stream().filter(name -> !expected.containsKey(name)).findFirst().ifPresent(name -> {
@@ -69,7 +73,8 @@ public final class Checksums {
             number++;
             final Matcher matcher = LINE.matcher(line);
             if (!matcher.matches() || sums.put(matcher.group(2), matcher.group(1)) != null) {
-                throw new IllegalArgumentException(file + " line " + number + ": expected 64 hex digits, two spaces and a file name, each file once");
+                throw new IllegalArgumentException(file + " line " + number
+                    + ": expected 64 hex digits, two spaces and a file name, each file once");
             }
         }
         return sums;

@@ -17,7 +17,8 @@ import java.util.stream.Stream;
 
 /**
  * What a run was made on. A value that this machine does not tell is null; capturing never fails.
- * Linux tells most of it through {@code /proc} and {@code /sys} (proc(5), cgroups(7), the kernel's cpufreq and transhuge documents).
+ * Linux tells most of it through {@code /proc} and {@code /sys} (proc(5), cgroups(7), the kernel's cpufreq and
+ * transhuge documents).
  *
  * @param date when, in UTC, to the second
  * @param commandLine the arguments of the {@code expertlane} command
@@ -28,7 +29,8 @@ import java.util.stream.Stream;
  * @param container limits of the control group
  * @param git state of the source tree
  */
-public record Environment(Instant date, List<String> commandLine, Cpu cpu, Memory memory, Os os, Jdk jdk, Container container, Git git) {
+public record Environment(Instant date, List<String> commandLine, Cpu cpu, Memory memory, Os os, Jdk jdk,
+    Container container, Git git) {
     /**
      * Processor.
      *
@@ -102,11 +104,15 @@ public record Environment(Instant date, List<String> commandLine, Cpu cpu, Memor
      * @param root {@code /}, or a copy of the parts of it that are read
      * @param sources folder of the source tree; empty if unknown
      */
-    public static Environment capture(final Clock clock, final Path root, final Optional<Path> sources, final List<String> commandLine) {
-        final Os os = new Os(System.getProperty("os.name"), System.getProperty("os.version"), System.getProperty("os.arch"));
-        final Jdk jdk = new Jdk(Runtime.version().toString(), System.getProperty("java.vendor"), System.getProperty("java.vm.name"),
+    public static Environment capture(final Clock clock, final Path root, final Optional<Path> sources,
+        final List<String> commandLine) {
+        final Os os = new Os(System.getProperty("os.name"), System.getProperty("os.version"),
+            System.getProperty("os.arch"));
+        final Jdk jdk = new Jdk(Runtime.version().toString(), System.getProperty("java.vendor"),
+            System.getProperty("java.vm.name"),
             List.copyOf(ManagementFactory.getRuntimeMXBean().getInputArguments()));
-        return new Environment(clock.instant().truncatedTo(ChronoUnit.SECONDS), List.copyOf(commandLine), cpu(root), memory(root), os, jdk,
+        return new Environment(clock.instant().truncatedTo(ChronoUnit.SECONDS), List.copyOf(commandLine), cpu(root),
+            memory(root), os, jdk,
             container(root), sources.map(Environment::git).orElse(new Git(null, null)));
     }
 
@@ -123,7 +129,8 @@ public record Environment(Instant date, List<String> commandLine, Cpu cpu, Memor
 
     private static Cpu cpu(final Path root) {
         final List<String> lines = lines(root.resolve("proc/cpuinfo"));
-        final String model = lines.stream().filter(l -> l.startsWith("model name")).findFirst().map(l -> l.substring(l.indexOf(':') + 1).strip())
+        final String model = lines.stream().filter(l -> l.startsWith("model name")).findFirst()
+            .map(l -> l.substring(l.indexOf(':') + 1).strip())
             .orElse(null);
         final long cores = lines.stream().filter(l -> l.startsWith("processor")).count();
         return new Cpu(model, cores == 0 ? null : (int) cores, Runtime.getRuntime().availableProcessors(),
@@ -131,7 +138,8 @@ public record Environment(Instant date, List<String> commandLine, Cpu cpu, Memor
     }
 
     private static Memory memory(final Path root) {
-        final Long total = lines(root.resolve("proc/meminfo")).stream().map(Pattern.compile("MemTotal:\\s+(\\d{1,15}) kB")::matcher)
+        final Long total = lines(root.resolve("proc/meminfo")).stream()
+            .map(Pattern.compile("MemTotal:\\s+(\\d{1,15}) kB")::matcher)
             .filter(Matcher::matches).findFirst().map(m -> Long.parseLong(m.group(1)) * KIB).orElse(null);
         final String huge = firstLine(root.resolve("sys/kernel/mm/transparent_hugepage/enabled"));
         final Matcher chosen = Pattern.compile(".*\\[(\\w+)].*").matcher(huge == null ? "" : huge);
@@ -143,9 +151,11 @@ public record Environment(Instant date, List<String> commandLine, Cpu cpu, Memor
         final Path groups = root.resolve("sys/fs/cgroup");
         final String quota = firstLine(groups.resolve("cpu.max"));
         final Double cpus = quota != null ? ratio(quota.split(" "))
-            : ratio(firstLine(groups.resolve("cpu/cpu.cfs_quota_us")), firstLine(groups.resolve("cpu/cpu.cfs_period_us")));
+            : ratio(firstLine(groups.resolve("cpu/cpu.cfs_quota_us")),
+            firstLine(groups.resolve("cpu/cpu.cfs_period_us")));
         final Long version2 = number(firstLine(groups.resolve("memory.max")));
-        final Long limit = version2 != null ? version2 : number(firstLine(groups.resolve("memory/memory.limit_in_bytes")));
+        final Long limit = version2 != null ? version2
+            : number(firstLine(groups.resolve("memory/memory.limit_in_bytes")));
         return new Container(cpus, limit == null || limit >= UNLIMITED_BYTES ? null : limit);
     }
 
@@ -172,7 +182,8 @@ public record Environment(Instant date, List<String> commandLine, Cpu cpu, Memor
     /** What git prints, or null if it is missing, fails or hangs. */
     private static String git(final Path sources, final String... arguments) {
         try {
-            final List<String> command = Stream.concat(Stream.of("git", "-C", sources.toString()), Stream.of(arguments)).toList();
+            final List<String> command = Stream.concat(Stream.of("git", "-C", sources.toString()), Stream.of(arguments))
+                .toList();
             final Process process = new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.DISCARD).start();
             process.getOutputStream().close();
             final String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8).strip();

@@ -14,7 +14,10 @@ import java.util.Objects;
 public record EnvironmentClass(Map<String, String> values) {
     private static final long GIB = 1L << 30;
 
-    /** The class of {@code environment}: processor, cores, governor, memory to the GiB, pages, kernel, JDK, JVM flags and container limits. */
+    /**
+     * The class of {@code environment}: processor, cores, governor, memory to the GiB, pages, kernel, JDK, JVM flags
+     * and container limits.
+     */
     public static EnvironmentClass of(final Environment environment) {
         final Map<String, String> values = new LinkedHashMap<>();
         values.put("cpu.model", environment.cpu().model());
@@ -26,7 +29,8 @@ public record EnvironmentClass(Map<String, String> values) {
         values.put("memory.transparentHugePages", environment.memory().transparentHugePages());
         values.put("os", environment.os().name() + " " + environment.os().kernel() + " " + environment.os().arch());
         values.put("jdk", environment.jdk().vm() + " " + environment.jdk().version());
-        values.put("jdk.flags", String.join(" ", environment.jdk().flags().stream().filter(flag -> !flag.startsWith("-Dexpertlane.")).toList()));
+        values.put("jdk.flags", String.join(" ",
+            environment.jdk().flags().stream().filter(flag -> !flag.startsWith("-Dexpertlane.")).toList()));
         values.put("container.cpus", text(environment.container().cpus()));
         values.put("container.memoryBytes", text(environment.container().memoryBytes()));
         return new EnvironmentClass(values);

@@ -5,8 +5,8 @@ import java.util.List;
 import java.util.stream.IntStream;
 
 /**
- * One series of two jars whose forks ran in pairs: iteration i of a fork ran next to iteration i of its partner. A fork that has no value of the series
- * has no iterations.
+ * One series of two jars whose forks ran in pairs: iteration i of a fork ran next to iteration i of its partner. A fork
+ * that has no value of the series has no iterations.
  *
  * @param series what was measured
  * @param first iterations of each fork of the first jar
@@ -15,7 +15,8 @@ import java.util.stream.IntStream;
 public record ForkPairs(Series series, List<double[]> first, List<double[]> second) {
     /** Pairs of which both forks have a value. */
     public int complete() {
-        return (int) IntStream.range(0, first.size()).filter(pair -> first.get(pair).length > 0 && second.get(pair).length > 0).count();
+        return (int) IntStream.range(0, first.size())
+            .filter(pair -> first.get(pair).length > 0 && second.get(pair).length > 0).count();
     }
 
     /** Median of all iterations of {@code forks}; null if there are none. */

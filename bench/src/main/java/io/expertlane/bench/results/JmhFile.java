@@ -43,7 +43,8 @@ public final class JmhFile {
             all.addAll(firstForks.getLast().keySet());
             all.addAll(secondForks.getLast().keySet());
         }
-        return all.stream().map(series -> new ForkPairs(series, of(series, firstForks), of(series, secondForks))).toList();
+        return all.stream().map(series -> new ForkPairs(series, of(series, firstForks), of(series, secondForks)))
+            .toList();
     }
 
     /**

@@ -15,8 +15,10 @@ import java.util.TreeMap;
  * @param params null where the benchmark has none
  */
 @JsonIgnoreProperties(ignoreUnknown = true)
-record JmhResult(String benchmark, String mode, int threads, int forks, int warmupIterations, String warmupTime, int measurementIterations,
-                 String measurementTime, Map<String, String> params, Metric primaryMetric, Map<String, Metric> secondaryMetrics) {
+record JmhResult(String benchmark, String mode, int threads, int forks, int warmupIterations, String warmupTime,
+    int measurementIterations,
+                 String measurementTime, Map<String, String> params, Metric primaryMetric, Map<String,
+                 Metric> secondaryMetrics) {
     /**
      * One metric.
      *
@@ -45,7 +47,10 @@ record JmhResult(String benchmark, String mode, int threads, int forks, int warm
         return params == null ? Map.of() : params;
     }
 
-    /** Its series: time or rate, and allocation where it was counted. {@code row} is what the summary says of it, or null. */
+    /**
+     * Its series: time or rate, and allocation where it was counted. {@code row} is what the summary says of it, or
+     * null.
+     */
     List<Measurement> measurements(final RunSummary.Row row) {
         final List<Measurement> found = new ArrayList<>();
         add(found, time(), primaryMetric, false, row);
@@ -69,20 +74,27 @@ record JmhResult(String benchmark, String mode, int threads, int forks, int warm
     }
 
     private Series time() {
-        return new Series(false, name(), parameters(), Series.TIME, primaryMetric.scoreUnit(), THROUGHPUT.equals(mode) ? Better.HIGHER : Better.LOWER);
+        return new Series(false, name(), parameters(), Series.TIME, primaryMetric.scoreUnit(),
+            THROUGHPUT.equals(mode) ? Better.HIGHER : Better.LOWER);
     }
 
     private Series allocation() {
         return new Series(false, name(), parameters(), Series.ALLOCATION, "B/op", Better.LOWER);
     }
 
-    /** JMH counts tear-down into the last iteration's allocation, hence its median; time is a mean. A value that is no number is not a measurement. */
-    private void add(final List<Measurement> found, final Series series, final Metric metric, final boolean median, final RunSummary.Row row) {
+    /**
+     * JMH counts tear-down into the last iteration's allocation, hence its median; time is a mean. A value that is no
+     * number is not a measurement.
+     */
+    private void add(final List<Measurement> found, final Series series, final Metric metric, final boolean median,
+        final RunSummary.Row row) {
         final double[][] iterations = metric.iterations();
-        final double[] forkValues = Arrays.stream(iterations).filter(fork -> fork.length > 0).mapToDouble(fork -> median ? median(fork) : mean(fork))
+        final double[] forkValues = Arrays.stream(iterations).filter(fork -> fork.length > 0)
+            .mapToDouble(fork -> median ? median(fork) : mean(fork))
             .filter(Double::isFinite).toArray();
         if (forkValues.length > 0) {
-            found.add(Measurement.spread(series, forkValues, forkValues.length == 1 && !median ? iterations[0] : forkValues, rerun(), row));
+            found.add(Measurement.spread(series, forkValues, forkValues.length == 1
+                && !median ? iterations[0] : forkValues, rerun(), row));
         }
     }
 
@@ -97,15 +109,20 @@ record JmhResult(String benchmark, String mode, int threads, int forks, int warm
     }
 
     private String rerun() {
-        final StringBuilder command = new StringBuilder("bench/bin/expertlane jmh '^").append(benchmark.replace(".", "\\.")).append("$'");
-        new TreeMap<>(parameters()).forEach((name, value) -> command.append(" -p ").append(name).append('=').append(value));
-        return command.append(String.format(Locale.ROOT, " -bm %s -tu %s -t %d -f %d -wi %d -w %s -i %d -r %s -prof gc", mode, timeUnit(), threads,
-            Math.max(1, forks), warmupIterations, warmupTime.replace(" ", ""), measurementIterations, measurementTime.replace(" ", ""))).toString();
+        final StringBuilder command = new StringBuilder("bench/bin/expertlane jmh '^")
+            .append(benchmark.replace(".", "\\.")).append("$'");
+        new TreeMap<>(parameters())
+            .forEach((name, value) -> command.append(" -p ").append(name).append('=').append(value));
+        return command.append(String.format(Locale.ROOT, " -bm %s -tu %s -t %d -f %d -wi %d -w %s -i %d -r %s -prof gc",
+            mode, timeUnit(), threads,
+            Math.max(1, forks), warmupIterations, warmupTime.replace(" ", ""), measurementIterations,
+            measurementTime.replace(" ", ""))).toString();
     }
 
     private String timeUnit() {
         final String unit = primaryMetric.scoreUnit();
-        final String time = unit.startsWith("ops/") ? unit.substring("ops/".length()) : unit.substring(0, Math.max(0, unit.indexOf('/')));
+        final String time = unit.startsWith("ops/") ? unit.substring("ops/".length())
+            : unit.substring(0, Math.max(0, unit.indexOf('/')));
         return List.of("ns", "us", "ms", "s", "min").contains(time) ? time : "ns";
     }
 }

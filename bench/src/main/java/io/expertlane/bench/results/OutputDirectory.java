@@ -20,10 +20,10 @@ import java.util.stream.Stream;
 
 /**
  * A folder of results that appears whole or not at all: files go to a temporary sibling folder, {@link #commit()}
- * forces them to the disk and renames it. An empty folder that cannot be renamed (a mount, such as a container's volume)
- * has the temporary folder inside, and its files appear one after the other.
- * Closed without a commit, or when the JVM is interrupted, nothing is left, parent folders made for it included; what a JVM that was killed
- * leaves, the next one removes.
+ * forces them to the disk and renames it. An empty folder that cannot be renamed (a mount, such as a container's
+ * volume) has the temporary folder inside, and its files appear one after the other. Closed without a commit, or when
+ * the JVM is interrupted, nothing is left, parent folders made for it included; what a JVM that was killed leaves, the
+ * next one removes.
  * <p>Threading: one thread.
  * <p>Failure: a target that exists and is not an empty folder is refused when opened, before any work is done.
  */
@@ -48,7 +48,8 @@ public final class OutputDirectory implements AutoCloseable {
      * Checks that {@link #open} can be expected to succeed later, and makes nothing.
      *
      * @param field name of the option that gave the folder, for messages
-     * @throws IllegalArgumentException if the target exists and is anything but an empty folder, or no folder can be made there
+     * @throws IllegalArgumentException if the target exists and is anything but an empty folder, or no folder can be
+     *         made there
      */
     public static void check(final String field, final Path target) throws IOException {
         requireFree(field, target);
@@ -57,7 +58,8 @@ public final class OutputDirectory implements AutoCloseable {
             ancestor = ancestor.getParent();
         }
         if (!Files.isDirectory(ancestor) || !Files.isWritable(ancestor)) {
-            throw new IllegalArgumentException(field + "=" + target + ": cannot be made (" + ancestor + " is no writable folder)");
+            throw new IllegalArgumentException(field + "=" + target + ": cannot be made (" + ancestor
+                + " is no writable folder)");
         }
     }
 
@@ -79,14 +81,16 @@ public final class OutputDirectory implements AutoCloseable {
             Files.createDirectory(directory.temporary);
         } catch (final IOException e) {
             directory.discard();
-            throw new IllegalArgumentException(field + "=" + target + ": cannot be made (" + TemporaryFiles.withTargets(e.toString()) + ")", e);
+            throw new IllegalArgumentException(field + "=" + target + ": cannot be made ("
+                + TemporaryFiles.withTargets(e.toString()) + ")", e);
         }
         directory.discardOnInterrupt();
         return directory;
     }
 
     /**
-     * Makes a folder whose files are written one by one and whose other files stay, before the work whose results they are.
+     * Makes a folder whose files are written one by one and whose other files stay, before the work whose results they
+     * are.
      *
      * @param field name of the option that gave the folder, for messages
      * @throws IllegalArgumentException if it cannot be made, or cannot be written
@@ -197,7 +201,8 @@ public final class OutputDirectory implements AutoCloseable {
     /** fsync(2); of folders too, where the system can. */
     private static void force(final Path entry) throws IOException {
         final boolean folder = Files.isDirectory(entry);
-        try (FileChannel channel = FileChannel.open(entry, folder ? StandardOpenOption.READ : StandardOpenOption.WRITE)) {
+        try (FileChannel channel = FileChannel.open(entry,
+            folder ? StandardOpenOption.READ : StandardOpenOption.WRITE)) {
             channel.force(true);
         } catch (final IOException e) {
             if (!folder) {
@@ -243,7 +248,8 @@ public final class OutputDirectory implements AutoCloseable {
         try {
             Runtime.getRuntime().removeShutdownHook(onInterrupt);
         } catch (final IllegalStateException _) {
-            // The JVM shuts down and the hook runs already: after a commit it finds nothing, else it removes the same files.
+            // The JVM shuts down and the hook runs already: after a commit it finds nothing, else it removes the same
+            // files.
         }
     }
 

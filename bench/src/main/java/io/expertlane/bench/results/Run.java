@@ -13,8 +13,8 @@ import java.util.stream.Stream;
 /**
  * A results folder, read and checked.
  *
- * <p>Failure: {@link IllegalArgumentException} whose message names file, field, value and limit, when something is missing, is not JSON, is of another
- * version, does not fit the schema or differs from its checksum.
+ * <p>Failure: {@link IllegalArgumentException} whose message names file, field, value and limit, when something is
+ * missing, is not JSON, is of another version, does not fit the schema or differs from its checksum.
  *
  * @param folder where it is
  * @param summary what the table showed
@@ -34,12 +34,15 @@ public record Run(Path folder, RunSummary summary, Environment environment, List
         SUMMARY.requireVersion(folder.resolve(RunWriter.SUMMARY));
         final RunSummary summary = SUMMARY.read(folder.resolve(RunWriter.SUMMARY), RunSummary.class);
         final Environment environment = ENVIRONMENT.read(folder.resolve(RunWriter.ENVIRONMENT), Environment.class);
-        final List<Measurement> measurements = new ArrayList<>(measured(summary, JmhFile.read(folder.resolve(RunWriter.JMH))));
-        summary.latency().stream().filter(latency -> latency.excluded() == null).forEach(latency -> addPercentiles(latency, measurements));
+        final List<Measurement> measurements =
+            new ArrayList<>(measured(summary, JmhFile.read(folder.resolve(RunWriter.JMH))));
+        summary.latency().stream().filter(latency -> latency.excluded() == null)
+            .forEach(latency -> addPercentiles(latency, measurements));
         final Path simulated = folder.resolve(RunWriter.SIMULATED);
         if (Files.exists(simulated)) {
             for (final SimulatedResults.Metric metric : SIMULATED.read(simulated, SimulatedResults.class).metrics()) {
-                measurements.add(Measurement.single(new Series(true, metric.name(), metric.params(), Series.MODEL, metric.unit(), metric.better()),
+                measurements.add(Measurement.single(new Series(true, metric.name(), metric.params(), Series.MODEL,
+                    metric.unit(), metric.better()),
                     metric.value(), null, null));
             }
         }
@@ -49,7 +52,8 @@ public record Run(Path folder, RunSummary summary, Environment environment, List
     }
 
     /**
-     * Reads all runs below {@code folder}, oldest first. What is hidden (a run being written) or holds no summary and has no run's name is no run.
+     * Reads all runs below {@code folder}, oldest first. What is hidden (a run being written) or holds no summary and
+     * has no run's name is no run.
      *
      * @throws IllegalArgumentException also if two runs have one id
      */
@@ -66,7 +70,8 @@ public record Run(Path folder, RunSummary summary, Environment environment, List
             final Run run = read(each);
             final Run other = byId.put(run.id(), run);
             if (other != null) {
-                throw new IllegalArgumentException("run=" + run.id() + ": is in two folders, " + other.folder() + " and " + each);
+                throw new IllegalArgumentException("run=" + run.id() + ": is in two folders, " + other.folder()
+                    + " and " + each);
             }
         }
         return List.copyOf(byId.values());
@@ -81,13 +86,16 @@ public record Run(Path folder, RunSummary summary, Environment environment, List
     private static List<Measurement> measured(final RunSummary summary, final List<JmhResult> results) {
         final Map<String, RunSummary.Row> rows = new HashMap<>();
         summary.rows().forEach(row -> rows.put(row.benchmark() + new TreeMap<>(row.params()), row));
-        return results.stream().flatMap(result -> result.measurements(rows.get(result.name() + new TreeMap<>(result.parameters()))).stream()).toList();
+        return results.stream().flatMap(result ->
+            result.measurements(rows.get(result.name() + new TreeMap<>(result.parameters()))).stream()).toList();
     }
 
     private static void addPercentiles(final RunSummary.Latency latency, final List<Measurement> measurements) {
-        final Map<String, Long> percentiles = new TreeMap<>(Map.of("p50", latency.p50Nanos(), "p99", latency.p99Nanos(), "p99.9", latency.p999Nanos()));
+        final Map<String, Long> percentiles =
+            new TreeMap<>(Map.of("p50", latency.p50Nanos(), "p99", latency.p99Nanos(), "p99.9", latency.p999Nanos()));
         percentiles.forEach((name, nanos) -> measurements.add(Measurement.single(
-            new Series(false, latency.benchmark(), latency.params(), name + " latency", "ns", Better.LOWER), nanos, null, latency.percentiles())));
+            new Series(false, latency.benchmark(), latency.params(), name + " latency", "ns", Better.LOWER), nanos,
+            null, latency.percentiles())));
     }
 
     private static void requireDistinct(final Path folder, final List<Measurement> measurements) {

@@ -20,8 +20,8 @@ import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
- * The JSON Schema of the files of a results folder ({@code run-2.schema.json}), and their reading: what does not fit is refused in one line that
- * names file, field, value and limit.
+ * The JSON Schema of the files of a results folder ({@code run-2.schema.json}), and their reading: what does not fit is
+ * refused in one line that names file, field, value and limit.
  */
 final class RunSchema {
     private static final String RESOURCE = "run-" + RunSummary.SCHEMA + ".schema.json";
@@ -56,13 +56,15 @@ final class RunSchema {
         try {
             return STRICT.treeToValue(tree, type);
         } catch (final JacksonException e) {
-            throw new IllegalArgumentException(file + ": " + place(e) + ": " + e.getOriginalMessage().lines().findFirst().orElse(""), e);
+            throw new IllegalArgumentException(file + ": " + place(e) + ": "
+                + e.getOriginalMessage().lines().findFirst().orElse(""), e);
         }
     }
 
     /** The field whose value fits the schema but no type: numbers too large for it, days that no calendar has. */
     private static String place(final JacksonException failure) {
-        return failure.getPath().stream().map(step -> step.getPropertyName() == null ? String.valueOf(step.getIndex()) : step.getPropertyName())
+        return failure.getPath().stream()
+            .map(step -> step.getPropertyName() == null ? String.valueOf(step.getIndex()) : step.getPropertyName())
             .collect(Collectors.joining("/"));
     }
 
@@ -70,14 +72,16 @@ final class RunSchema {
     void requireVersion(final Path file) throws IOException {
         final JsonNode version = tree(file).path("schema");
         if (!version.isMissingNode() && !(version.isInt() && version.intValue() == RunSummary.SCHEMA)) {
-            throw new IllegalArgumentException(file + ": schema=" + shown(version) + ": version " + RunSummary.SCHEMA + " is read");
+            throw new IllegalArgumentException(file + ": schema=" + shown(version) + ": version " + RunSummary.SCHEMA
+                + " is read");
         }
     }
 
     private void require(final Path file, final JsonNode tree) {
         final List<Error> errors = errors(file, tree);
         // The deepest place says most: a wrong field rather than the object that does not match because of it.
-        errors.stream().max(Comparator.comparingInt(error -> error.getInstanceLocation().getNameCount())).ifPresent(error -> {
+        errors.stream().max(Comparator.comparingInt(error -> error.getInstanceLocation().getNameCount()))
+            .ifPresent(error -> {
             throw new IllegalArgumentException(file + ": " + message(error));
         });
     }
@@ -87,7 +91,8 @@ final class RunSchema {
             return schema.validate(tree);
         } catch (final JacksonException e) {
             // The validator reads an integer such as 1e38 as one of 64 bits, and does not say where it stands.
-            throw new IllegalArgumentException(file + ": an integer beyond 64 bits (" + e.getOriginalMessage().lines().findFirst().orElse("") + ")", e);
+            throw new IllegalArgumentException(file + ": an integer beyond 64 bits ("
+                + e.getOriginalMessage().lines().findFirst().orElse("") + ")", e);
         }
     }
 
@@ -98,8 +103,10 @@ final class RunSchema {
         try (InputStream in = Files.newInputStream(file)) {
             return STRICT.readTree(in);
         } catch (final JacksonException e) {
-            final String place = e.getLocation() == null || e.getLocation().getLineNr() < 1 ? "" : ", line " + e.getLocation().getLineNr();
-            throw new IllegalArgumentException(file + ": not whole JSON (" + e.getOriginalMessage().lines().findFirst().orElse("") + place + ")", e);
+            final String place = e.getLocation() == null || e.getLocation().getLineNr() < 1 ? "" : ", line "
+                + e.getLocation().getLineNr();
+            throw new IllegalArgumentException(file + ": not whole JSON ("
+                + e.getOriginalMessage().lines().findFirst().orElse("") + place + ")", e);
         }
     }
 
@@ -107,8 +114,10 @@ final class RunSchema {
         final String place = error.getInstanceLocation().toString();
         return switch (error.getKeyword()) {
             case "required" -> field(place, error.getProperty()) + ": missing";
-            case "additionalProperties", "unevaluatedProperties" -> field(place, error.getProperty()) + ": unknown field";
-            default -> field(place, null) + "=" + shown(error.getInstanceNode()) + ": " + error.getKeyword() + " " + shown(error.getSchemaNode());
+            case "additionalProperties", "unevaluatedProperties" -> field(place, error.getProperty())
+                + ": unknown field";
+            default -> field(place, null) + "=" + shown(error.getInstanceNode()) + ": " + error.getKeyword() + " "
+                + shown(error.getSchemaNode());
         };
     }
 

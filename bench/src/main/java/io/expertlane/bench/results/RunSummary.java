@@ -4,7 +4,8 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * What a run of the suite says: times, rates, ratios to the roofline of the same run. This is the JSON of {@code --json} and {@code summary.json}.
+ * What a run of the suite says: times, rates, ratios to the roofline of the same run. This is the JSON of {@code
+ * --json} and {@code summary.json}.
  *
  * @param schema version of the results folder, all its files included
  * @param run what names the run: {@code <yyyy-mm-dd>T<hhmmss>-<commit>}
@@ -15,7 +16,8 @@ import java.util.Map;
  * @param latency finished open-loop runs, in the order they ran
  * @param failed trials that threw
  */
-public record RunSummary(int schema, String run, String preset, boolean simulated, boolean interrupted, List<Row> rows, List<Latency> latency,
+public record RunSummary(int schema, String run, String preset, boolean simulated, boolean interrupted, List<Row> rows,
+    List<Latency> latency,
                          List<Failed> failed) {
     /** The version written and read. */
     public static final int SCHEMA = 2;
@@ -33,12 +35,14 @@ public record RunSummary(int schema, String run, String preset, boolean simulate
      * @param gigabytesPerSecond rate of the mean, 10^9 bytes a second
      * @param roofline the benchmark whose rate is the ceiling
      * @param rooflineRatio rate over the ceiling's rate in this run
-     * @param allocatedBytesPerOp heap bytes allocated by an operation: the median of the iterations, because JMH counts {@code @TearDown}
-     *     into the last one
+     * @param allocatedBytesPerOp heap bytes allocated by an operation: the median of the iterations, because JMH counts
+     *     {@code @TearDown} into the last one
      * @param flameGraph file in the run's folder
      */
-    public record Row(String benchmark, Map<String, String> params, double nanosPerOp, Double nanosPerOpError, long samples, Long bytesPerOp,
-                      Long movedBytesPerOp, Double gigabytesPerSecond, String roofline, Double rooflineRatio, Double allocatedBytesPerOp,
+    public record Row(String benchmark, Map<String, String> params, double nanosPerOp, Double nanosPerOpError,
+        long samples, Long bytesPerOp,
+                      Long movedBytesPerOp, Double gigabytesPerSecond, String roofline, Double rooflineRatio,
+                      Double allocatedBytesPerOp,
                       String flameGraph) {
     }
 
@@ -58,8 +62,10 @@ public record RunSummary(int schema, String run, String preset, boolean simulate
      * @param maxNanos the slowest
      * @param percentiles HdrHistogram's percentile file ({@code .hgrm}) in the run's folder, values in microseconds
      */
-    public record Latency(String benchmark, Map<String, String> params, double intendedPerSecond, double achievedPerSecond, String excluded, long count,
-                          long p50Nanos, long p90Nanos, long p99Nanos, long p999Nanos, long maxNanos, String percentiles) {
+    public record Latency(String benchmark, Map<String, String> params, double intendedPerSecond,
+        double achievedPerSecond, String excluded, long count,
+                          long p50Nanos, long p90Nanos, long p99Nanos, long p999Nanos, long maxNanos,
+                          String percentiles) {
     }
 
     /**

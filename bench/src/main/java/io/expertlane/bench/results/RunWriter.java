@@ -16,10 +16,11 @@ import org.openjdk.jmh.results.format.ResultFormatFactory;
 import org.openjdk.jmh.results.format.ResultFormatType;
 
 /**
- * Writes a results folder, which appears whole or not at all: {@code results/<yyyy-mm-dd>T<hhmmss>-<commit>/}, see {@code results/README.md}.
+ * Writes a results folder, which appears whole or not at all: {@code results/<yyyy-mm-dd>T<hhmmss>-<commit>/}, see
+ * {@code results/README.md}.
  *
- * <p>Layout: {@code summary.json}, {@code environment.json}, {@code jmh.json}, {@code simulated.json}, {@code latency/}, whatever
- * {@link #file} named, and {@code SHA256SUMS} of all of them.
+ * <p>Layout: {@code summary.json}, {@code environment.json}, {@code jmh.json}, {@code simulated.json}, {@code
+ * latency/}, whatever {@link #file} named, and {@code SHA256SUMS} of all of them.
  * <p>Threading: one thread.
  * <p>Failure: closed without {@link #commit} nothing is left, and no older run is touched.
  */
@@ -35,7 +36,8 @@ public final class RunWriter implements AutoCloseable {
     private static final String LATENCY_FOLDER = "latency";
     private static final int PERCENTILE_TICKS_PER_HALF_DISTANCE = 5;
     private static final double NANOS_PER_MICRO = 1e3;
-    private static final DateTimeFormatter RUN_TIME = DateTimeFormatter.ofPattern("uuuu-MM-dd'T'HHmmss").withZone(ZoneOffset.UTC);
+    private static final DateTimeFormatter RUN_TIME = DateTimeFormatter.ofPattern("uuuu-MM-dd'T'HHmmss")
+        .withZone(ZoneOffset.UTC);
 
     private final OutputDirectory directory;
 
@@ -64,7 +66,8 @@ public final class RunWriter implements AutoCloseable {
      * @param field name of the option that gave the folder, for messages
      * @throws IllegalArgumentException if there is a run of that name, or no folder can be made there
      */
-    public static RunWriter open(final String field, final Path parent, final Environment environment) throws IOException {
+    public static RunWriter open(final String field, final Path parent, final Environment environment)
+        throws IOException {
         final RunWriter writer = new RunWriter(OutputDirectory.open(field, parent.resolve(id(environment))));
         try {
             Json.write(writer.directory.file(ENVIRONMENT), environment);

@@ -15,7 +15,8 @@ import java.util.stream.Collectors;
  * @param unit of its values
  * @param better which way it should move
  */
-public record Series(boolean simulated, String name, Map<String, String> params, String metric, String unit, Better better)
+public record Series(boolean simulated, String name, Map<String, String> params, String metric, String unit,
+    Better better)
     implements Comparable<Series> {
     /** Time or rate of a benchmark. */
     public static final String TIME = "time";
@@ -24,7 +25,8 @@ public record Series(boolean simulated, String name, Map<String, String> params,
     /** A value of the model. */
     public static final String MODEL = "model";
 
-    private static final Comparator<Series> ORDER = Comparator.comparing(Series::simulated).thenComparing(Series::label).thenComparing(Series::unit);
+    private static final Comparator<Series> ORDER = Comparator.comparing(Series::simulated).thenComparing(Series::label)
+        .thenComparing(Series::unit);
 
     public Series {
         params = new TreeMap<>(params);

@@ -21,7 +21,8 @@ public final class StandardOutput {
 
     /** Puts an output in place of {@link System#out} that remembers why it could not be written. */
     public static void install() {
-        System.setOut(new PrintStream(new BufferedOutputStream(remembering(new FileOutputStream(FileDescriptor.out))), true, charset()));
+        System.setOut(new PrintStream(new BufferedOutputStream(remembering(new FileOutputStream(FileDescriptor.out))),
+            true, charset()));
     }
 
     /** A writer to {@link System#out} as it is now. */

@@ -11,14 +11,16 @@ import java.util.Map;
 import java.util.TreeMap;
 
 /**
- * Names what bounds an exchange, by experiment: the exchange is simulated again with one resource at a time relieved, all else the same; the one
- * whose relief saves most is the bottleneck. What is relieved, and by how much:
+ * Names what bounds an exchange, by experiment: the exchange is simulated again with one resource at a time relieved,
+ * all else the same; the one whose relief saves most is the bottleneck. What is relieved, and by how much:
  *
  * <table><caption>Resources</caption>
- * <tr><td>{@code NIC}</td><td>elements take half the time: intervals, fetch, payload read; twice as many in flight</td></tr>
+ * <tr><td>{@code NIC}</td><td>elements take half the time: intervals, fetch, payload read; twice as many in
+ * flight</td></tr>
  * <tr><td>{@code PORT}</td><td>ports at twice the rate</td></tr>
  * <tr><td>{@code SWITCH_BUFFER}</td><td>switches without queues</td></tr>
- * <tr><td>{@code HOST_ISSUE}</td><td>posting, doorbells, fences and the CPU proxy in half the time; a proxy that does not wait for the NIC</td></tr>
+ * <tr><td>{@code HOST_ISSUE}</td><td>posting, doorbells, fences and the CPU proxy in half the time; a proxy that does
+ * not wait for the NIC</td></tr>
  * <tr><td>{@code PCIE}</td><td>twice the lanes, or twice the rate a lane</td></tr>
  * <tr><td>{@code HBM}</td><td>local work at twice the rate: memory, copying and summing SMs</td></tr>
  * <tr><td>{@code CREDITS}</td><td>rings of twice the tokens</td></tr>
@@ -62,7 +64,8 @@ public final class Bottleneck {
         final List<Relief> reliefs = new ArrayList<>();
         for (final Map.Entry<Resource, LayerSimulation> relieved : relieved(simulation).entrySet()) {
             final LayerSimulation.Result after = relieved.getValue().run();
-            reliefs.add(new Relief(relieved.getKey(), after.dispatch().latencyMicros().max(), after.combine().latencyMicros().max(),
+            reliefs.add(new Relief(relieved.getKey(), after.dispatch().latencyMicros().max(),
+                after.combine().latencyMicros().max(),
                 1 - micros(after) / before));
         }
         reliefs.sort(Comparator.comparingDouble(Relief::saved).reversed());
@@ -78,15 +81,18 @@ public final class Bottleneck {
         final ClusterProfile cluster = simulation.cluster();
         final Map<Resource, LayerSimulation> relieved = new TreeMap<>();
         relieved.put(Resource.NIC, simulation.withCluster(nic(cluster)));
-        relieved.put(Resource.PORT, simulation.withCluster(set(cluster, "nic.portRateGbps", 2 * cluster.nic().portRateGbps())));
+        relieved.put(Resource.PORT,
+            simulation.withCluster(set(cluster, "nic.portRateGbps", 2 * cluster.nic().portRateGbps())));
         if (cluster.fabric().switches().queues()) {
-            relieved.put(Resource.SWITCH_BUFFER, simulation.withCluster(ProfileJson.with(cluster, "fabric.switches.queues", "false")));
+            relieved.put(Resource.SWITCH_BUFFER,
+                simulation.withCluster(ProfileJson.with(cluster, "fabric.switches.queues", "false")));
         }
         relieved.put(Resource.HOST_ISSUE, simulation.withCluster(host(cluster)));
         relieved.put(Resource.PCIE, simulation.withCluster(pcie(cluster)));
         relieved.put(Resource.HBM, simulation.withCluster(memory(cluster)));
         if (simulation.kind().path() == TransferPath.RING) {
-            relieved.put(Resource.CREDITS, simulation.withKind(simulation.kind().withRingTokens(2 * simulation.kind().ringTokens())));
+            relieved.put(Resource.CREDITS,
+                simulation.withKind(simulation.kind().withRingTokens(2 * simulation.kind().ringTokens())));
         }
         relieved.put(Resource.SKEW, simulation.withRouting(new BalancedRouting(simulation.routing())));
         return relieved;
@@ -98,7 +104,8 @@ public final class Bottleneck {
         changed = halve(changed, "nic.fetchNanos", cluster.nic().fetchNanos());
         changed = halve(changed, "nic.payloadReadNanos", cluster.nic().payloadReadNanos());
         changed = halve(changed, "nic.atomicNanos", cluster.nic().atomicNanos());
-        return ProfileJson.with(changed, "nic.prefetchDepth", Integer.toString(Math.min(1024, 2 * cluster.nic().prefetchDepth())));
+        return ProfileJson.with(changed, "nic.prefetchDepth",
+            Integer.toString(Math.min(1024, 2 * cluster.nic().prefetchDepth())));
     }
 
     private static ClusterProfile host(final ClusterProfile cluster) {

@@ -4,16 +4,17 @@ import io.expertlane.nic.profile.ClusterProfile;
 import io.expertlane.nic.profile.GpuProfile;
 
 /**
- * Time of what a step computes between its dispatches and combines, by a roofline: each operation takes the longer of reading its
- * bytes and doing its arithmetic, plus a fixed time. Simulated, on the ceilings of a {@link GpuProfile}.
+ * Time of what a step computes between its dispatches and combines, by a roofline: each operation takes the longer of
+ * reading its bytes and doing its arithmetic, plus a fixed time. Simulated, on the ceilings of a {@link GpuProfile}.
  *
- * <p>Forward: attention is two operations (FP8 projections, BF16 core); a feed-forward part, of dense layers, shared and routed experts, is three
- * (gate and up projection, activation, down projection), with what they hand on to each other written to memory and read again: 2 BF16 values and
- * 1 FP8 value an inner channel.
+ * <p>Forward: attention is two operations (FP8 projections, BF16 core); a feed-forward part, of dense layers, shared
+ * and routed experts, is three (gate and up projection, activation, down projection), with what they hand on to each
+ * other written to memory and read again: 2 BF16 values and 1 FP8 value an inner channel.
  *
- * <p>Backward: every matrix product gives two of the same arithmetic, for the gradients of its input and of its weights, both in FP8; the latter are
- * added to FP32 sums in memory. Attention's core is done again as it goes: 5 products for 2. The activation is one operation. Source: DeepSeek-V3
- * Technical Report, 3.3 (formats); FlashAttention-2 (products of the core).
+ * <p>Backward: every matrix product gives two of the same arithmetic, for the gradients of its input and of its
+ * weights, both in FP8; the latter are added to FP32 sums in memory. Attention's core is done again as it goes: 5
+ * products for 2. The activation is one operation. Source: DeepSeek-V3 Technical Report, 3.3 (formats);
+ * FlashAttention-2 (products of the core).
  *
  * <p>Left out: norms, gate, embedding, output head, sampling, loss, recomputation of what was not kept.
  */
@@ -76,7 +77,8 @@ public final class ComputeCost {
 
     private Cost projections(final int bytesPerWeight, final int tokens) {
         final long weights = model.attention().weights();
-        return operation((double) weights * bytesPerWeight, 0, (double) FLOPS_PER_WEIGHT * weights * tokens, gpu.fp8Tflops());
+        return operation((double) weights * bytesPerWeight, 0, (double) FLOPS_PER_WEIGHT * weights * tokens,
+            gpu.fp8Tflops());
     }
 
     private Cost core(final double products, final int tokens) {
@@ -84,7 +86,8 @@ public final class ComputeCost {
         final boolean isDecode = workload.kind() == Workload.Kind.DECODE;
         final double flops = workload.attendedPairs(tokens)
             * (isDecode ? attention.flopsPerTokenAndPosition() : attention.prefillFlopsPerTokenAndPosition());
-        return operation(workload.readPositions(tokens) * attention.cacheBytesPerPosition(), 0, products * flops, gpu.bf16Tflops());
+        return operation(workload.readPositions(tokens) * attention.cacheBytesPerPosition(), 0, products * flops,
+            gpu.bf16Tflops());
     }
 
     /** The dense feed-forward part of a layer without routed experts; nothing if the model has no such layer. */
@@ -125,9 +128,11 @@ public final class ComputeCost {
         final double flops = (double) FLOPS_PER_WEIGHT * model.hidden() * intermediate * rows;
         final double row = (double) rows * model.hidden();
         final double inner = (double) rows * intermediate;
-        return operation(GATE_AND_UP * matrix + row, GATE_AND_UP * inner * BF16_BYTES, GATE_AND_UP * flops, gpu.fp8Tflops())
+        return operation(GATE_AND_UP * matrix + row, GATE_AND_UP * inner * BF16_BYTES, GATE_AND_UP * flops,
+            gpu.fp8Tflops())
             .plus(operation(0, GATE_AND_UP * inner * BF16_BYTES + inner, 0, gpu.fp8Tflops()))
-            .plus(operation((MATRICES_PER_EXPERT - GATE_AND_UP) * matrix + row * BF16_BYTES, inner, (MATRICES_PER_EXPERT - GATE_AND_UP) * flops,
+            .plus(operation((MATRICES_PER_EXPERT - GATE_AND_UP) * matrix + row * BF16_BYTES, inner,
+            (MATRICES_PER_EXPERT - GATE_AND_UP) * flops,
                 gpu.fp8Tflops()));
     }
 
@@ -142,13 +147,17 @@ public final class ComputeCost {
         final double inner = (double) rows * intermediate;
         return operation(matrix + row * FP8_BYTES, inner * BF16_BYTES, flops, gpu.fp8Tflops())
             .plus(operation(matrix * GRADIENT_BYTES + (row + inner) * FP8_BYTES, 0, flops, gpu.fp8Tflops()))
-            .plus(operation(GATE_AND_UP * inner * BF16_BYTES, inner * BF16_BYTES + GATE_AND_UP * inner * FP8_BYTES, 0, gpu.fp8Tflops()))
-            .plus(operation(GATE_AND_UP * matrix + row * BF16_BYTES, GATE_AND_UP * inner * FP8_BYTES, GATE_AND_UP * flops, gpu.fp8Tflops()))
-            .plus(operation(GATE_AND_UP * matrix * GRADIENT_BYTES + row * FP8_BYTES, GATE_AND_UP * inner * FP8_BYTES, GATE_AND_UP * flops,
+            .plus(operation(GATE_AND_UP * inner * BF16_BYTES, inner * BF16_BYTES + GATE_AND_UP * inner * FP8_BYTES, 0,
+            gpu.fp8Tflops()))
+            .plus(operation(GATE_AND_UP * matrix + row * BF16_BYTES, GATE_AND_UP * inner * FP8_BYTES,
+            GATE_AND_UP * flops, gpu.fp8Tflops()))
+            .plus(operation(GATE_AND_UP * matrix * GRADIENT_BYTES + row * FP8_BYTES, GATE_AND_UP * inner * FP8_BYTES,
+            GATE_AND_UP * flops,
                 gpu.fp8Tflops()));
     }
 
-    private Cost operation(final double bytes, final double roundTripBytes, final double flops, final double peakTflops) {
+    private Cost operation(final double bytes, final double roundTripBytes, final double flops,
+        final double peakTflops) {
         final double computeSeconds = flops / (peakTflops * gpu.computeEfficiency() * TERA);
         final double work = Math.max(bytes / memoryBytesPerSecond, computeSeconds);
         final double all = Math.max((bytes + roundTripBytes) / memoryBytesPerSecond, computeSeconds);

@@ -24,7 +24,8 @@ import java.lang.foreign.Arena;
  * @param path           zero or ring
  * @param dispatchType   format of dispatched rows
  * @param combine        push or pull
- * @param split          whether what goes to an end point is spread over two queue pairs, equal halves of every write (source paper, L1)
+ * @param split          whether what goes to an end point is spread over two queue pairs, equal halves of every write
+ *                       (source paper, L1)
  * @param segmentBytes   longest work queue element (source paper, L2), {@link LowLatencyConfig#NO_SEGMENTATION}
  * @param channels       channels, high-throughput mode only
  * @param chunkTokens    tokens that are sent and told of together, high-throughput mode or ring path
@@ -33,7 +34,8 @@ import java.lang.foreign.Arena;
  * @param payload        whether rows exist
  */
 public record ExchangeKind(
-    Mode mode, TransferPath path, DispatchType dispatchType, CombineMethod combine, boolean split, int segmentBytes, int channels, int chunkTokens,
+    Mode mode, TransferPath path, DispatchType dispatchType, CombineMethod combine, boolean split, int segmentBytes,
+    int channels, int chunkTokens,
     int ringTokens, int sendQueueDepth,
     Payload payload) {
 
@@ -67,34 +69,41 @@ public record ExchangeKind(
 
     /** Low latency over the zero-buffer path with the defaults of its configuration. */
     public static ExchangeKind lowLatency(final DispatchType dispatchType, final Payload payload) {
-        return new ExchangeKind(Mode.LL, TransferPath.ZERO, dispatchType, CombineMethod.PUSH, false, LowLatencyConfig.NO_SEGMENTATION, 1, DEFAULT_CHUNK_TOKENS,
+        return new ExchangeKind(Mode.LL, TransferPath.ZERO, dispatchType, CombineMethod.PUSH, false,
+            LowLatencyConfig.NO_SEGMENTATION, 1, DEFAULT_CHUNK_TOKENS,
             DEFAULT_RING_TOKENS, 32, payload);
     }
 
     /** The same with rings of {@code tokens}. */
     public ExchangeKind withRingTokens(final int tokens) {
-        return new ExchangeKind(mode, path, dispatchType, combine, split, segmentBytes, channels, chunkTokens, tokens, sendQueueDepth, payload);
+        return new ExchangeKind(mode, path, dispatchType, combine, split, segmentBytes, channels, chunkTokens, tokens,
+            sendQueueDepth, payload);
     }
 
     /** The same with send queues of {@code depth} elements. */
     public ExchangeKind withSendQueueDepth(final int depth) {
-        return new ExchangeKind(mode, path, dispatchType, combine, split, segmentBytes, channels, chunkTokens, ringTokens, depth, payload);
+        return new ExchangeKind(mode, path, dispatchType, combine, split, segmentBytes, channels, chunkTokens,
+            ringTokens, depth, payload);
     }
 
     /** The same with rows, or without. */
     public ExchangeKind withPayload(final Payload other) {
-        return new ExchangeKind(mode, path, dispatchType, combine, split, segmentBytes, channels, chunkTokens, ringTokens, sendQueueDepth, other);
+        return new ExchangeKind(mode, path, dispatchType, combine, split, segmentBytes, channels, chunkTokens,
+            ringTokens, sendQueueDepth, other);
     }
 
     private LowLatencyConfig lowLatencyConfig(final MoeShape shape) {
-        final LowLatencyConfig config = LowLatencyConfig.of(shape).withPath(path).withDispatchType(dispatchType).withCombine(combine)
-            .withQueuePairsPerExpert(queuePairs()).withSegmentBytes(segmentBytes).withSendQueueDepth(sendQueueDepth).withPayload(payload);
+        final LowLatencyConfig config = LowLatencyConfig.of(shape).withPath(path).withDispatchType(dispatchType)
+            .withCombine(combine)
+            .withQueuePairsPerExpert(queuePairs()).withSegmentBytes(segmentBytes).withSendQueueDepth(sendQueueDepth)
+            .withPayload(payload);
         return path == TransferPath.RING ? config.withRing(chunkTokens, ringTokens) : config;
     }
 
     private HighThroughputConfig highThroughputConfig(final MoeShape shape) {
         return HighThroughputConfig.of(shape).withPath(path).withDispatchType(dispatchType).withCombine(combine)
-            .withQueuePairsPerChannel(queuePairs()).withSegmentBytes(segmentBytes).withChannels(channels).withChunkTokens(chunkTokens, ringTokens)
+            .withQueuePairsPerChannel(queuePairs()).withSegmentBytes(segmentBytes).withChannels(channels)
+            .withChunkTokens(chunkTokens, ringTokens)
             .withSendQueueDepth(sendQueueDepth).withPayload(payload);
     }
 
@@ -104,10 +113,14 @@ public record ExchangeKind(
 
     /** Heap bytes that every rank needs. */
     public long heapBytes(final MoeShape shape) {
-        return mode == Mode.LL ? LowLatencyExchange.heapBytes(lowLatencyConfig(shape)) : HighThroughputExchange.heapBytes(highThroughputConfig(shape));
+        return mode == Mode.LL ? LowLatencyExchange.heapBytes(lowLatencyConfig(shape))
+            : HighThroughputExchange.heapBytes(highThroughputConfig(shape));
     }
 
-    /** Pages for that heap: without rows low-latency buffers are dense, so that huge pages cost no more memory; other layouts are for the worst case. */
+    /**
+     * Pages for that heap: without rows low-latency buffers are dense, so that huge pages cost no more memory; other
+     * layouts are for the worst case.
+     */
     public Pages pages() {
         return mode == Mode.LL && payload == Payload.OMITTED ? Pages.HUGE : Pages.BASE;
     }
@@ -115,12 +128,13 @@ public record ExchangeKind(
     /** Bytes of one dispatch message on the wire. */
     public int dispatchMessageBytes(final MoeShape shape) {
         return mode == Mode.LL
-            ? LowLatencyExchange.messageBytes(lowLatencyConfig(shape)) : HighThroughputExchange.messageBytes(highThroughputConfig(shape));
+            ? LowLatencyExchange.messageBytes(lowLatencyConfig(shape))
+            : HighThroughputExchange.messageBytes(highThroughputConfig(shape));
     }
 
     /**
-     * Messages that the field counts in algorithmic bandwidth: in low-latency mode one a selection, in high-throughput mode one a token and
-     * destination node, those that stay on the rank or node included.
+     * Messages that the field counts in algorithmic bandwidth: in low-latency mode one a selection, in high-throughput
+     * mode one a token and destination node, those that stay on the rank or node included.
      */
     public long countedMessages(final MoeShape shape, final Routing routing) {
         final DispatchLayout layout = new DispatchLayout(shape, routing);
@@ -139,10 +153,12 @@ public record ExchangeKind(
 
     /** An upper bound of the bytes of the queue pairs of all ranks, if no peer but the rank itself is mapped. */
     public long queuePairBytes(final MoeShape shape) {
-        final QueuePairPlan plan = mode == Mode.LL ? lowLatencyConfig(shape).queuePairPlan() : highThroughputConfig(shape).queuePairPlan();
+        final QueuePairPlan plan = mode == Mode.LL ? lowLatencyConfig(shape).queuePairPlan()
+            : highThroughputConfig(shape).queuePairPlan();
         // Low latency over rings has one more for counts and flags.
         final long perPeer = plan.queuePairsPerPeer() + 1L;
-        return (long) shape.ranks() * (shape.ranks() - 1) * perPeer * (QueuePair.memoryBytes(sendQueueDepth) + QUEUE_PAIR_OBJECT_BYTES);
+        return (long) shape.ranks() * (shape.ranks() - 1) * perPeer
+            * (QueuePair.memoryBytes(sendQueueDepth) + QUEUE_PAIR_OBJECT_BYTES);
     }
 
     /** Which peers a real run maps: pulled combine needs all, high-throughput mode stores inside a node. */
@@ -163,7 +179,8 @@ public record ExchangeKind(
 
     /** Makes the rounds of all ranks of a low-latency exchange. */
     public static Round.Factory rounds(final LowLatencyConfig config, final ExpertStep step) {
-        return (transport, rank, meter, nanoClock) -> new LowLatencyRound(new LowLatencyExchange(config, transport, rank, meter, nanoClock), step);
+        return (transport, rank, meter, nanoClock) ->
+            new LowLatencyRound(new LowLatencyExchange(config, transport, rank, meter, nanoClock), step);
     }
 
     /** Makes the rounds of all ranks of a high-throughput exchange; {@code arena} outlives them. */

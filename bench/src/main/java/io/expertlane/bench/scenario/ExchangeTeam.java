@@ -16,8 +16,9 @@ import java.util.function.IntConsumer;
 import org.agrona.concurrent.IdleStrategy;
 
 /**
- * All ranks of an exchange, in either mode, on the threads of a {@link RankTeam}: rank r is driven by thread r mod threads. Collective
- * operations are methods; each returns when it is complete on every rank. Nothing allocates after construction.
+ * All ranks of an exchange, in either mode, on the threads of a {@link RankTeam}: rank r is driven by thread r mod
+ * threads. Collective operations are methods; each returns when it is complete on every rank. Nothing allocates after
+ * construction.
  */
 public final class ExchangeTeam implements AutoCloseable {
     private static final int COMPLETION_QUEUE_DEPTH = 1024;
@@ -44,7 +45,8 @@ public final class ExchangeTeam implements AutoCloseable {
      * @param heapBytes    bytes of heap that a rank needs
      * @param pages        pages of the heap: huge ones only where the layout is dense
      */
-    public ExchangeTeam(final int ranks, final int ranksPerNode, final long heapBytes, final Pages pages, final DirectTransport.Mapping mapping,
+    public ExchangeTeam(final int ranks, final int ranksPerNode, final long heapBytes, final Pages pages,
+        final DirectTransport.Mapping mapping,
                         final Round.Factory factory, final int threads) {
         heap = new SymmetricHeap(ranks, heapBytes, pages);
         rounds = new Round[ranks];
@@ -71,7 +73,8 @@ public final class ExchangeTeam implements AutoCloseable {
     }
 
     /** Token rows of normally distributed BF16 numbers, one segment a rank, in pages like those of the heap. */
-    public static MemorySegment[] normalRows(final int ranks, final int tokensPerRank, final int hidden, final long seed, final Arena arena) {
+    public static MemorySegment[] normalRows(final int ranks, final int tokensPerRank, final int hidden,
+        final long seed, final Arena arena) {
         final SplittableRandom random = new SplittableRandom(seed);
         final MemorySegment[] rows = new MemorySegment[ranks];
         for (int rank = 0; rank < ranks; rank++) {

@@ -6,7 +6,9 @@ import io.expertlane.kernel.exchange.LowLatencyExchange;
 import io.expertlane.kernel.moe.MoeShape;
 import java.lang.foreign.MemorySegment;
 
-/** Stands for the experts' computation: cheap, and different for every expert, so that a row from the wrong one is seen. */
+/**
+ * Stands for the experts' computation: cheap, and different for every expert, so that a row from the wrong one is seen.
+ */
 public enum ExpertStep {
     /** y = x. */
     IDENTITY {
@@ -25,8 +27,12 @@ public enum ExpertStep {
 
     abstract float factor(int expert, int experts);
 
-    /** Computes one output row from a received row; with FP8 dispatch the expert sees the de-quantised row, rounded to BF16. */
-    void apply(final LowLatencyExchange exchange, final int localExpert, final long rowOffset, final long outputOffset) {
+    /**
+     * Computes one output row from a received row; with FP8 dispatch the expert sees the de-quantised row, rounded to
+     * BF16.
+     */
+    void apply(final LowLatencyExchange exchange, final int localExpert, final long rowOffset,
+        final long outputOffset) {
         final MoeShape shape = exchange.config().shape();
         final MemorySegment region = exchange.region();
         final float factor = factor(exchange.rank() * shape.localExperts() + localExpert, shape.experts());

@@ -10,12 +10,15 @@ public final class MachineMemory {
     /**
      * Checks a demand.
      *
-     * @throws IllegalArgumentException if {@code bytes} is more than the machine's memory, or negative because it overflowed
+     * @throws IllegalArgumentException if {@code bytes} is more than the machine's memory, or negative because it
+     *         overflowed
      */
     public static void require(final String what, final long bytes) {
-        final long available = ManagementFactory.getPlatformMXBean(com.sun.management.OperatingSystemMXBean.class).getTotalMemorySize();
+        final long available = ManagementFactory.getPlatformMXBean(com.sun.management.OperatingSystemMXBean.class)
+            .getTotalMemorySize();
         if (bytes < 0 || bytes > available) {
-            throw new IllegalArgumentException("bytes of " + what + "=" + bytes + ": at most " + available + ", the machine's memory");
+            throw new IllegalArgumentException("bytes of " + what + "=" + bytes + ": at most " + available
+                + ", the machine's memory");
         }
     }
 }

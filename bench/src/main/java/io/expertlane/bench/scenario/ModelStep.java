@@ -7,21 +7,25 @@ import java.util.List;
 import java.util.function.ObjIntConsumer;
 
 /**
- * A step through all layers of a model as a schedule: computation is serial on the GPU, communication serial on the network, layers of one batch
- * follow each other. Time that the GPU works goes to the part of the account it works for; time it idles, to what it waits for. Layers with experts may be of several
- * kinds, which follow each other in turn. Training goes through all layers again, backwards: the way back of a combine is a dispatch and that of a
- * dispatch is a combine. Simulated.
+ * A step through all layers of a model as a schedule: computation is serial on the GPU, communication serial on the
+ * network, layers of one batch follow each other. Time that the GPU works goes to the part of the account it works for;
+ * time it idles, to what it waits for. Layers with experts may be of several kinds, which follow each other in turn.
+ * Training goes through all layers again, backwards: the way back of a combine is a dispatch and that of a dispatch is
+ * a combine. Simulated.
  *
- * <p>A batch in a layer with experts: attention; dispatch (kernel, work of its SMs, network); shared expert; routed experts; combine.
+ * <p>A batch in a layer with experts: attention; dispatch (kernel, work of its SMs, network); shared expert; routed
+ * experts; combine.
  * <ul>
  * <li>{@link Kind#UNFUSED}: one batch, one kernel after the other: nothing covers anything.
- * <li>{@link Kind#TWO_BATCH}: the batch in two halves. Dispatch and combine release the SMs when all is sent and take what has come later (the
- *     receive hook of the low-latency kernels), so that one half's network time can be covered by the other half's computation, its
- *     shared expert and attention included. Source: DeepEP's hook, DeepSeek's profile data.
- * <li>{@link Kind#FUSED}: dispatch, experts and combine are one kernel, started once, whose values between the projections stay on the chip.
- *     A local expert begins when its rows have come and its outputs leave when it is done. Rows are taken to come evenly, expert after
- *     expert, between the time that an exchange of one token takes and the time dispatch takes; outputs likewise. Computation keeps its rate.
- *     Source: the fused operator of the source paper's question sheet.
+ * <li>{@link Kind#TWO_BATCH}: the batch in two halves. Dispatch and combine release the SMs when all is sent and take
+ * what has come later (the receive hook of the low-latency kernels), so that one half's network time can be covered by
+ * the other half's computation, its shared expert and attention included. Source: DeepEP's hook, DeepSeek's profile
+ * data.
+ * <li>{@link Kind#FUSED}: dispatch, experts and combine are one kernel, started once, whose values between the
+ * projections stay on the chip. A local expert begins when its rows have come and its outputs leave when it is done.
+ * Rows are taken to come evenly, expert after expert, between the time that an exchange of one token takes and the time
+ * dispatch takes; outputs likewise. Computation keeps its rate. Source: the fused operator of the source paper's
+ * question sheet.
  * </ul>
  */
 public final class ModelStep {
@@ -38,8 +42,10 @@ public final class ModelStep {
      * @param backward           the part of the account that is training's way back; null where there is none
      * @param communicationShare share of the time that is communication which nothing covers
      */
-    public record Step(Kind kind, double micros, StepAccount account, StepAccount saved, StepAccount backward, double communicationShare) {
-        private static Step of(final Kind kind, final double micros, final StepAccount account, final StepAccount unfused,
+    public record Step(Kind kind, double micros, StepAccount account, StepAccount saved, StepAccount backward,
+        double communicationShare) {
+        private static Step of(final Kind kind, final double micros, final StepAccount account,
+            final StepAccount unfused,
                                final StepAccount backward) {
             return new Step(kind, micros, account, unfused.minus(account), backward, account.communicationShare());
         }
@@ -112,10 +118,12 @@ public final class ModelStep {
     /**
      * One kernel for dispatch, experts and combine.
      *
-     * @param oneToken     exchanges of one token a rank, in the same order: the part of a call that is latency, not bytes
+     * @param oneToken     exchanges of one token a rank, in the same order: the part of a call that is latency, not
+     *                     bytes
      * @param localExperts experts of a rank, which follow each other
      */
-    static Step fused(final ModelProfile model, final List<Layer> layers, final List<Layer> oneToken, final int localExperts, final Step unfused) {
+    static Step fused(final ModelProfile model, final List<Layer> layers, final List<Layer> oneToken,
+        final int localExperts, final Step unfused) {
         final ModelStep step = new ModelStep(model);
         final double end = step.run(List.of(step.tasks(layers, (tasks, kind) -> {
             compute(tasks, Part.SHARED_EXPERT, layers.get(kind).sharedExpert());
@@ -127,7 +135,8 @@ public final class ModelStep {
     private static void fused(final List<Task> tasks, final Layer layer, final Layer oneToken, final int localExperts) {
         final double dispatch = layer.dispatch().micros() - layer.dispatch().startMicros();
         final double combine = layer.combine().micros() - layer.combine().startMicros();
-        final double dispatchLatency = Math.min(dispatch, oneToken.dispatch().micros() - oneToken.dispatch().startMicros());
+        final double dispatchLatency = Math.min(dispatch, oneToken.dispatch().micros()
+            - oneToken.dispatch().startMicros());
         final double combineLatency = Math.min(combine, oneToken.combine().micros() - oneToken.combine().startMicros());
         final double expertMicros = layer.experts().work() / localExperts;
         tasks.add(new Task(Part.BARRIERS, layer.dispatch().startMicros(), false));
@@ -182,7 +191,10 @@ public final class ModelStep {
         tasks.add(new Task(part, call.takeMicros(), false));
     }
 
-    /** Runs the batches' tasks, whichever can begin first; a batch keeps the GPU until it has something for the network. Gives the end. */
+    /**
+     * Runs the batches' tasks, whichever can begin first; a batch keeps the GPU until it has something for the network.
+     * Gives the end.
+     */
     private double run(final List<List<Task>> batches) {
         final int[] next = new int[batches.size()];
         final double[] ready = new double[batches.size()];
@@ -210,13 +222,15 @@ public final class ModelStep {
         return end;
     }
 
-    private static int next(final List<List<Task>> batches, final int[] next, final double[] ready, final double gpuFree, final double networkFree,
+    private static int next(final List<List<Task>> batches, final int[] next, final double[] ready,
+        final double gpuFree, final double networkFree,
                             final int current) {
         int best = -1;
         double bestStart = 0;
         for (int batch = 0; batch < batches.size(); batch++) {
             if (next[batch] < batches.get(batch).size()) {
-                final double start = Math.max(ready[batch], batches.get(batch).get(next[batch]).network() ? networkFree : gpuFree);
+                final double start = Math.max(ready[batch],
+                    batches.get(batch).get(next[batch]).network() ? networkFree : gpuFree);
                 if (best < 0 || start < bestStart || start == bestStart && batch == current) {
                     best = batch;
                     bestStart = start;

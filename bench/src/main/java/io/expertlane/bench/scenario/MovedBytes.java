@@ -13,8 +13,9 @@ import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 
 /**
- * Counts the bytes that the exchanges of one process move, while {@linkplain #count switched on}: those that ranks copy, cast and sum, as their
- * {@link WorkMeter} is told, and those that elements of their queue pairs write. Switched off it costs a test of a flag for every row.
+ * Counts the bytes that the exchanges of one process move, while {@linkplain #count switched on}: those that ranks
+ * copy, cast and sum, as their {@link WorkMeter} is told, and those that elements of their queue pairs write. Switched
+ * off it costs a test of a flag for every row.
  *
  * <p>Threading: each rank counts on the thread that drives it; switch and read while no rank runs.
  */

@@ -22,17 +22,23 @@ import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ObjectNode;
 import tools.jackson.databind.type.LogicalType;
 
-/** Hardware and model descriptions as JSON: every field of the record, each once, and no other. Messages name field, value and limit. */
+/**
+ * Hardware and model descriptions as JSON: every field of the record, each once, and no other. Messages name field,
+ * value and limit.
+ */
 public final class ProfileJson {
     private static final JsonMapper STRICT = Json.mapper().rebuild()
-        .enable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES, DeserializationFeature.FAIL_ON_MISSING_CREATOR_PROPERTIES,
+        .enable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES,
+        DeserializationFeature.FAIL_ON_MISSING_CREATOR_PROPERTIES,
             DeserializationFeature.FAIL_ON_NULL_FOR_PRIMITIVES, DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
         .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
         .enable(EnumFeature.FAIL_ON_NUMBERS_FOR_ENUMS)
         .disable(DeserializationFeature.ACCEPT_FLOAT_AS_INT)
         .disable(MapperFeature.ALLOW_COERCION_OF_SCALARS)
-        .withCoercionConfig(LogicalType.Textual, config -> config.setCoercion(CoercionInputShape.Integer, CoercionAction.Fail)
-            .setCoercion(CoercionInputShape.Float, CoercionAction.Fail).setCoercion(CoercionInputShape.Boolean, CoercionAction.Fail))
+        .withCoercionConfig(LogicalType.Textual,
+        config -> config.setCoercion(CoercionInputShape.Integer, CoercionAction.Fail)
+            .setCoercion(CoercionInputShape.Float, CoercionAction.Fail)
+            .setCoercion(CoercionInputShape.Boolean, CoercionAction.Fail))
         .build();
 
     private ProfileJson() {
@@ -89,7 +95,8 @@ public final class ProfileJson {
         final String name = path.substring(last + 1);
         final JsonNode parent = last < 0 ? tree : tree.at("/" + path.substring(0, last).replace('.', '/'));
         if (!(parent instanceof final ObjectNode object) || !object.has(name)) {
-            final String known = parent.isObject() ? String.join(", ", parent.propertyNames()) : String.join(", ", tree.propertyNames());
+            final String known = parent.isObject() ? String.join(", ", parent.propertyNames())
+                : String.join(", ", tree.propertyNames());
             throw new IllegalArgumentException(path + ": unknown field, expected " + known);
         }
         object.set(name, scalar(value));
@@ -110,10 +117,12 @@ public final class ProfileJson {
         if (failure.getCause() instanceof IllegalArgumentException limit) {
             return limit.getMessage();
         }
-        final String path = failure.getPath().stream().map(JacksonException.Reference::getPropertyName).collect(Collectors.joining("."));
+        final String path = failure.getPath().stream().map(JacksonException.Reference::getPropertyName)
+            .collect(Collectors.joining("."));
         if (failure instanceof UnrecognizedPropertyException unknown) {
             return path + ": unknown field, expected "
-                + unknown.getKnownPropertyIds().stream().map(Object::toString).sorted().collect(Collectors.joining(", "));
+                + unknown.getKnownPropertyIds().stream().map(Object::toString).sorted()
+                .collect(Collectors.joining(", "));
         }
         final String said = failure.getOriginalMessage();
         if (said.startsWith("Missing creator property")) {
@@ -122,17 +131,22 @@ public final class ProfileJson {
         if (failure instanceof MismatchedInputException mismatch && !path.isEmpty()) {
             return path + "=" + tree.at("/" + path.replace('.', '/')) + ": expected " + kind(mismatch.getTargetType());
         }
-        final String place = failure.getLocation() == null || failure.getLocation().getLineNr() < 1 ? "" : ", line " + failure.getLocation().getLineNr();
-        return (path.isEmpty() ? "" : path + ": ") + said.lines().findFirst().orElse("not JSON").replaceAll("`(?:\\w+\\.)*(\\w+)(?:\\$\\w+)?`", "`$1`") + place;
+        final String place = failure.getLocation() == null || failure.getLocation().getLineNr() < 1 ? "" : ", line "
+            + failure.getLocation().getLineNr();
+        return (path.isEmpty() ? "" : path + ": ")
+            + said.lines().findFirst().orElse("not JSON").replaceAll("`(?:\\w+\\.)*(\\w+)(?:\\$\\w+)?`", "`$1`")
+            + place;
     }
 
     private static String kind(final Class<?> type) {
         if (type.isEnum()) {
-            return "one of " + Arrays.stream(type.getEnumConstants()).map(Object::toString).collect(Collectors.joining(", "));
+            return "one of " + Arrays.stream(type.getEnumConstants()).map(Object::toString)
+                .collect(Collectors.joining(", "));
         }
         if (type == int.class || type == long.class) {
             return "an integer";
         }
-        return type == String.class ? "a string" : type == double.class ? "a number" : type == boolean.class ? "true or false" : "an object";
+        return type == String.class ? "a string" : type == double.class ? "a number" : type == boolean.class
+            ? "true or false" : "an object";
     }
 }

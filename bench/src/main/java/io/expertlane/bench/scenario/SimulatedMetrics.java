@@ -21,7 +21,8 @@ public final class SimulatedMetrics {
     public static SimulatedResults of(final List<LayerSimulation.Result> layers) {
         final List<SimulatedResults.Metric> metrics = new ArrayList<>();
         layers.forEach(layer -> add(layer, metrics));
-        return new SimulatedResults(metrics, layers.stream().map(layer -> Json.mapper().<JsonNode>valueToTree(layer)).toList());
+        return new SimulatedResults(metrics,
+            layers.stream().map(layer -> Json.mapper().<JsonNode>valueToTree(layer)).toList());
     }
 
     private static void add(final LayerSimulation.Result layer, final List<SimulatedResults.Metric> metrics) {
@@ -33,8 +34,10 @@ public final class SimulatedMetrics {
 
     private static void addPhase(final String name, final LayerSimulation.Phase phase, final Map<String, String> params,
                                  final List<SimulatedResults.Metric> metrics) {
-        metrics.add(new SimulatedResults.Metric(name + ".p50", params, phase.latencyMicros().p50(), MICROS, Better.LOWER));
-        metrics.add(new SimulatedResults.Metric(name + ".max", params, phase.latencyMicros().max(), MICROS, Better.LOWER));
+        metrics.add(new SimulatedResults.Metric(name + ".p50", params, phase.latencyMicros().p50(), MICROS,
+            Better.LOWER));
+        metrics.add(new SimulatedResults.Metric(name + ".max", params, phase.latencyMicros().max(), MICROS,
+            Better.LOWER));
         metrics.add(new SimulatedResults.Metric(name + ".rate", params, phase.algorithmicGBps(), RATE, Better.HIGHER));
     }
 

@@ -23,9 +23,9 @@ import java.util.function.Consumer;
 import org.agrona.concurrent.Agent;
 
 /**
- * Dispatches and combines of all ranks in turn under the virtual clock, the exchange being the one that runs for real, its payload left out
- * or not as its configuration says. Ranks begin a phase at the same moment, or each later by what the cluster's jitter gives it; combine, when the
- * last of them has received.
+ * Dispatches and combines of all ranks in turn under the virtual clock, the exchange being the one that runs for real,
+ * its payload left out or not as its configuration says. Ranks begin a phase at the same moment, or each later by what
+ * the cluster's jitter gives it; combine, when the last of them has received.
  */
 public final class SimulatedRound implements AutoCloseable {
     private static final int COMPLETION_QUEUE_DEPTH = 4096;
@@ -67,11 +67,13 @@ public final class SimulatedRound implements AutoCloseable {
      * @param pages         the pages they lie in
      * @param storesCharged see {@link AgentScheduler#AgentScheduler(SimulatedTransport, int, boolean)}
      */
-    public SimulatedRound(final int ranks, final long heapBytes, final Pages pages, final ClusterProfile cluster, final PortPolicy ports, final int sms,
+    public SimulatedRound(final int ranks, final long heapBytes, final Pages pages, final ClusterProfile cluster,
+        final PortPolicy ports, final int sms,
                           final boolean storesCharged, final Round.Factory factory) {
         heap = new SymmetricHeap(ranks, heapBytes, pages);
         try {
-            transport = new SimulatedTransport(heap, cluster, ports, COMPLETION_QUEUE_DEPTH, isLossy(cluster.fabric().switches()) ? FaultProfile.NONE : null);
+            transport = new SimulatedTransport(heap, cluster, ports, COMPLETION_QUEUE_DEPTH,
+                isLossy(cluster.fabric().switches()) ? FaultProfile.NONE : null);
         } catch (final RuntimeException | Error e) {
             heap.close();
             throw e;
@@ -86,7 +88,8 @@ public final class SimulatedRound implements AutoCloseable {
         try {
             scheduler = new AgentScheduler(transport, sms, storesCharged);
             for (int rank = 0; rank < agents.length; rank++) {
-                agents[rank] = new RankAgent(rank, factory.create(transport, rank, scheduler.meter(), scheduler.nanoClock()));
+                agents[rank] = new RankAgent(rank,
+                    factory.create(transport, rank, scheduler.meter(), scheduler.nanoClock()));
                 scheduler.add(rank, agents[rank]);
             }
             meter = new TrafficMeter(transport);
@@ -102,7 +105,10 @@ public final class SimulatedRound implements AutoCloseable {
         return switches.queues() && !switches.pause().enabled();
     }
 
-    /** The quantiles of the exponential distribution with the given mean, in an order that depends on nothing but the number of ranks. */
+    /**
+     * The quantiles of the exponential distribution with the given mean, in an order that depends on nothing but the
+     * number of ranks.
+     */
     private static double[] delays(final int ranks, final double meanNanos) {
         final double[] delays = new double[ranks];
         final SplittableRandom random = new SplittableRandom(DELAY_SEED);
@@ -229,7 +235,8 @@ public final class SimulatedRound implements AutoCloseable {
         runUntilFinished();
         stagesInto(spentMicros);
         for (int rank = 0; rank < agents.length; rank++) {
-            sentMicros[rank] = (meter.sentPicos(rank) - startPicos) / PICOS_PER_MICRO - delayNanos[rank] / NANOS_PER_MICRO;
+            sentMicros[rank] = (meter.sentPicos(rank) - startPicos) / PICOS_PER_MICRO
+                - delayNanos[rank] / NANOS_PER_MICRO;
             for (int stage = 0; stage < STAGES.length; stage++) {
                 spentMicros[stage][rank] -= beforeMicros[stage][rank];
             }
@@ -248,10 +255,13 @@ public final class SimulatedRound implements AutoCloseable {
                 throw e;
             }
             if (isLossy(cluster.fabric().switches())) {
-                throw new IllegalArgumentException("nic.recovery.timeoutNanos=" + cluster.nic().recovery().timeoutNanos() + " with nic.recovery.retryLimit="
-                    + cluster.nic().recovery().retryLimit() + ": " + phase + " stopped after " + dropped + " lost packets", e);
+                throw new IllegalArgumentException("nic.recovery.timeoutNanos="
+                    + cluster.nic().recovery().timeoutNanos() + " with nic.recovery.retryLimit="
+                    + cluster.nic().recovery().retryLimit() + ": " + phase + " stopped after " + dropped
+                    + " lost packets", e);
             }
-            throw new IllegalArgumentException("fabric.switches.bufferBytes=" + cluster.fabric().switches().bufferBytes() + ": too little, " + dropped + " packets found no room in "
+            throw new IllegalArgumentException("fabric.switches.bufferBytes="
+                + cluster.fabric().switches().bufferBytes() + ": too little, " + dropped + " packets found no room in "
                 + phase + "; or fabric.switches.pause.headroomBytes is, beyond fabric.switches.pause.xoffBytes", e);
         }
     }

@@ -28,10 +28,11 @@ public record StageSplit(List<StageMicros> stages, Tail tail) {
     /**
      * A stage over the ranks.
      *
-     * @param stage {@code kernelStart}, the kernel's fixed time; {@code routingMap}, reading the gate's choice and assigning places, which is all the
-     *              reordering there is; {@code pack}, rows into send buffers; {@code issue}, elements and doorbells; {@code nicSend}, until the own
-     *              rows have arrived; {@code peers}, until the peers' rows have; {@code unpack}, rows out of receive buffers;
-     *              {@code reduce}, sums; {@code expertQueue}, beyond the latency: what a rank is done earlier than the slowest
+     * @param stage {@code kernelStart}, the kernel's fixed time; {@code routingMap}, reading the gate's choice and
+     *              assigning places, which is all the reordering there is; {@code pack}, rows into send buffers; {@code
+     *              issue}, elements and doorbells; {@code nicSend}, until the own rows have arrived; {@code peers},
+     *              until the peers' rows have; {@code unpack}, rows out of receive buffers; {@code reduce}, sums;
+     *              {@code expertQueue}, beyond the latency: what a rank is done earlier than the slowest
      * @param micros of the ranks
      */
     public record StageMicros(String stage, Distribution micros) {
@@ -47,13 +48,15 @@ public record StageSplit(List<StageMicros> stages, Tail tail) {
      * @param stageOverMicros  by how much
      * @param lastSource       the rank whose element it waited for last, itself if none
      */
-    public record Tail(int rank, double micros, double overMedianMicros, String stage, double stageOverMicros, int lastSource) {
+    public record Tail(int rank, double micros, double overMedianMicros, String stage, double stageOverMicros,
+        int lastSource) {
     }
 
     /** The parts of the slowest rank's call as a step sees them. */
     ModelStep.Call slowest(final double[][] byStage) {
         final int rank = tail.rank();
-        return new ModelStep.Call(byStage[KERNEL_START][rank], byStage[ROUTING_MAP][rank] + byStage[PACK][rank] + byStage[ISSUE][rank],
+        return new ModelStep.Call(byStage[KERNEL_START][rank], byStage[ROUTING_MAP][rank] + byStage[PACK][rank]
+            + byStage[ISSUE][rank],
             byStage[NIC_SEND][rank] + byStage[PEERS][rank], byStage[UNPACK][rank] + byStage[REDUCE][rank]);
     }
 
@@ -65,7 +68,8 @@ public record StageSplit(List<StageMicros> stages, Tail tail) {
      * @param spentMicros   by {@link Stage} and rank, waiting not included
      * @param sentMicros    of each rank, until its last element was delivered
      */
-    static double[][] byStage(final double[] latencyMicros, final double startMicros, final double[][] spentMicros, final double[] sentMicros) {
+    static double[][] byStage(final double[] latencyMicros, final double startMicros, final double[][] spentMicros,
+        final double[] sentMicros) {
         final double[][] stages = new double[NAMES.length][latencyMicros.length];
         final double slowest = Arrays.stream(latencyMicros).max().orElseThrow();
         for (int rank = 0; rank < latencyMicros.length; rank++) {
@@ -101,7 +105,9 @@ public record StageSplit(List<StageMicros> stages, Tail tail) {
                 worstOver = over;
             }
         }
-        return new StageSplit(stages, new Tail(slowest, latencyMicros[slowest], latencyMicros[slowest] - median(latencyMicros), NAMES[worst], worstOver,
+        return new StageSplit(stages,
+            new Tail(slowest, latencyMicros[slowest], latencyMicros[slowest] - median(latencyMicros), NAMES[worst],
+            worstOver,
             lastSources[slowest]));
     }
 

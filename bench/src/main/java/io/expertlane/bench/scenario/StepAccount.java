@@ -17,19 +17,23 @@ import java.util.function.DoubleBinaryOperator;
  * @param dense           feed-forward parts of layers without experts
  */
 public record StepAccount(
-    double launches, double barriers, double hbmRoundTrips, double exposedDispatch, double exposedCombine, double expertCompute, double sharedExpert,
+    double launches, double barriers, double hbmRoundTrips, double exposedDispatch, double exposedCombine,
+    double expertCompute, double sharedExpert,
     double attention, double dense) {
 
     /** A part of the account. */
-    enum Part { LAUNCHES, BARRIERS, HBM_ROUND_TRIPS, EXPOSED_DISPATCH, EXPOSED_COMBINE, EXPERT_COMPUTE, SHARED_EXPERT, ATTENTION, DENSE }
+    enum Part { LAUNCHES, BARRIERS, HBM_ROUND_TRIPS, EXPOSED_DISPATCH, EXPOSED_COMBINE, EXPERT_COMPUTE, SHARED_EXPERT,
+        ATTENTION, DENSE }
 
     /** The account with {@code micros} by part. */
     static StepAccount of(final double[] micros) {
-        return new StepAccount(micros[0], micros[1], micros[2], micros[3], micros[4], micros[5], micros[6], micros[7], micros[8]);
+        return new StepAccount(micros[0], micros[1], micros[2], micros[3], micros[4], micros[5], micros[6], micros[7],
+            micros[8]);
     }
 
     private double[] parts() {
-        return new double[] {launches, barriers, hbmRoundTrips, exposedDispatch, exposedCombine, expertCompute, sharedExpert, attention, dense};
+        return new double[] {launches, barriers, hbmRoundTrips, exposedDispatch, exposedCombine, expertCompute,
+            sharedExpert, attention, dense};
     }
 
     /** Sum of the parts. */

@@ -10,8 +10,8 @@ import io.expertlane.nic.profile.InNodeProfile.Link;
 import java.util.Arrays;
 
 /**
- * Watches the elements of a phase. Rows are told from metadata by their payload, which is left out: an element all of whose bytes are moved carries no
- * rows.
+ * Watches the elements of a phase. Rows are told from metadata by their payload, which is left out: an element all of
+ * whose bytes are moved carries no rows.
  */
 final class TrafficMeter implements NicListener {
     private static final double BYTES_PER_PICO_TO_GBPS = 1e3;
@@ -104,14 +104,19 @@ final class TrafficMeter implements NicListener {
         mostElementsPerQueuePair = Math.max(mostElementsPerQueuePair, end - delivered[queuePair]);
     }
 
-    /** A rank polls before it posts: what it will have posted before an entry leaves its queue, it has posted when the entry comes. */
+    /**
+     * A rank polls before it posts: what it will have posted before an entry leaves its queue, it has posted when the
+     * entry comes.
+     */
     @Override
-    public void completed(final long timePicos, final int queuePair, final int index, final int status, final int rank) {
+    public void completed(final long timePicos, final int queuePair, final int index, final int status,
+        final int rank) {
         mostCompletions = Math.max(mostCompletions, transport.completionQueue(rank).outstanding());
     }
 
     @Override
-    public void delivered(final long timePicos, final int queuePair, final int index, final int opcode, final int rank, final int peerRank) {
+    public void delivered(final long timePicos, final int queuePair, final int index, final int opcode, final int rank,
+        final int peerRank) {
         sentPicos[rank] = timePicos;
         if (!finished[peerRank]) {
             lastSources[peerRank] = rank;
@@ -155,10 +160,14 @@ final class TrafficMeter implements NicListener {
         }
         final int hot = busiest;
         final boolean queues = transport.profile().fabric().switches().queues();
-        return new Traffic(hot, fanOut(nics), (double) nicMetadata.elements / ranks, (double) nicMetadata.bytes / ranks, creditStalls,
-            transport.total(NicCounter.CONTEXT_MISSES) - misses, mostElements, mostElementsPerQueuePair, mostCompletions,
-            rates((source, target) -> target == hot && nics.contain(source, target)), rates((source, target) -> target != hot && nics.contain(source, target)),
-            queues ? Congestion.of(transport.networkCounters(), resentBytes()) : null, transport.profile().inNode().link() == Link.NVLINK ? inNode() : null);
+        return new Traffic(hot, fanOut(nics), (double) nicMetadata.elements / ranks, (double) nicMetadata.bytes / ranks,
+            creditStalls,
+            transport.total(NicCounter.CONTEXT_MISSES) - misses, mostElements, mostElementsPerQueuePair,
+            mostCompletions,
+            rates((source, target) -> target == hot && nics.contain(source, target)),
+            rates((source, target) -> target != hot && nics.contain(source, target)),
+            queues ? Congestion.of(transport.networkCounters(), resentBytes()) : null,
+            transport.profile().inNode().link() == Link.NVLINK ? inNode() : null);
     }
 
     private InNode inNode() {
@@ -167,7 +176,8 @@ final class TrafficMeter implements NicListener {
         for (int flow = 0; flow < rowBytes.length; flow++) {
             bytes += links.contain(flow / ranks, flow % ranks) ? rowBytes[flow] : 0;
         }
-        return new InNode(fanOut(links), (double) bytes / ranks, (double) inNodeMetadata.elements / ranks, (double) inNodeMetadata.bytes / ranks, rates(links));
+        return new InNode(fanOut(links), (double) bytes / ranks, (double) inNodeMetadata.elements / ranks,
+            (double) inNodeMetadata.bytes / ranks, rates(links));
     }
 
     private Distribution fanOut(final Flows flows) {
@@ -179,7 +189,8 @@ final class TrafficMeter implements NicListener {
     }
 
     private long resentBytes() {
-        return transport.total(NicCounter.SENT_BYTES) - sentBytes - (transport.total(NicCounter.RECEIVED_BYTES) - receivedBytes);
+        return transport.total(NicCounter.SENT_BYTES) - sentBytes
+            - (transport.total(NicCounter.RECEIVED_BYTES) - receivedBytes);
     }
 
     private FlowRates rates(final Flows flows) {
@@ -192,6 +203,7 @@ final class TrafficMeter implements NicListener {
             }
         }
         Arrays.sort(rates, 0, count);
-        return count == 0 ? null : new FlowRates(rates[0], (rates[(count - 1) / 2] + rates[count / 2]) / 2, rates[count - 1]);
+        return count == 0 ? null : new FlowRates(rates[0], (rates[(count - 1) / 2] + rates[count / 2]) / 2,
+            rates[count - 1]);
     }
 }

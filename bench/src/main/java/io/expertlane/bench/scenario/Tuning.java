@@ -11,8 +11,9 @@ import java.util.Set;
 import java.util.function.ToDoubleFunction;
 
 /**
- * Tries every setting of an exchange's knobs on one workload and ranks them: path, split (two queue pairs an end point), segment (low latency over
- * zero), chunk and ring (high throughput, and low latency over ring), channels (high throughput). Simulated.
+ * Tries every setting of an exchange's knobs on one workload and ranks them: path, split (two queue pairs an end
+ * point), segment (low latency over zero), chunk and ring (high throughput, and low latency over ring), channels (high
+ * throughput). Simulated.
  *
  * @param objective  what is to be small
  * @param given      the setting that the workload came with
@@ -58,7 +59,8 @@ public record Tuning(Objective objective, Candidate given, List<Candidate> candi
         final double given = objective.micros.applyAsDouble(workload.run());
         final List<Candidate> candidates = new ArrayList<>(kinds(workload.kind()).parallelStream()
             .filter(kind -> isPossible(workload.withKind(kind)))
-            .map(kind -> candidate(kind, objective.micros.applyAsDouble(workload.withKind(kind).run()), given)).toList());
+            .map(kind -> candidate(kind, objective.micros.applyAsDouble(workload.withKind(kind).run()), given))
+            .toList());
         final Candidate start = candidate(workload.kind(), given, given);
         candidates.add(start);
         candidates.sort(Comparator.comparingDouble(Candidate::micros));
@@ -102,9 +104,12 @@ public record Tuning(Objective objective, Candidate given, List<Candidate> candi
         return kinds;
     }
 
-    private static ExchangeKind kind(final ExchangeKind given, final TransferPath path, final boolean split, final int segment, final int channels,
+    private static ExchangeKind kind(final ExchangeKind given, final TransferPath path, final boolean split,
+        final int segment, final int channels,
                                      final int chunk) {
-        return new ExchangeKind(given.mode(), path, given.dispatchType(), given.combine(), split, segment, channels, chunk,
-            path == TransferPath.RING ? Math.max(given.ringTokens(), RING_CHUNKS * chunk) : given.ringTokens(), given.sendQueueDepth(), given.payload());
+        return new ExchangeKind(given.mode(), path, given.dispatchType(), given.combine(), split, segment, channels,
+            chunk,
+            path == TransferPath.RING ? Math.max(given.ringTokens(), RING_CHUNKS * chunk) : given.ringTokens(),
+            given.sendQueueDepth(), given.payload());
     }
 }

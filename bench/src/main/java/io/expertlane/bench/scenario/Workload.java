@@ -4,8 +4,8 @@ package io.expertlane.bench.scenario;
  * What the tokens of a rank are, and which step is made of its layers.
  *
  * @param kind           which step
- * @param sequenceTokens tokens that follow each other in one sequence; a rank's tokens are as many whole sequences as they make. 1 in decode, where
- *                       every token is of a sequence of its own
+ * @param sequenceTokens tokens that follow each other in one sequence; a rank's tokens are as many whole sequences as
+ *                       they make. 1 in decode, where every token is of a sequence of its own
  * @param contextTokens  positions before each sequence, whose keys and values are cached
  * @param distinctLayers MoE layers that are simulated, each with its experts renumbered; the step takes them in turn
  */
@@ -49,7 +49,9 @@ public record Workload(Kind kind, int sequenceTokens, int contextTokens, int dis
         return tokens * (contextTokens + (sequenceTokens - 1) / 2.0);
     }
 
-    /** Cached positions that are read for {@code tokens} tokens: each of a sequence once, the last token's own left out. */
+    /**
+     * Cached positions that are read for {@code tokens} tokens: each of a sequence once, the last token's own left out.
+     */
     double readPositions(final int tokens) {
         return (double) tokens / sequenceTokens * (contextTokens + sequenceTokens - 1);
     }

@@ -7,18 +7,20 @@ import java.util.List;
 import java.util.SplittableRandom;
 
 /**
- * Finds where the level of a series changes: E-divisive with a permutation test for each change, and a test of the latest nights.
+ * Finds where the level of a series changes: E-divisive with a permutation test for each change, and a test of the
+ * latest nights.
  *
- * <p>The series is split where the energy distance between the two sides, scaled by their sizes, is largest. The split is kept if no random order
- * of the same values has one as large; then both sides are searched again. No distribution is assumed. A slow drift shows as a stair of several
- * changes. Because E-divisive takes several nights to believe a change at the very end, {@link LatestNights} looks at the last two and three, so
- * that a step is known before it is a week old.
+ * <p>The series is split where the energy distance between the two sides, scaled by their sizes, is largest. The split
+ * is kept if no random order of the same values has one as large; then both sides are searched again. No distribution
+ * is assumed. A slow drift shows as a stair of several changes. Because E-divisive takes several nights to believe a
+ * change at the very end, {@link LatestNights} looks at the last two and three, so that a step is known before it is a
+ * week old.
  *
  * <p>Threading: thread-safe. The same values and seed give the same changes.
  *
- * <p>Source: Matteson and James, A nonparametric approach for multiple change point analysis of multivariate data (2014), exponent 1; for
- * performance nights Daly et al., The use of change point detection to identify software performance regressions in a continuous integration
- * system (2020).
+ * <p>Source: Matteson and James, A nonparametric approach for multiple change point analysis of multivariate data
+ * (2014), exponent 1; for performance nights Daly et al., The use of change point detection to identify software
+ * performance regressions in a continuous integration system (2020).
  */
 public final class ChangePoints {
     /** Share of random orders that may look as changed as a series in which a change is reported. */

@@ -4,8 +4,8 @@ import java.util.Arrays;
 import java.util.SplittableRandom;
 
 /**
- * The best split of a sequence by the scaled energy distance of its two sides. Sums of distances to all earlier values come from Fenwick trees over
- * the ranks, so that a split of n values takes n log n steps.
+ * The best split of a sequence by the scaled energy distance of its two sides. Sums of distances to all earlier values
+ * come from Fenwick trees over the ranks, so that a split of n values takes n log n steps.
  *
  * <p>Threading: one thread.
  */
@@ -81,7 +81,8 @@ final class EnergySplit {
         final double left = index;
         final double right = length - index;
         final double between = all - before[index] - after;
-        final double distance = 2 * between / (left * right) - 2 * before[index] / (left * (left - 1)) - 2 * after / (right * (right - 1));
+        final double distance = 2 * between / (left * right) - 2 * before[index] / (left * (left - 1))
+            - 2 * after / (right * (right - 1));
         final double scaled = distance * left * right / length;
         if (scaled > best) {
             best = scaled;
@@ -95,7 +96,10 @@ final class EnergySplit {
         seenSum = 0;
     }
 
-    /** Sum of the distances of the value of {@code rank} to the {@code seen} values in the trees; then it is one of them. */
+    /**
+     * Sum of the distances of the value of {@code rank} to the {@code seen} values in the trees; then it is one of
+     * them.
+     */
     private double distancesToSeen(final int rank, final int seen) {
         final double value = sorted[rank];
         int below = 0;

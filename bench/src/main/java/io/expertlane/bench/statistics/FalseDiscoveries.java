@@ -3,8 +3,9 @@ package io.expertlane.bench.statistics;
 import java.util.Arrays;
 
 /**
- * Many tests at once: p-values raised so that, of those still below a limit, at most that share is false; where nothing changed at all, the limit
- * bounds the chance of any finding. Source: Benjamini and Hochberg, Controlling the false discovery rate (1995).
+ * Many tests at once: p-values raised so that, of those still below a limit, at most that share is false; where nothing
+ * changed at all, the limit bounds the chance of any finding. Source: Benjamini and Hochberg, Controlling the false
+ * discovery rate (1995).
  */
 public final class FalseDiscoveries {
     private FalseDiscoveries() {

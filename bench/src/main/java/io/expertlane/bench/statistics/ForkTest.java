@@ -6,9 +6,9 @@ import org.apache.commons.statistics.inference.MannWhitneyUTest;
 /**
  * Two samples of forks held against each other.
  *
- * <p>The Mann-Whitney test says whether one of them is higher, without a word on distributions; the median of all pairwise differences
- * (Hodges-Lehmann) says by how much, and their 90 % interval what cannot be ruled out. Iterations of one fork are not independent, so a fork counts
- * as one value.
+ * <p>The Mann-Whitney test says whether one of them is higher, without a word on distributions; the median of all
+ * pairwise differences (Hodges-Lehmann) says by how much, and their 90 % interval what cannot be ruled out. Iterations
+ * of one fork are not independent, so a fork counts as one value.
  *
  * @param change median pairwise difference, as a share of the first sample's median: 0.05 is 5 % more
  * @param low lower end of the 90 % interval of {@code change}; with few forks the smallest pairwise difference
@@ -44,7 +44,10 @@ public record ForkTest(double change, double low, double high, double pValue) {
         return new ForkTest(change, differences[cut], differences[differences.length - 1 - cut], pValue(first, second));
     }
 
-    /** Probability that {@code forks} on each side, all of one above all of the other, come so by chance: no p-value is smaller. */
+    /**
+     * Probability that {@code forks} on each side, all of one above all of the other, come so by chance: no p-value is
+     * smaller.
+     */
     public static double smallestPValue(final int forks) {
         double orders = 1;
         for (int i = 1; i <= forks; i++) {
@@ -64,11 +67,15 @@ public record ForkTest(double change, double low, double high, double pValue) {
 
     /** Exact up to fifty forks where no two values are equal, else by the normal distribution. */
     private static double pValue(final double[] first, final double[] second) {
-        final boolean allEqual = Arrays.stream(first).allMatch(v -> v == first[0]) && Arrays.stream(second).allMatch(v -> v == first[0]);
+        final boolean allEqual = Arrays.stream(first).allMatch(v -> v == first[0])
+            && Arrays.stream(second).allMatch(v -> v == first[0]);
         return allEqual ? 1 : MannWhitneyUTest.withDefaults().test(first, second).getPValue();
     }
 
-    /** How many of the sorted pairwise differences may be cut off at either end: the critical value of U, which the normal distribution gives. */
+    /**
+     * How many of the sorted pairwise differences may be cut off at either end: the critical value of U, which the
+     * normal distribution gives.
+     */
     static int intervalCut(final int first, final int second) {
         final double pairs = (double) first * second;
         final double deviation = Math.sqrt(pairs * (first + second + 1) / 12);

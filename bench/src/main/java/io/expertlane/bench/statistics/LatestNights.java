@@ -3,9 +3,9 @@ package io.expertlane.bench.statistics;
 import java.util.Optional;
 
 /**
- * Whether the last two or three nights differ from those before: an exact permutation test. Their sum is held against the sums of all pairs, or
- * triples, of nights; it must be among the most extreme thousandth. So at least 46 nights are needed for two, 20 for three, and one night out of
- * line is not enough.
+ * Whether the last two or three nights differ from those before: an exact permutation test. Their sum is held against
+ * the sums of all pairs, or triples, of nights; it must be among the most extreme thousandth. So at least 46 nights are
+ * needed for two, 20 for three, and one night out of line is not enough.
  */
 final class LatestNights {
     /** Nights looked back: more tell little, and the triples of sixty are 34,220. */

@@ -7,10 +7,11 @@ import org.apache.commons.statistics.inference.WilcoxonSignedRankTest;
 /**
  * Two samples of forks that ran in pairs, iteration beside iteration, held against each other.
  *
- * <p>A pair counts as one value: the median, over its iterations, of the logarithm of the ratio of the two that ran side by side. A disturbance that
- * lasts longer than an iteration is in both and cancels; one that hits few iterations does not move the median. The Wilcoxon signed-rank test says whether
- * these values lie to one side of zero, which needs no distribution but that, if nothing changed, either jar is as likely to be the slower one of a pair.
- * The median of the values' pairwise means (Hodges-Lehmann) says by how much they do.
+ * <p>A pair counts as one value: the median, over its iterations, of the logarithm of the ratio of the two that ran
+ * side by side. A disturbance that lasts longer than an iteration is in both and cancels; one that hits few iterations
+ * does not move the median. The Wilcoxon signed-rank test says whether these values lie to one side of zero, which
+ * needs no distribution but that, if nothing changed, either jar is as likely to be the slower one of a pair. The
+ * median of the values' pairwise means (Hodges-Lehmann) says by how much they do.
  */
 public final class PairTest {
     /** Pairs from which an interval can have its 90 %. */
@@ -26,7 +27,8 @@ public final class PairTest {
      *
      * @param first iterations of each fork of the first sample
      * @param second those of its partners, in the same order
-     * @param smallest what counts as next to nothing, in the unit of the samples, above 0: values below are taken for it
+     * @param smallest what counts as next to nothing, in the unit of the samples, above 0: values below are taken for
+     *                 it
      * @throws IllegalArgumentException if no pair counts
      */
     public static ForkTest of(final List<double[]> first, final List<double[]> second, final double smallest) {
@@ -48,7 +50,8 @@ public final class PairTest {
     static ForkTest of(final double[] logRatios) {
         final double[] means = pairwiseMeans(logRatios);
         final int cut = intervalCut(logRatios.length);
-        return new ForkTest(Math.expm1(median(means)), Math.expm1(means[cut]), Math.expm1(means[means.length - 1 - cut]), pValue(logRatios));
+        return new ForkTest(Math.expm1(median(means)), Math.expm1(means[cut]),
+            Math.expm1(means[means.length - 1 - cut]), pValue(logRatios));
     }
 
     /** Probability that all of {@code pairs} lie to one side by chance: no p-value is smaller. */
@@ -94,7 +97,10 @@ public final class PairTest {
         return allZero ? 1 : WilcoxonSignedRankTest.withDefaults().test(logRatios).getPValue();
     }
 
-    /** How many of the sorted pairwise means may be cut off at either end: the critical value of the rank sum, which the normal distribution gives. */
+    /**
+     * How many of the sorted pairwise means may be cut off at either end: the critical value of the rank sum, which the
+     * normal distribution gives.
+     */
     static int intervalCut(final int pairs) {
         final double all = pairs * (pairs + 1) / 2.0;
         final double deviation = Math.sqrt(all * (2 * pairs + 1) / 12);

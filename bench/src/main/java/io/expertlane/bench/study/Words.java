@@ -38,7 +38,8 @@ final class Words {
     }
 
     private static String said(final String... sentences) {
-        return Arrays.stream(sentences).map(String::strip).filter(sentence -> !sentence.isEmpty()).collect(Collectors.joining(" "));
+        return Arrays.stream(sentences).map(String::strip).filter(sentence -> !sentence.isEmpty())
+            .collect(Collectors.joining(" "));
     }
 
     private static String wrapped(final String text, final String indent) {

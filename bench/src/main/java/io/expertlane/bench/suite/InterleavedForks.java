@@ -22,12 +22,14 @@ import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
 /**
- * Measures what two JMH runs name on one machine, in pairs of forks: both live at the same time and run their iterations in turn, A B, B A, A B ...
- * Iterations of the two that belong together are a fraction of a second apart, so that what disturbs the machine for longer disturbs both. Which run
- * comes first changes from pair to pair, so that where a fork comes to lie does not tell the runs apart. Jars are copied first: whatever is built
- * meanwhile, all forks measure what was there.
+ * Measures what two JMH runs name on one machine, in pairs of forks: both live at the same time and run their
+ * iterations in turn, A B, B A, A B ... Iterations of the two that belong together are a fraction of a second apart, so
+ * that what disturbs the machine for longer disturbs both. Which run comes first changes from pair to pair, so that
+ * where a fork comes to lie does not tell the runs apart. Jars are copied first: whatever is built meanwhile, all forks
+ * measure what was there.
  *
- * <p>Failure: {@link IOException} with the last line of JMH's output where a fork fails. Interrupted, it ends the forks that run.
+ * <p>Failure: {@link IOException} with the last line of JMH's output where a fork fails. Interrupted, it ends the forks
+ * that run.
  */
 public final class InterleavedForks {
     private static final String PROFILER_FILE = TurnProfiler.class.getName().replace('.', '/') + ".class";
@@ -46,7 +48,8 @@ public final class InterleavedForks {
      */
     public record ForkRun(String name, String classPath, String mainClass, String include, List<String> arguments) {
         /** Benchmarks of a JMH jar. */
-        public static ForkRun ofJar(final Path jar, final String include, final List<String> arguments) throws IOException {
+        public static ForkRun ofJar(final Path jar, final String include, final List<String> arguments)
+            throws IOException {
             return new ForkRun("jar=" + jar, jar.toString(), mainClassOf(jar), include, arguments);
         }
 
@@ -70,7 +73,8 @@ public final class InterleavedForks {
         static ForkRun ofTrial(final Trial trial, final List<String> timing) {
             final List<String> arguments = new ArrayList<>(timing);
             trial.params().forEach((name, value) -> arguments.addAll(List.of("-p", name + "=" + value)));
-            return new ForkRun(trial.row().benchmark(), System.getProperty("java.class.path"), BenchmarkMain.class.getName(), "^" + Pattern.quote(trial.benchmark()) + "$", arguments);
+            return new ForkRun(trial.row().benchmark(), System.getProperty("java.class.path"),
+                BenchmarkMain.class.getName(), "^" + Pattern.quote(trial.benchmark()) + "$", arguments);
         }
     }
 
@@ -103,7 +107,8 @@ public final class InterleavedForks {
      * @param reader is given the results, which are deleted then
      * @param progress takes a line for each pair
      */
-    public static <T> T measure(final ForkRun first, final ForkRun second, final int pairs, final ResultsReader<T> reader, final PrintWriter progress)
+    public static <T> T measure(final ForkRun first, final ForkRun second, final int pairs,
+        final ResultsReader<T> reader, final PrintWriter progress)
         throws IOException, InterruptedException {
         final Path folder = TemporaryFiles.newFolder("expertlane-forks");
         TemporaryFiles.removeAtExit(folder);
@@ -168,7 +173,8 @@ public final class InterleavedForks {
                 process.onExit().thenRun(() -> turns.leave(self));
             }
             // One that fails is told of at once, not when the other has run to its end.
-            final Process first = (Process) CompletableFuture.anyOf(processes.get(0).onExit(), processes.get(1).onExit()).join();
+            final Process first = (Process) CompletableFuture.anyOf(processes.get(0).onExit(),
+                processes.get(1).onExit()).join();
             final int place = processes.indexOf(first);
             requireDone(pair, run(pair, place), first.exitValue());
             requireDone(pair, run(pair, 1 - place), processes.get(1 - place).waitFor());
@@ -180,7 +186,8 @@ public final class InterleavedForks {
 
     private void requireDone(final int pair, final int run, final int exitCode) throws IOException {
         if (exitCode != 0 || Files.notExists(json(pair, run))) {
-            throw new IOException(runs.get(run).name() + ": JMH ended with " + exitCode + ": " + lastLine(log(pair, run)));
+            throw new IOException(runs.get(run).name() + ": JMH ended with " + exitCode + ": "
+                + lastLine(log(pair, run)));
         }
     }
 
@@ -194,7 +201,8 @@ public final class InterleavedForks {
     }
 
     private static String lastLine(final Path log) throws IOException {
-        return Files.readString(log, StandardCharsets.UTF_8).lines().filter(line -> !line.isBlank()).reduce((a, b) -> b).orElse("no output").strip();
+        return Files.readString(log, StandardCharsets.UTF_8).lines().filter(line -> !line.isBlank()).reduce((a, b) -> b)
+            .orElse("no output").strip();
     }
 
     private Process start(final int pair, final int index, final boolean first, final int turnPort) throws IOException {
@@ -204,10 +212,12 @@ public final class InterleavedForks {
         if (!first || Boolean.getBoolean("jmh.ignoreLock")) {
             command.add("-Djmh.ignoreLock=true");
         }
-        command.addAll(List.of("-cp", folder + File.pathSeparator + run.classPath(), run.mainClass(), run.include(), "-f", "1", "-foe", "true",
+        command.addAll(List.of("-cp", folder + File.pathSeparator + run.classPath(), run.mainClass(), run.include(),
+            "-f", "1", "-foe", "true",
             "-rf", "json", "-rff", json(pair, index).toString(), "-prof", TurnProfiler.class.getName()));
         command.addAll(run.arguments());
-        final ProcessBuilder builder = new ProcessBuilder(command).redirectErrorStream(true).redirectOutput(log(pair, index).toFile());
+        final ProcessBuilder builder = new ProcessBuilder(command).redirectErrorStream(true)
+            .redirectOutput(log(pair, index).toFile());
         builder.environment().put(TurnProfiler.PORT, Integer.toString(turnPort));
         return builder.start();
     }

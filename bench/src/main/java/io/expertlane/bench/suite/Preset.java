@@ -21,7 +21,8 @@ public record Preset(String name, List<PresetRow> rows) {
 
     /** Every benchmark in the jar, with the parameters of its annotations. */
     public static Preset ofAll(final String name, final Timing timing) {
-        return new Preset(name, new Suite().names().stream().map(benchmark -> PresetRow.timed(benchmark, timing)).toList());
+        return new Preset(name, new Suite().names().stream().map(benchmark -> PresetRow.timed(benchmark, timing))
+            .toList());
     }
 
     /** This preset with other rows in the place of each. */
@@ -36,16 +37,18 @@ public record Preset(String name, List<PresetRow> rows) {
      */
     public Preset param(final String param, final List<String> values) {
         final Suite suite = new Suite();
-        final Preset changed = map(row -> entry(row, suite).params().containsKey(param) ? row.param(param, values.toArray(String[]::new)) : row);
+        final Preset changed = map(row -> entry(row, suite).params().containsKey(param)
+            ? row.param(param, values.toArray(String[]::new)) : row);
         if (changed.equals(this) && rows.stream().noneMatch(row -> entry(row, suite).params().containsKey(param))) {
-            throw new IllegalArgumentException("-p " + param + ": no benchmark of preset " + name + " has such a parameter");
+            throw new IllegalArgumentException("-p " + param + ": no benchmark of preset " + name
+                + " has such a parameter");
         }
         return changed;
     }
 
     /**
-     * The trials of the rows that {@code wanted} accepts by their benchmark name, and of the ceilings these are held against: those of the
-     * preset, or with the same timing and the parameters of their annotations where it has none.
+     * The trials of the rows that {@code wanted} accepts by their benchmark name, and of the ceilings these are held
+     * against: those of the preset, or with the same timing and the parameters of their annotations where it has none.
      *
      * @throws IllegalArgumentException if a row names a benchmark that is not in the jar, or a parameter it has not
      */
@@ -56,7 +59,8 @@ public record Preset(String name, List<PresetRow> rows) {
         for (final PresetRow row : rows) {
             if (wanted.test(row.benchmark())) {
                 chosen.add(row.benchmark());
-                entry(row, suite).ceiling().filter(chosen::add).filter(ceiling -> rows.stream().noneMatch(r -> r.benchmark().equals(ceiling)))
+                entry(row, suite).ceiling().filter(chosen::add)
+                    .filter(ceiling -> rows.stream().noneMatch(r -> r.benchmark().equals(ceiling)))
                     .ifPresent(ceiling -> ceilings.add(PresetRow.timed(ceiling, row.timing())));
             }
         }
@@ -68,14 +72,16 @@ public record Preset(String name, List<PresetRow> rows) {
 
     private Suite.Entry entry(final PresetRow row, final Suite suite) {
         return suite.find(row.benchmark())
-            .orElseThrow(() -> new IllegalArgumentException("preset=" + name + ": benchmark " + row.benchmark() + " is not in the jar"));
+            .orElseThrow(() -> new IllegalArgumentException("preset=" + name + ": benchmark " + row.benchmark()
+            + " is not in the jar"));
     }
 
     private List<Trial> trials(final PresetRow row, final Suite suite) {
         final Suite.Entry entry = entry(row, suite);
         final Map<String, List<String>> values = new TreeMap<>(entry.params());
         if (!values.keySet().containsAll(row.params().keySet())) {
-            throw new IllegalArgumentException("preset=" + name + ": " + row.benchmark() + " has parameters " + values.keySet() + ", not all of "
+            throw new IllegalArgumentException("preset=" + name + ": " + row.benchmark() + " has parameters "
+                + values.keySet() + ", not all of "
                 + new TreeMap<>(row.params()).keySet());
         }
         values.putAll(row.params());
@@ -83,14 +89,17 @@ public record Preset(String name, List<PresetRow> rows) {
         for (final List<String> value : values.values()) {
             trials *= value.size();
             if (trials > MAX_TRIALS) {
-                throw new IllegalArgumentException("preset=" + name + ": " + row.benchmark() + " has more combinations of parameters than " + MAX_TRIALS);
+                throw new IllegalArgumentException("preset=" + name + ": " + row.benchmark()
+                    + " has more combinations of parameters than " + MAX_TRIALS);
             }
         }
         List<Map<String, String>> combinations = List.of(Map.of());
         for (final Map.Entry<String, List<String>> param : values.entrySet()) {
-            combinations = combinations.stream().flatMap(c -> param.getValue().stream().map(v -> with(c, param.getKey(), v))).toList();
+            combinations = combinations.stream()
+                .flatMap(c -> param.getValue().stream().map(v -> with(c, param.getKey(), v))).toList();
         }
-        return combinations.stream().map(c -> new Trial(entry.benchmark(), c, row, entry.ceiling(), entry.mode())).toList();
+        return combinations.stream().map(c -> new Trial(entry.benchmark(), c, row, entry.ceiling(), entry.mode()))
+            .toList();
     }
 
     private static Map<String, String> with(final Map<String, String> params, final String name, final String value) {

@@ -10,7 +10,8 @@ import java.util.TreeMap;
  * @param benchmark {@code SimpleClassName.method}
  * @param params values of its {@code @Param}s; a parameter that is not named keeps the values of its annotation
  * @param timing how long it is measured
- * @param setupMillis what a fork takes beside its iterations, JVM start and {@code @Setup}: an estimate, for the plan and the first remaining time
+ * @param setupMillis what a fork takes beside its iterations, JVM start and {@code @Setup}: an estimate, for the plan
+ *                    and the first remaining time
  */
 public record PresetRow(String benchmark, Map<String, List<String>> params, Timing timing, int setupMillis) {
     /** Start of a JVM, and a set-up that is small. */

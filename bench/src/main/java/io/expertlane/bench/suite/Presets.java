@@ -16,14 +16,15 @@ import tools.jackson.databind.DeserializationFeature;
 import tools.jackson.databind.ObjectReader;
 
 /**
- * The presets: JSON files, those of the suite among the resources of this package, others anywhere. The one place that says what is run and for
- * how long; how many bytes a benchmark moves and what it is held against its own class says.
+ * The presets: JSON files, those of the suite among the resources of this package, others anywhere. The one place that
+ * says what is run and for how long; how many bytes a benchmark moves and what it is held against its own class says.
  *
  * <pre>
  *  {"timing": {"forks": 1, "warmupIterations": 6, "measurementIterations": 5, "iterationMillis": 500},
  *   "rows": [{"benchmark": "LowLatencyBenchmark.dispatch", "params": {"tokens": ["8", "128"]}}]}
  * </pre>
- * A row may have a {@code timing} of its own, and {@code setupMillis}, the expected time of a fork beside its iterations.
+ * A row may have a {@code timing} of its own, and {@code setupMillis}, the expected time of a fork beside its
+ * iterations.
  */
 public final class Presets {
     /** Every benchmark of the jar, to be narrowed by options. */
@@ -71,13 +72,15 @@ public final class Presets {
         } catch (final CharacterCodingException e) {
             throw new IllegalArgumentException("preset=" + file + ": not UTF-8", e);
         } catch (final JacksonException e) {
-            throw new IllegalArgumentException("preset=" + file + ": " + place(e) + e.getOriginalMessage().lines().findFirst().orElse(""), e);
+            throw new IllegalArgumentException("preset=" + file + ": " + place(e)
+                + e.getOriginalMessage().lines().findFirst().orElse(""), e);
         }
     }
 
     private static String place(final JacksonException failure) {
         final String path = failure instanceof DatabindException databind ? databind.getPathReference() : "";
-        return (path.isEmpty() ? "" : path + ": ") + (failure.getLocation() == null ? "" : "line " + failure.getLocation().getLineNr() + ": ");
+        return (path.isEmpty() ? "" : path + ": ")
+            + (failure.getLocation() == null ? "" : "line " + failure.getLocation().getLineNr() + ": ");
     }
 
     private static Preset preset(final String name, final PresetFile file) {
@@ -90,10 +93,12 @@ public final class Presets {
     private static PresetRow row(final String name, final FileRow row, final PresetFile file) {
         final Timing timing = row.timing == null ? file.timing : row.timing;
         if (row.benchmark == null || timing == null) {
-            throw new IllegalArgumentException("preset=" + name + ": a row without " + (timing == null ? "timing" : "benchmark"));
+            throw new IllegalArgumentException("preset=" + name + ": a row without "
+                + (timing == null ? "timing" : "benchmark"));
         }
         if (row.setupMillis != null && (row.setupMillis < 0 || row.setupMillis > MAX_SETUP_MILLIS)) {
-            throw new IllegalArgumentException("preset=" + name + ": setupMillis=" + row.setupMillis + ": 0 to " + MAX_SETUP_MILLIS);
+            throw new IllegalArgumentException("preset=" + name + ": setupMillis=" + row.setupMillis + ": 0 to "
+                + MAX_SETUP_MILLIS);
         }
         return new PresetRow(row.benchmark, row.params == null ? Map.of() : Map.copyOf(row.params), timing,
             row.setupMillis == null ? PresetRow.DEFAULT_SETUP_MILLIS : row.setupMillis);

@@ -15,9 +15,9 @@ import org.openjdk.jmh.runner.IterationType;
 import org.openjdk.jmh.runner.format.OutputFormat;
 
 /**
- * Progress of a run, in the place of JMH's own report: on a terminal one line that is overwritten, elsewhere one line a trial. Remaining
- * time is the expected time of what is left, corrected by how long the finished trials took against their expectation.
- * What JMH and the forks print is kept for the trial at hand, to be shown if it fails.
+ * Progress of a run, in the place of JMH's own report: on a terminal one line that is overwritten, elsewhere one line a
+ * trial. Remaining time is the expected time of what is left, corrected by how long the finished trials took against
+ * their expectation. What JMH and the forks print is kept for the trial at hand, to be shown if it fails.
  * <p>Threading: JMH calls from several threads; all methods are synchronised.
  */
 final class Progress implements OutputFormat {
@@ -69,7 +69,8 @@ final class Progress implements OutputFormat {
     }
 
     @Override
-    public synchronized void iteration(final BenchmarkParams benchmark, final IterationParams params, final int iteration) {
+    public synchronized void iteration(final BenchmarkParams benchmark, final IterationParams params,
+        final int iteration) {
         if (terminal) {
             final String phase = params.getType() == IterationType.WARMUP ? "warm-up" : "measuring";
             show("  " + phase + " " + iteration + "/" + params.getCount());
@@ -77,7 +78,8 @@ final class Progress implements OutputFormat {
     }
 
     private void show(final String phase) {
-        final String line = String.format(Locale.ROOT, "[%d/%d] %s%s  %s left", current + 1, trials.size(), trials.get(current).label(), phase,
+        final String line = String.format(Locale.ROOT, "[%d/%d] %s%s  %s left", current + 1, trials.size(),
+            trials.get(current).label(), phase,
             minutes(remainingMillis()));
         if (terminal) {
             err.print(START_OF_CLEARED_LINE + WRAP_OFF + line + WRAP_ON);
@@ -89,9 +91,12 @@ final class Progress implements OutputFormat {
 
     private long remainingMillis() {
         final long now = nanoClock.getAsLong();
-        final long finishedExpected = trials.subList(0, current).stream().mapToLong(t -> t.row().expectedMillis()).sum();
-        final double correction = finishedExpected == 0 ? 1 : (double) (trialStartNanos - runStartNanos) / NANOS_PER_MILLI / finishedExpected;
-        final long ahead = trials.subList(current, trials.size()).stream().mapToLong(t -> t.row().expectedMillis()).sum();
+        final long finishedExpected = trials.subList(0, current).stream().mapToLong(t -> t.row().expectedMillis())
+            .sum();
+        final double correction = finishedExpected == 0 ? 1
+            : (double) (trialStartNanos - runStartNanos) / NANOS_PER_MILLI / finishedExpected;
+        final long ahead = trials.subList(current, trials.size()).stream().mapToLong(t -> t.row().expectedMillis())
+            .sum();
         return Math.max(0, Math.round(ahead * correction) - (now - trialStartNanos) / NANOS_PER_MILLI);
     }
 
@@ -130,7 +135,8 @@ final class Progress implements OutputFormat {
     }
 
     @Override
-    public void iterationResult(final BenchmarkParams benchmark, final IterationParams params, final int iteration, final IterationResult result) {
+    public void iterationResult(final BenchmarkParams benchmark, final IterationParams params, final int iteration,
+        final IterationResult result) {
         // The summary shows results.
     }
 

@@ -7,7 +7,8 @@ import java.lang.invoke.MethodHandle;
 import java.util.Locale;
 
 /**
- * Stops and resumes processes on Linux by POSIX signals; elsewhere, and where the JVM denies native access, does nothing. Threading: thread-safe.
+ * Stops and resumes processes on Linux by POSIX signals; elsewhere, and where the JVM denies native access, does
+ * nothing. Threading: thread-safe.
  */
 final class Signals {
     private static final int SIGCONT = 18;
@@ -48,7 +49,8 @@ final class Signals {
                 return Linker.nativeLinker().downcallHandle(Linker.nativeLinker().defaultLookup().findOrThrow("kill"),
                     FunctionDescriptor.of(ValueLayout.JAVA_INT, ValueLayout.JAVA_INT, ValueLayout.JAVA_INT));
             } catch (final IllegalCallerException _) {
-                System.err.println("expertlane: native access is denied: the fork whose turn it is not is not stopped meanwhile; "
+                System.err.println("expertlane: native access is denied: the fork whose turn it is not is not stopped "
+                    + "meanwhile; "
                     + "java --enable-native-access=ALL-UNNAMED allows it");
                 return null;
             }

@@ -37,7 +37,8 @@ final class Suite {
             if (listed.getParams().hasValue()) {
                 listed.getParams().get().forEach((name, values) -> params.put(name, List.of(values)));
             }
-            entries.put(shortName(listed.getUsername()), new Entry(listed.getUsername(), params, ceiling(listed), listed.getMode()));
+            entries.put(shortName(listed.getUsername()),
+                new Entry(listed.getUsername(), params, ceiling(listed), listed.getMode()));
         }
     }
 
@@ -49,8 +50,10 @@ final class Suite {
         final String name = listed.getUsername().substring(listed.getUsername().lastIndexOf('.') + 1);
         try {
             final Class<?> type = Class.forName(listed.getUserClassQName(), false, Suite.class.getClassLoader());
-            return Arrays.stream(type.getMethods()).filter(m -> m.getName().equals(name) && m.isAnnotationPresent(Benchmark.class))
-                .map((final Method m) -> m.getAnnotation(Ceiling.class)).flatMap(c -> Optional.ofNullable(c).stream()).map(Ceiling::value).findFirst();
+            return Arrays.stream(type.getMethods())
+                .filter(m -> m.getName().equals(name) && m.isAnnotationPresent(Benchmark.class))
+                .map((final Method m) -> m.getAnnotation(Ceiling.class)).flatMap(c -> Optional.ofNullable(c).stream())
+                .map(Ceiling::value).findFirst();
         } catch (final ClassNotFoundException e) {
             throw new IllegalStateException(listed.getUsername() + " is in JMH's list, its class is not in the jar", e);
         }

@@ -75,7 +75,8 @@ public record SuiteRun(List<Measured> measured, List<Failure> failures, boolean 
      * @param err takes progress, and the output of failed trials
      * @param terminal whether {@code err} is a terminal
      */
-    public static SuiteRun of(final List<Trial> trials, final Set<String> profilers, final Path folder, final BooleanSupplier stop, final PrintWriter err,
+    public static SuiteRun of(final List<Trial> trials, final Set<String> profilers, final Path folder,
+        final BooleanSupplier stop, final PrintWriter err,
                               final boolean terminal) throws IOException {
         final Progress progress = new Progress(err, terminal, System::nanoTime, trials);
         final List<Measured> measured = new ArrayList<>();
@@ -98,7 +99,8 @@ public record SuiteRun(List<Measured> measured, List<Failure> failures, boolean 
         return new SuiteRun(measured, failures, measured.size() + failures.size() < trials.size());
     }
 
-    private static Measured measure(final Trial trial, final Set<String> profilers, final Path folder, final Progress progress)
+    private static Measured measure(final Trial trial, final Set<String> profilers, final Path folder,
+        final Progress progress)
         throws IOException, RunnerException {
         final Timing timing = trial.row().timing();
         final TimeValue iteration = TimeValue.milliseconds(timing.iterationMillis());
@@ -134,7 +136,8 @@ public record SuiteRun(List<Measured> measured, List<Failure> failures, boolean 
             return Optional.empty();
         }
         try (Stream<Path> files = Files.walk(folder)) {
-            return files.filter(file -> file.getFileName().toString().matches("flame-.*-forward\\.html")).sorted().reduce((_, last) -> last);
+            return files.filter(file -> file.getFileName().toString().matches("flame-.*-forward\\.html")).sorted()
+                .reduce((_, last) -> last);
         }
     }
 

@@ -24,8 +24,8 @@ public final class Summary {
     }
 
     /**
-     * Sums up {@code run}, which is named {@code id} and was of {@code preset}; and adds the ceiling and the ratio to it to JMH's results, as
-     * secondary ones.
+     * Sums up {@code run}, which is named {@code id} and was of {@code preset}; and adds the ceiling and the ratio to
+     * it to JMH's results, as secondary ones.
      */
     public static RunSummary of(final String id, final String preset, final SuiteRun run) {
         final List<SuiteRun.Measured> timed = run.timed();
@@ -39,19 +39,25 @@ public final class Summary {
         }
         final List<RunSummary.Failed> failed = run.failures().stream()
             .map(f -> new RunSummary.Failed(f.trial().row().benchmark(), f.trial().params(), f.reason())).toList();
-        return new RunSummary(RunSummary.SCHEMA, id, preset, false, run.interrupted(), rows, run.loaded().stream().map(Summary::latency).toList(), failed);
+        return new RunSummary(RunSummary.SCHEMA, id, preset, false, run.interrupted(), rows,
+            run.loaded().stream().map(Summary::latency).toList(), failed);
     }
 
     private static RunSummary.Latency latency(final SuiteRun.Measured measured) {
         final LoadRuns.Merged runs = LoadRuns.merge(measured.loads());
         final Histogram nanos = runs.latencyNanos();
         final Trial trial = measured.trial();
-        return new RunSummary.Latency(trial.row().benchmark(), trial.params(), runs.intendedPerSecond(), runs.achievedPerSecond(), runs.exclusion(),
-            nanos.getTotalCount(), nanos.getValueAtPercentile(50), nanos.getValueAtPercentile(90), nanos.getValueAtPercentile(99),
+        return new RunSummary.Latency(trial.row().benchmark(), trial.params(), runs.intendedPerSecond(),
+            runs.achievedPerSecond(), runs.exclusion(),
+            nanos.getTotalCount(), nanos.getValueAtPercentile(50), nanos.getValueAtPercentile(90),
+            nanos.getValueAtPercentile(99),
             nanos.getValueAtPercentile(99.9), nanos.getMaxValue(), RunWriter.percentilesFile(trial.fileName()));
     }
 
-    /** The row that {@code row} is held against: of those of its ceiling that have a rate, the one whose parameters are most like its own. */
+    /**
+     * The row that {@code row} is held against: of those of its ceiling that have a rate, the one whose parameters are
+     * most like its own.
+     */
     static Optional<RunSummary.Row> ceiling(final RunSummary.Row row, final List<RunSummary.Row> rows) {
         if (row.roofline() == null || row.gigabytesPerSecond() == null) {
             return Optional.empty();
@@ -61,15 +67,18 @@ public final class Summary {
     }
 
     private static long likeness(final RunSummary.Row one, final RunSummary.Row other) {
-        return one.params().entrySet().stream().filter(param -> param.getValue().equals(other.params().get(param.getKey()))).count();
+        return one.params().entrySet().stream()
+            .filter(param -> param.getValue().equals(other.params().get(param.getKey()))).count();
     }
 
     private static RunSummary.Row row(final SuiteRun.Measured measured) {
         final Trial trial = measured.trial();
         final Result<?> time = measured.result().getPrimaryResult();
         final Long bytes = bytes(measured.result(), RooflineProfiler.MUST_MOVE);
-        return new RunSummary.Row(trial.row().benchmark(), trial.params(), time.getScore(), finite(time.getScoreError()), time.getSampleCount(), bytes,
-            bytes(measured.result(), RooflineProfiler.MOVED), bytes == null ? null : bytes / time.getScore(), trial.ceiling().orElse(null), null,
+        return new RunSummary.Row(trial.row().benchmark(), trial.params(), time.getScore(),
+            finite(time.getScoreError()), time.getSampleCount(), bytes,
+            bytes(measured.result(), RooflineProfiler.MOVED), bytes == null ? null : bytes / time.getScore(),
+            trial.ceiling().orElse(null), null,
             allocation(measured.result()), measured.flameGraph().map(_ -> flameGraphFile(trial)).orElse(null));
     }
 
@@ -79,15 +88,19 @@ public final class Summary {
     }
 
     private static RunSummary.Row held(final RunSummary.Row row, final RunSummary.Row ceiling) {
-        return new RunSummary.Row(row.benchmark(), row.params(), row.nanosPerOp(), row.nanosPerOpError(), row.samples(), row.bytesPerOp(),
-            row.movedBytesPerOp(), row.gigabytesPerSecond(), row.roofline(), row.gigabytesPerSecond() / ceiling.gigabytesPerSecond(),
+        return new RunSummary.Row(row.benchmark(), row.params(), row.nanosPerOp(), row.nanosPerOpError(), row.samples(),
+            row.bytesPerOp(),
+            row.movedBytesPerOp(), row.gigabytesPerSecond(), row.roofline(),
+            row.gigabytesPerSecond() / ceiling.gigabytesPerSecond(),
             row.allocatedBytesPerOp(), row.flameGraph());
     }
 
     private static void attach(final RunResult result, final RunSummary.Row row, final RunSummary.Row ceiling) {
         result.getBenchmarkResults().forEach(fork -> {
-            fork.addBenchmarkResult(new ScalarResult(CEILING, ceiling.gigabytesPerSecond(), "GB/s", AggregationPolicy.AVG));
-            fork.addBenchmarkResult(new ScalarResult(RATIO, row.gigabytesPerSecond() / ceiling.gigabytesPerSecond(), "#", AggregationPolicy.AVG));
+            fork.addBenchmarkResult(new ScalarResult(CEILING, ceiling.gigabytesPerSecond(), "GB/s",
+                AggregationPolicy.AVG));
+            fork.addBenchmarkResult(new ScalarResult(RATIO, row.gigabytesPerSecond() / ceiling.gigabytesPerSecond(),
+                "#", AggregationPolicy.AVG));
         });
     }
 
@@ -97,8 +110,10 @@ public final class Summary {
     }
 
     private static Double allocation(final RunResult result) {
-        final double[] sorted = result.getBenchmarkResults().stream().flatMap(fork -> fork.getIterationResults().stream())
-            .map(iteration -> iteration.getSecondaryResults().get(ALLOCATION)).filter(Objects::nonNull).mapToDouble(allocated -> allocated.getScore()).sorted().toArray();
+        final double[] sorted = result.getBenchmarkResults().stream()
+            .flatMap(fork -> fork.getIterationResults().stream())
+            .map(iteration -> iteration.getSecondaryResults().get(ALLOCATION)).filter(Objects::nonNull)
+            .mapToDouble(allocated -> allocated.getScore()).sorted().toArray();
         return sorted.length == 0 ? null : finite((sorted[(sorted.length - 1) / 2] + sorted[sorted.length / 2]) / 2);
     }
 

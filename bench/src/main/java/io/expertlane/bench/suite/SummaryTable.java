@@ -9,12 +9,14 @@ import java.util.TreeMap;
 import java.util.stream.Collectors;
 
 /**
- * A summary as aligned plain text, the same on a terminal and in a pipe. What most rows of a benchmark class have in common is told once below the
- * table; a row names only what it has differently.
+ * A summary as aligned plain text, the same on a terminal and in a pipe. What most rows of a benchmark class have in
+ * common is told once below the table; a row names only what it has differently.
  */
 public final class SummaryTable {
-    private static final List<String> HEADINGS = List.of("benchmark", "params", "time/op", "error", "GB/s", "of roofline", "moved", "B/op");
-    private static final List<String> LATENCY_HEADINGS = List.of("under load", "params", "rate", "p50", "p90", "p99", "p99.9", "max", "");
+    private static final List<String> HEADINGS = List.of("benchmark", "params", "time/op", "error", "GB/s",
+        "of roofline", "moved", "B/op");
+    private static final List<String> LATENCY_HEADINGS = List.of("under load", "params", "rate", "p50", "p90", "p99",
+        "p99.9", "max", "");
     private static final int LEFT_ALIGNED_COLUMNS = 2;
     private static final String DECODE_STEP = "DecodeStepBenchmark.decodeStep";
     private static final String NONE = "-";
@@ -30,15 +32,19 @@ public final class SummaryTable {
         final List<String> lines = new ArrayList<>();
         if (!summary.rows().isEmpty()) {
             final Map<String, Map<String, String>> usual = usual(summary.rows().stream().collect(
-                Collectors.groupingBy(row -> className(row.benchmark()), TreeMap::new, Collectors.mapping(RunSummary.Row::params, Collectors.toList()))));
-            lines.addAll(table(HEADINGS, summary.rows().stream().map(row -> cells(row, summary.rows(), usual)).toList()));
+                Collectors.groupingBy(row -> className(row.benchmark()), TreeMap::new,
+                Collectors.mapping(RunSummary.Row::params, Collectors.toList()))));
+            lines.addAll(table(HEADINGS,
+                summary.rows().stream().map(row -> cells(row, summary.rows(), usual)).toList()));
             lines.addAll(usualLines(usual));
-            summary.rows().stream().filter(row -> row.benchmark().equals(DECODE_STEP)).map(SummaryTable::tpot).forEach(lines::add);
+            summary.rows().stream().filter(row -> row.benchmark().equals(DECODE_STEP)).map(SummaryTable::tpot)
+                .forEach(lines::add);
         }
         if (!summary.latency().isEmpty()) {
             lines.add("");
             final Map<String, Map<String, String>> usual = usual(summary.latency().stream().collect(
-                Collectors.groupingBy(row -> className(row.benchmark()), TreeMap::new, Collectors.mapping(RunSummary.Latency::params, Collectors.toList()))));
+                Collectors.groupingBy(row -> className(row.benchmark()), TreeMap::new,
+                Collectors.mapping(RunSummary.Latency::params, Collectors.toList()))));
             lines.addAll(table(LATENCY_HEADINGS, summary.latency().stream().map(row -> cells(row, usual)).toList()));
             lines.addAll(usualLines(usual));
         }
@@ -67,7 +73,8 @@ public final class SummaryTable {
         paramsByClass.forEach((name, rows) -> {
             final Map<String, String> most = new TreeMap<>();
             if (rows.size() > 1) {
-                rows.stream().flatMap(params -> params.entrySet().stream()).collect(Collectors.groupingBy(entry -> entry, Collectors.counting()))
+                rows.stream().flatMap(params -> params.entrySet().stream())
+                    .collect(Collectors.groupingBy(entry -> entry, Collectors.counting()))
                     .forEach((entry, count) -> {
                         if (2 * count > rows.size()) {
                             most.put(entry.getKey(), entry.getValue());
@@ -89,36 +96,48 @@ public final class SummaryTable {
         return lines;
     }
 
-    private static String unusual(final String benchmark, final Map<String, String> params, final Map<String, Map<String, String>> usual) {
+    private static String unusual(final String benchmark, final Map<String, String> params, final Map<String,
+        Map<String, String>> usual) {
         final Map<String, String> rest = new TreeMap<>(params);
         rest.entrySet().removeAll(usual.get(className(benchmark)).entrySet());
         return params(rest);
     }
 
     private static List<String> cells(final RunSummary.Latency latency, final Map<String, Map<String, String>> usual) {
-        return List.of(latency.benchmark(), unusual(latency.benchmark(), latency.params(), usual), format("%.1f/s", latency.intendedPerSecond()), time(latency.p50Nanos()),
+        return List.of(latency.benchmark(), unusual(latency.benchmark(), latency.params(), usual),
+            format("%.1f/s", latency.intendedPerSecond()), time(latency.p50Nanos()),
             time(latency.p90Nanos()), time(latency.p99Nanos()), time(latency.p999Nanos()), time(latency.maxNanos()),
             latency.excluded() == null ? "" : "excluded: " + latency.excluded());
     }
 
     private static String tpot(final RunSummary.Row row) {
-        return format("TPOT, measured: %s for %s MoE layers, %s dispatch, %s ranks x %s tokens; communication and a pass over the rows, no matrix products",
-            time(row.nanosPerOp()), row.params().get("layers"), row.params().get("dispatchType"), row.params().get("ranks"), row.params().get("tokens"));
+        return format("TPOT, measured: %s for %s MoE layers, %s dispatch, %s ranks x %s tokens; communication and a "
+            + "pass over the rows, no matrix products",
+            time(row.nanosPerOp()), row.params().get("layers"), row.params().get("dispatchType"),
+            row.params().get("ranks"), row.params().get("tokens"));
     }
 
-    private static List<String> cells(final RunSummary.Row row, final List<RunSummary.Row> rows, final Map<String, Map<String, String>> usual) {
-        final String moved = row.movedBytesPerOp() == null || row.bytesPerOp() == 0 ? NONE : format("%.2fx", (double) row.movedBytesPerOp() / row.bytesPerOp());
-        return List.of(row.benchmark(), unusual(row.benchmark(), row.params(), usual), time(row.nanosPerOp()), percent(relativeError(row)),
-            number("%.2f", row.gigabytesPerSecond()), ofRoofline(row, rows), moved, number("%.0f", row.allocatedBytesPerOp()));
+    private static List<String> cells(final RunSummary.Row row, final List<RunSummary.Row> rows, final Map<String,
+        Map<String, String>> usual) {
+        final String moved = row.movedBytesPerOp() == null
+            || row.bytesPerOp() == 0 ? NONE : format("%.2fx", (double) row.movedBytesPerOp() / row.bytesPerOp());
+        return List.of(row.benchmark(), unusual(row.benchmark(), row.params(), usual), time(row.nanosPerOp()),
+            percent(relativeError(row)),
+            number("%.2f", row.gigabytesPerSecond()), ofRoofline(row, rows), moved,
+            number("%.0f", row.allocatedBytesPerOp()));
     }
 
     private static String params(final Map<String, String> params) {
-        final String text = params.entrySet().stream().sorted(Map.Entry.comparingByKey()).map(e -> e.getKey() + "=" + e.getValue())
+        final String text = params.entrySet().stream().sorted(Map.Entry.comparingByKey())
+            .map(e -> e.getKey() + "=" + e.getValue())
             .collect(Collectors.joining(" "));
         return text.isEmpty() ? NONE : text;
     }
 
-    /** The ratio, and half the width of its interval where both times have one: relative errors of independent times add as squares. */
+    /**
+     * The ratio, and half the width of its interval where both times have one: relative errors of independent times add
+     * as squares.
+     */
     private static String ofRoofline(final RunSummary.Row row, final List<RunSummary.Row> rows) {
         if (row.rooflineRatio() == null) {
             return NONE;
@@ -126,7 +145,8 @@ public final class SummaryTable {
         final Double error = relativeError(row);
         final Double ceilingError = Summary.ceiling(row, rows).map(SummaryTable::relativeError).orElse(null);
         final String percent = format("%.0f %%", 100 * row.rooflineRatio());
-        return error == null || ceilingError == null ? percent : percent + format(" +-%.0f", 100 * row.rooflineRatio() * Math.hypot(error, ceilingError));
+        return error == null || ceilingError == null ? percent : percent
+            + format(" +-%.0f", 100 * row.rooflineRatio() * Math.hypot(error, ceilingError));
     }
 
     private static Double relativeError(final RunSummary.Row row) {

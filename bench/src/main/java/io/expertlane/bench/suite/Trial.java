@@ -17,7 +17,8 @@ import org.openjdk.jmh.annotations.Mode;
 public record Trial(String benchmark, Map<String, String> params, PresetRow row, Optional<String> ceiling, Mode mode) {
     /** The parameters as a reader wants them: {@code hidden=7168 ranks=8}. */
     public String paramText() {
-        return params.entrySet().stream().sorted(Map.Entry.comparingByKey()).map(e -> e.getKey() + "=" + e.getValue()).collect(Collectors.joining(" "));
+        return params.entrySet().stream().sorted(Map.Entry.comparingByKey()).map(e -> e.getKey() + "=" + e.getValue())
+            .collect(Collectors.joining(" "));
     }
 
     /** Benchmark and parameters on one line. */
@@ -27,7 +28,8 @@ public record Trial(String benchmark, Map<String, String> params, PresetRow row,
 
     /** A name for its files: benchmark and values, no two trials of a run alike. */
     public String fileName() {
-        final String values = params.entrySet().stream().sorted(Map.Entry.comparingByKey()).map(e -> "-" + e.getValue()).collect(Collectors.joining());
+        final String values = params.entrySet().stream().sorted(Map.Entry.comparingByKey()).map(e -> "-" + e.getValue())
+            .collect(Collectors.joining());
         return (row.benchmark() + values).replaceAll("[^A-Za-z0-9._-]", "_");
     }
 }

@@ -9,8 +9,9 @@ import java.util.List;
 import java.util.concurrent.Phaser;
 
 /**
- * Lets the iterations of two JMH runs, each with a {@link io.expertlane.bench.jmh.TurnProfiler}, take turns: A B, B A, A B ... While one of them is
- * in an iteration the other's fork is stopped, so that threads which spin between iterations do not disturb.
+ * Lets the iterations of two JMH runs, each with a {@link io.expertlane.bench.jmh.TurnProfiler}, take turns: A B, B A,
+ * A B ... While one of them is in an iteration the other's fork is stopped, so that threads which spin between
+ * iterations do not disturb.
  *
  * <p>A round begins when both runs would begin an iteration; a run that has ended is not waited for.
  *

@@ -12,8 +12,8 @@ import java.util.Map;
 import java.util.TreeMap;
 
 /**
- * The points that a sweep has done, in a file of lines: what is swept, then one line a point, in whatever order they came. A line counts once
- * it ends in a line feed; what a killed run left behind after the last of them is cut off.
+ * The points that a sweep has done, in a file of lines: what is swept, then one line a point, in whatever order they
+ * came. A line counts once it ends in a line feed; what a killed run left behind after the last of them is cut off.
  *
  * <p>Threading: one thread; one process a file, which is locked.
  */
@@ -29,10 +29,12 @@ final class Journal implements AutoCloseable {
     /**
      * Opens or makes the journal of {@code header}.
      *
-     * @throws IllegalArgumentException if the file is another sweep's, holds a line that is no point of {@code definition}, or another process has it
+     * @throws IllegalArgumentException if the file is another sweep's, holds a line that is no point of {@code
+     *         definition}, or another process has it
      */
     static Journal open(final Path file, final String header, final SweepDefinition definition) throws IOException {
-        final FileChannel channel = FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.READ, StandardOpenOption.WRITE);
+        final FileChannel channel = FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.READ,
+            StandardOpenOption.WRITE);
         final Journal journal = new Journal(channel);
         try {
             lock(file, channel);
@@ -74,7 +76,8 @@ final class Journal implements AutoCloseable {
             return;
         }
         if (!all[0].equals(header)) {
-            throw new IllegalArgumentException("journal=" + file + ": is of another sweep or shard; remove its folder or choose another");
+            throw new IllegalArgumentException("journal=" + file
+                + ": is of another sweep or shard; remove its folder or choose another");
         }
         for (int i = 1; i < all.length; i++) {
             lines.put(SweepPoint.index("journal=" + file + ": line " + (i + 1), all[i], definition), all[i]);

@@ -18,7 +18,8 @@ public record Shard(int index, int count) {
     /** Checks both. */
     public Shard {
         if (count < 1 || count > MAX_COUNT || index < 1 || index > count) {
-            throw new IllegalArgumentException("shard=" + index + "/" + count + ": I/N with I from 1 to N and N from 1 to " + MAX_COUNT);
+            throw new IllegalArgumentException("shard=" + index + "/" + count
+                + ": I/N with I from 1 to N and N from 1 to " + MAX_COUNT);
         }
     }
 

@@ -18,11 +18,11 @@ import java.util.concurrent.Future;
 import java.util.function.IntConsumer;
 
 /**
- * Runs a sweep. Points run side by side on threads; each is in the journal before the next is begun in its place, so that a run that is killed
- * loses what it had under way and nothing else, and the same call goes on from there.
+ * Runs a sweep. Points run side by side on threads; each is in the journal before the next is begun in its place, so
+ * that a run that is killed loses what it had under way and nothing else, and the same call goes on from there.
  *
- * <p>Failure: a point that cannot be simulated ends the run with an {@link IllegalArgumentException} that names it; what was done stays in the
- * journal.
+ * <p>Failure: a point that cannot be simulated ends the run with an {@link IllegalArgumentException} that names it;
+ * what was done stays in the journal.
  */
 public final class Sweep {
     private final SweepDefinition definition;
@@ -89,8 +89,10 @@ public final class Sweep {
         return ran;
     }
 
-    private void run(final List<Integer> points, final int threads, final Journal journal, final IntConsumer progress) throws IOException {
-        final ExecutorService executor = Executors.newFixedThreadPool(threads, Thread.ofPlatform().daemon().name("sweep-", 0).factory());
+    private void run(final List<Integer> points, final int threads, final Journal journal, final IntConsumer progress)
+        throws IOException {
+        final ExecutorService executor = Executors.newFixedThreadPool(threads,
+            Thread.ofPlatform().daemon().name("sweep-", 0).factory());
         try {
             final CompletionService<Done> completed = new ExecutorCompletionService<>(executor);
             int begun = 0;
@@ -142,7 +144,8 @@ public final class Sweep {
         final SweepDefinition definition = SweepFolder.readDefinition(shards.getFirst());
         for (final Path shard : shards) {
             if (!SweepFolder.readDefinition(shard).equals(definition)) {
-                throw new IllegalArgumentException("shard=" + shard + ": is of another sweep than " + shards.getFirst());
+                throw new IllegalArgumentException("shard=" + shard + ": is of another sweep than "
+                    + shards.getFirst());
             }
             int number = 0;
             for (final String line : SweepFolder.readPoints(shard)) {
@@ -154,7 +157,8 @@ public final class Sweep {
             }
         }
         if (lines.size() != definition.size()) {
-            throw new IllegalArgumentException("points=" + lines.size() + ": the shards must have all " + definition.size());
+            throw new IllegalArgumentException("points=" + lines.size() + ": the shards must have all "
+                + definition.size());
         }
         Files.createDirectories(target);
         SweepFolder.write(target, definition, Shard.WHOLE, lines);

@@ -21,8 +21,8 @@ import tools.jackson.databind.json.JsonMapper;
  *  "grid": {"tokens": [16, 32, 64], "set.nic.mtuBytes": [1024, 4096]},
  *  "plots": [{"x": "tokens", "y": "tpotMicros", "series": "set.nic.mtuBytes"}]}
  * </pre>
- * Names in {@code base} and {@code grid} are options of {@code simulate} without their dashes, or {@code set.FIELD} for a field of the cluster.
- * Points are numbered from 0, the last parameter of the grid changing fastest.
+ * Names in {@code base} and {@code grid} are options of {@code simulate} without their dashes, or {@code set.FIELD} for
+ * a field of the cluster. Points are numbered from 0, the last parameter of the grid changing fastest.
  *
  * @param base  options of every point
  * @param grid  options that vary, each with its values
@@ -32,7 +32,8 @@ public record SweepDefinition(Map<String, String> base, Map<String, List<String>
     private static final Set<String> FIELDS = Set.of("base", "grid", "plots");
     private static final Set<String> PLOT_FIELDS = Set.of("x", "y", "series");
     private static final Set<String> NOT_SWEPT = Set.of("json", "trace", "attribute", "help", "version");
-    private static final JsonMapper STRICT = Json.mapper().rebuild().enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION).build();
+    private static final JsonMapper STRICT = Json.mapper().rebuild()
+        .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION).build();
     private static final String SET = "set.";
     private static final int MAX_POINTS = 1_000_000;
 
@@ -63,14 +64,18 @@ public record SweepDefinition(Map<String, String> base, Map<String, List<String>
         final Map<String, String> base = new LinkedHashMap<>();
         if (tree.has("base")) {
             requireObject("base", tree.get("base"), null);
-            tree.get("base").properties().forEach(entry -> base.put(option("base", entry.getKey()), scalar("base." + entry.getKey(), entry.getValue())));
+            tree.get("base").properties()
+                .forEach(entry -> base.put(option("base", entry.getKey()),
+                scalar("base." + entry.getKey(), entry.getValue())));
         }
         final Map<String, List<String>> grid = new LinkedHashMap<>();
         if (!tree.has("grid")) {
             throw new IllegalArgumentException("grid: missing");
         }
         requireObject("grid", tree.get("grid"), null);
-        tree.get("grid").properties().forEach(entry -> grid.put(option("grid", entry.getKey()), values("grid." + entry.getKey(), entry.getValue())));
+        tree.get("grid").properties()
+            .forEach(entry -> grid.put(option("grid", entry.getKey()),
+            values("grid." + entry.getKey(), entry.getValue())));
         grid.keySet().stream().filter(base::containsKey).findFirst().ifPresent(name -> {
             throw new IllegalArgumentException("grid." + name + ": is in base, too");
         });
@@ -87,14 +92,16 @@ public record SweepDefinition(Map<String, String> base, Map<String, List<String>
         }
         if (known != null) {
             node.propertyNames().stream().filter(name -> !known.contains(name)).findFirst().ifPresent(name -> {
-                throw new IllegalArgumentException(name + ": unknown field, expected " + String.join(", ", known.stream().sorted().toList()));
+                throw new IllegalArgumentException(name + ": unknown field, expected "
+                    + String.join(", ", known.stream().sorted().toList()));
             });
         }
     }
 
     private static String option(final String field, final String name) {
         if (NOT_SWEPT.contains(name) || name.startsWith("-") || name.isEmpty()) {
-            throw new IllegalArgumentException(field + "." + name + ": expected an option of simulate without dashes, not of its output");
+            throw new IllegalArgumentException(field + "." + name
+                + ": expected an option of simulate without dashes, not of its output");
         }
         return name;
     }
@@ -141,24 +148,28 @@ public record SweepDefinition(Map<String, String> base, Map<String, List<String>
 
     private static String parameter(final String field, final JsonNode value, final Map<String, List<String>> grid) {
         if (value == null || !value.isValueNode() || !grid.containsKey(value.asString())) {
-            throw new IllegalArgumentException(field + "=" + value + ": expected a parameter of the grid: " + String.join(", ", grid.keySet()));
+            throw new IllegalArgumentException(field + "=" + value + ": expected a parameter of the grid: "
+                + String.join(", ", grid.keySet()));
         }
         return value.asString();
     }
 
     private static String column(final String field, final JsonNode value) {
         if (value == null || !value.isValueNode() || !SweepValues.COLUMNS.contains(value.asString())) {
-            throw new IllegalArgumentException(field + "=" + value + ": expected one of " + String.join(", ", SweepValues.COLUMNS));
+            throw new IllegalArgumentException(field + "=" + value + ": expected one of "
+                + String.join(", ", SweepValues.COLUMNS));
         }
         return value.asString();
     }
 
-    private static void requireNumbers(final String field, final String parameter, final Map<String, List<String>> grid) {
+    private static void requireNumbers(final String field, final String parameter, final Map<String,
+        List<String>> grid) {
         for (final String value : grid.get(parameter)) {
             try {
                 Double.parseDouble(value);
             } catch (final NumberFormatException e) {
-                throw new IllegalArgumentException(field + "=" + parameter + ": has the value " + value + ", expected numbers", e);
+                throw new IllegalArgumentException(field + "=" + parameter + ": has the value " + value
+                    + ", expected numbers", e);
             }
         }
     }
@@ -224,7 +235,8 @@ public record SweepDefinition(Map<String, String> base, Map<String, List<String>
 
     private static String named(final String message, final String name, final String place) {
         final String option = name.startsWith(SET) ? "--set " + name.substring(SET.length()) : "--" + name;
-        return Pattern.compile("(?<![\\w-])" + Pattern.quote(option) + "(?![\\w.-])").matcher(message).replaceAll(Matcher.quoteReplacement(place + name));
+        return Pattern.compile("(?<![\\w-])" + Pattern.quote(option) + "(?![\\w.-])").matcher(message)
+            .replaceAll(Matcher.quoteReplacement(place + name));
     }
 
     /** The definition as a line of JSON; equal definitions give equal lines. */

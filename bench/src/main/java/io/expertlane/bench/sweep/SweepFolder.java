@@ -18,9 +18,9 @@ import tools.jackson.core.JacksonException;
 import tools.jackson.databind.JsonNode;
 
 /**
- * The results of a sweep or of a shard of one: {@code sweep.json}, what was swept; {@code results.csv}; charts as {@code plot-N.svg}; and
- * {@code points.jsonl}, a line a point, which is written last: where it is, the folder is complete. Equal sweeps give equal bytes, however they
- * were run.
+ * The results of a sweep or of a shard of one: {@code sweep.json}, what was swept; {@code results.csv}; charts as
+ * {@code plot-N.svg}; and {@code points.jsonl}, a line a point, which is written last: where it is, the folder is
+ * complete. Equal sweeps give equal bytes, however they were run.
  */
 final class SweepFolder {
     static final String JOURNAL = "journal.jsonl";
@@ -42,7 +42,8 @@ final class SweepFolder {
     static String readHeader(final Path folder) throws IOException {
         final Path file = folder.resolve(DEFINITION);
         if (!Files.isRegularFile(file) || !isComplete(folder)) {
-            throw new IllegalArgumentException("sweep=" + folder + ": no complete sweep; run it again with the same options to complete it");
+            throw new IllegalArgumentException("sweep=" + folder
+                + ": no complete sweep; run it again with the same options to complete it");
         }
         return String.join("\n", lines(file)).strip();
     }
@@ -54,7 +55,8 @@ final class SweepFolder {
             final JsonNode sweep = Json.mapper().readTree(header).path("sweep");
             return SweepDefinition.ofLine(sweep.toString());
         } catch (final JacksonException | IllegalArgumentException e) {
-            throw new IllegalArgumentException("sweep=" + folder.resolve(DEFINITION) + ": is not what a sweep writes", e);
+            throw new IllegalArgumentException("sweep=" + folder.resolve(DEFINITION) + ": is not what a sweep writes",
+                e);
         }
     }
 
@@ -70,7 +72,8 @@ final class SweepFolder {
         }
     }
 
-    static void write(final Path folder, final SweepDefinition definition, final Shard shard, final Map<Integer, String> lines) throws IOException {
+    static void write(final Path folder, final SweepDefinition definition, final Shard shard, final Map<Integer,
+        String> lines) throws IOException {
         writeText(folder.resolve("results.csv"), csv(definition, lines));
         if (shard.equals(Shard.WHOLE)) {
             for (int i = 0; i < definition.plots().size(); i++) {
@@ -99,7 +102,8 @@ final class SweepFolder {
             csv.append(index);
             definition.parameters(index).values().forEach(value -> csv.append(',').append(cell(value)));
             final JsonNode values = Json.mapper().readTree(line).get("values");
-            SweepValues.COLUMNS.forEach(name -> csv.append(',').append(values.get(name).isNull() ? "" : values.get(name).asString()));
+            SweepValues.COLUMNS.forEach(name ->
+                csv.append(',').append(values.get(name).isNull() ? "" : values.get(name).asString()));
             csv.append('\n');
         });
         return csv.toString();
@@ -111,7 +115,8 @@ final class SweepFolder {
     }
 
     /** One chart for each combination of the parameters that are neither x nor series. */
-    private static void plots(final SweepDefinition.Plot plot, final String name, final Path folder, final Map<Integer, String> lines) throws IOException {
+    private static void plots(final SweepDefinition.Plot plot, final String name, final Path folder, final Map<Integer,
+        String> lines) throws IOException {
         final SortedMap<String, LineChart> charts = new TreeMap<>();
         lines.values().forEach(line -> {
             final JsonNode point = Json.mapper().readTree(line);
@@ -123,8 +128,10 @@ final class SweepFolder {
             });
             final JsonNode y = point.get("values").get(plot.y());
             if (!y.isNull()) {
-                final String title = plot.y() + " (simulated)" + (fixed.isEmpty() ? "" : ": " + String.join(", ", fixed));
-                final String series = plot.series() == null ? plot.y() : plot.series() + "=" + point.get("point").get(plot.series()).asString();
+                final String title = plot.y() + " (simulated)"
+                    + (fixed.isEmpty() ? "" : ": " + String.join(", ", fixed));
+                final String series = plot.series() == null ? plot.y() : plot.series() + "="
+                    + point.get("point").get(plot.series()).asString();
                 charts.computeIfAbsent(title, text -> new LineChart(text, plot.x(), plot.y()))
                     .add(series, Double.parseDouble(point.get("point").get(plot.x()).asString()), y.doubleValue());
             }

@@ -9,9 +9,12 @@ import java.util.Map;
 /** The columns of a sweep's results, all simulated; a step that was not asked for has none. */
 public final class SweepValues {
     /** Their names, in order. */
-    public static final List<String> COLUMNS = List.of("dispatchP50Micros", "dispatchP99Micros", "dispatchMaxMicros", "dispatchAlgorithmicGBps",
-        "dispatchNicGBps", "combineP50Micros", "combineP99Micros", "combineMaxMicros", "combineAlgorithmicGBps", "combineNicGBps", "portRatioMedian",
-        "portRatioMax", "tpotMicros", "tpotTwoBatchMicros", "tpotFusedMicros", "ttftMicros", "iterationMicros", "communicationShare",
+    public static final List<String> COLUMNS = List.of("dispatchP50Micros", "dispatchP99Micros", "dispatchMaxMicros",
+        "dispatchAlgorithmicGBps",
+        "dispatchNicGBps", "combineP50Micros", "combineP99Micros", "combineMaxMicros", "combineAlgorithmicGBps",
+        "combineNicGBps", "portRatioMedian",
+        "portRatioMax", "tpotMicros", "tpotTwoBatchMicros", "tpotFusedMicros", "ttftMicros", "iterationMicros",
+        "communicationShare",
         "expertMaxOverMean", "rankMaxOverMean", "wqes", "events");
 
     private SweepValues() {
@@ -21,10 +24,14 @@ public final class SweepValues {
     public static Map<String, Number> of(final LayerSimulation.Result result) {
         final LayerSimulation.Phase dispatch = result.dispatch();
         final LayerSimulation.Phase combine = result.combine();
-        final Number[] values = {dispatch.latencyMicros().p50(), dispatch.latencyMicros().p99(), dispatch.latencyMicros().max(), dispatch.algorithmicGBps(),
-            dispatch.nicGBps(), combine.latencyMicros().p50(), combine.latencyMicros().p99(), combine.latencyMicros().max(), combine.algorithmicGBps(),
-            combine.nicGBps(), result.portRatio().median(), result.portRatio().max(), result.tpotMicros(), tpot(result, ModelStep.Kind.TWO_BATCH),
-            tpot(result, ModelStep.Kind.FUSED), result.ttftMicros(), result.iterationMicros(), result.steps().getFirst().communicationShare(),
+        final Number[] values = {dispatch.latencyMicros().p50(), dispatch.latencyMicros().p99(),
+            dispatch.latencyMicros().max(), dispatch.algorithmicGBps(),
+            dispatch.nicGBps(), combine.latencyMicros().p50(), combine.latencyMicros().p99(),
+            combine.latencyMicros().max(), combine.algorithmicGBps(),
+            combine.nicGBps(), result.portRatio().median(), result.portRatio().max(), result.tpotMicros(),
+            tpot(result, ModelStep.Kind.TWO_BATCH),
+            tpot(result, ModelStep.Kind.FUSED), result.ttftMicros(), result.iterationMicros(),
+            result.steps().getFirst().communicationShare(),
             result.load().expertMaxOverMean(), result.load().rankMaxOverMean(), result.wqes(), result.events()};
         final Map<String, Number> row = new LinkedHashMap<>();
         for (int i = 0; i < values.length; i++) {
@@ -34,6 +41,7 @@ public final class SweepValues {
     }
 
     private static Double tpot(final LayerSimulation.Result result, final ModelStep.Kind kind) {
-        return result.steps().stream().filter(step -> step.kind() == kind).map(ModelStep.Step::micros).findFirst().orElse(null);
+        return result.steps().stream().filter(step -> step.kind() == kind).map(ModelStep.Step::micros).findFirst()
+            .orElse(null);
     }
 }

@@ -12,13 +12,16 @@ import org.junit.jupiter.api.Test;
 
 /** {@code docs/dependencies.md} names each library that the root pom manages, with the version that is pinned there. */
 class DependenciesDocumentTest {
-    private static final Pattern MANAGED = Pattern.compile("<artifactId>([^<]+)</artifactId>\\s*<version>\\$\\{([a-z0-9-]+\\.version)}</version>");
+    private static final Pattern MANAGED =
+        Pattern.compile("<artifactId>([^<]+)</artifactId>\\s*<version>\\$\\{([a-z0-9-]+\\.version)}</version>");
 
     @Test
     void namesEveryPinnedVersion() throws IOException {
         final String pom = Files.readString(Path.of("../pom.xml"));
-        final List<String> rows = Files.readAllLines(Path.of("../docs/dependencies.md")).stream().filter(l -> l.startsWith("|")).toList();
-        final List<MatchResult> managed = MANAGED.matcher(pom).results().filter(m -> !m.group(2).startsWith("project.")).toList();
+        final List<String> rows = Files.readAllLines(Path.of("../docs/dependencies.md")).stream()
+            .filter(l -> l.startsWith("|")).toList();
+        final List<MatchResult> managed = MANAGED.matcher(pom).results().filter(m -> !m.group(2).startsWith("project."))
+            .toList();
         assertThat(managed).hasSizeGreaterThan(5);
         for (final MatchResult library : managed) {
             final String version = property(pom, library.group(2));
@@ -28,7 +31,8 @@ class DependenciesDocumentTest {
     }
 
     private static String property(final String pom, final String name) {
-        final MatchResult value = Pattern.compile("<" + Pattern.quote(name) + ">([^<]+)<").matcher(pom).results().findFirst().orElseThrow();
+        final MatchResult value = Pattern.compile("<" + Pattern.quote(name) + ">([^<]+)<").matcher(pom).results()
+            .findFirst().orElseThrow();
         return value.group(1);
     }
 }

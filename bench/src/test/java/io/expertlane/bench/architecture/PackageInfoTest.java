@@ -31,12 +31,14 @@ class PackageInfoTest {
         source("bare/B.java", "");
         source("silent/C.java", "");
         source("silent/package-info.java", "package silent;");
-        assertThat(undocumentedPackages(folder)).containsExactlyInAnyOrder(folder.resolve("bare"), folder.resolve("silent"));
+        assertThat(undocumentedPackages(folder))
+            .containsExactlyInAnyOrder(folder.resolve("bare"), folder.resolve("silent"));
     }
 
     private static List<Path> undocumentedPackages(final Path sources) throws IOException {
         try (Stream<Path> files = Files.walk(sources)) {
-            return files.filter(f -> f.toString().endsWith(".java")).map(Path::getParent).distinct().filter(p -> !isDocumented(p)).toList();
+            return files.filter(f -> f.toString().endsWith(".java")).map(Path::getParent).distinct()
+                .filter(p -> !isDocumented(p)).toList();
         }
     }
 

@@ -22,15 +22,21 @@ import org.junit.jupiter.params.provider.ValueSource;
 class CommandJvmTest {
     private static final Path FULL = Path.of("/dev/full");
     private static final int PATIENCE_SECONDS = 120;
-    private static final String[] EXCHANGE = {"exchange", "--routing", "uniform", "--ranks", "2", "--tokens-per-rank", "16", "--hidden", "1024",
+    private static final String[] EXCHANGE = {"exchange", "--routing", "uniform", "--ranks", "2", "--tokens-per-rank",
+        "16", "--hidden", "1024",
         "--experts", "4", "--topk", "2", "--warmup-seconds", "0", "--threads", "1", "--out"};
 
     @TempDir
     private Path folder;
 
-    /** Runs {@code main} with its output in {@code out}; returns the exit code and leaves the lines of its error stream in {@code said}. */
-    private int run(final List<String> flags, final Class<?> main, final Path out, final String... arguments) throws IOException, InterruptedException {
-        final List<String> command = new ArrayList<>(List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString()));
+    /**
+     * Runs {@code main} with its output in {@code out}; returns the exit code and leaves the lines of its error stream
+     * in {@code said}.
+     */
+    private int run(final List<String> flags, final Class<?> main, final Path out, final String... arguments)
+        throws IOException, InterruptedException {
+        final List<String> command =
+            new ArrayList<>(List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString()));
         command.addAll(flags);
         command.addAll(List.of("-cp", System.getProperty("java.class.path"), main.getName()));
         command.addAll(List.of(arguments));
@@ -41,15 +47,18 @@ class CommandJvmTest {
     }
 
     private List<String> said() throws IOException {
-        return Files.readAllLines(folder.resolve("err")).stream().filter(line -> !line.startsWith("WARNING: Using incubator modules")).toList();
+        return Files.readAllLines(folder.resolve("err")).stream()
+            .filter(line -> !line.startsWith("WARNING: Using incubator modules")).toList();
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"profile", "profile --schema", "--help", "--version", "bench --plan", "jmh -l", "tune --help",
+    @ValueSource(strings = {"profile", "profile --schema", "--help", "--version", "bench --plan", "jmh -l",
+        "tune --help",
         "simulate --ep 4 --tokens 4 --experts 8 --json", "simulate --ep 4 --tokens 4 --experts 8"})
     void outputThatIsLostIsAFailure(final String arguments) throws IOException, InterruptedException {
         assumeTrue(Files.exists(FULL), "no /dev/full");
-        assertThat(run(List.of(BenchmarkMain.jvmFlags()), ExpertlaneCommand.class, FULL, arguments.split(" "))).isEqualTo(2);
+        assertThat(run(List.of(BenchmarkMain.jvmFlags()), ExpertlaneCommand.class, FULL, arguments.split(" ")))
+            .isEqualTo(2);
         assertThat(said()).containsExactly("expertlane: standard output: No space left on device");
     }
 
@@ -67,11 +76,14 @@ class CommandJvmTest {
             .map(flag -> flag.startsWith("--enable-native-access") ? "--illegal-native-access=deny" : flag).toList();
         assertThat(denied).contains("--illegal-native-access=deny");
         assertThat(run(denied, ExpertlaneCommand.class, out, with(EXCHANGE, "denied"))).as("%s", said()).isZero();
-        assertThat(said()).filteredOn(line -> line.contains("native access is denied")).singleElement().asString().contains("--enable-native-access=");
-        assertThat(run(List.of(BenchmarkMain.jvmFlags()), ExpertlaneCommand.class, out, with(EXCHANGE, "allowed"))).as("%s", said()).isZero();
+        assertThat(said()).filteredOn(line -> line.contains("native access is denied")).singleElement().asString()
+            .contains("--enable-native-access=");
+        assertThat(run(List.of(BenchmarkMain.jvmFlags()), ExpertlaneCommand.class, out, with(EXCHANGE, "allowed")))
+            .as("%s", said()).isZero();
         assertThat(said()).noneMatch(line -> line.contains("native access"));
         for (final String file : List.of("combined.npy", "recv_count.npy", "recv_rows.npy")) {
-            assertThat(folder.resolve("denied").resolve(file)).hasSameBinaryContentAs(folder.resolve("allowed").resolve(file));
+            assertThat(folder.resolve("denied").resolve(file))
+                .hasSameBinaryContentAs(folder.resolve("allowed").resolve(file));
         }
     }
 
@@ -83,8 +95,10 @@ class CommandJvmTest {
         final Path read = folder.resolve("read");
         final Process reader = new ProcessBuilder("cat", fifo.toString()).redirectOutput(read.toFile()).start();
         final Path results = Files.createDirectory(folder.resolve("results"));
-        final Path run = new SampleRun("2026-01-01T00:00:00Z").timed("A.x", Map.of(), 16, new double[] {100}, new double[] {102}).write(results);
-        assertThat(run(List.of(BenchmarkMain.jvmFlags()), ExpertlaneCommand.class, folder.resolve("out"), "export", run.toString(), "--format", "csv",
+        final Path run = new SampleRun("2026-01-01T00:00:00Z")
+            .timed("A.x", Map.of(), 16, new double[] {100}, new double[] {102}).write(results);
+        assertThat(run(List.of(BenchmarkMain.jvmFlags()), ExpertlaneCommand.class, folder.resolve("out"), "export",
+            run.toString(), "--format", "csv",
             "--out", "fifo")).as("%s", said()).isZero();
         assertThat(reader.waitFor(PATIENCE_SECONDS, TimeUnit.SECONDS)).isTrue();
         assertThat(Files.readString(read)).isEqualTo(CommandRun.of("export", run, "--format", "csv").succeeded().out());

@@ -21,7 +21,8 @@ record CommandRun(int exitCode, String out, String err) {
         for (int i = 0; i < texts.length; i++) {
             texts[i] = arguments[i].toString();
         }
-        final int exitCode = ExpertlaneCommand.commandLine().setOut(new PrintWriter(out, true)).setErr(new PrintWriter(err, true)).execute(texts);
+        final int exitCode = ExpertlaneCommand.commandLine().setOut(new PrintWriter(out, true))
+            .setErr(new PrintWriter(err, true)).execute(texts);
         return new CommandRun(exitCode, out.toString(), err.toString());
     }
 

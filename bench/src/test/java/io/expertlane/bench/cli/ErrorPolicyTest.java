@@ -47,7 +47,8 @@ class ErrorPolicyTest {
     void showsBadInputAsOneLine() {
         assertThat(fail(new UsageException("--ranks", 3, "must divide 256 experts"))).isEqualTo(2);
         assertThat(err.toString()).isEqualTo("expertlane: --ranks=3: must divide 256 experts\n");
-        assertThat(fail(new IllegalArgumentException("hidden=100: must be a multiple of 128\nat somewhere"))).isEqualTo(2);
+        assertThat(fail(new IllegalArgumentException("hidden=100: must be a multiple of 128\nat somewhere")))
+            .isEqualTo(2);
         assertThat(err.toString()).isEqualTo("expertlane: hidden=100: must be a multiple of 128\\u000aat somewhere\n");
     }
 
@@ -57,7 +58,8 @@ class ErrorPolicyTest {
         assertThat(fail(new UsageException("--model", "a\nb\u001b[2J\u2028", "expected one of x, y"))).isEqualTo(2);
         assertThat(err.toString()).isEqualTo("expertlane: --model=a\\u000ab\\u001b[2J\\u2028: expected one of x, y\n");
         assertThat(fail(new UsageException("--model", "9".repeat(100_000), "expected one of x, y"))).isEqualTo(2);
-        assertThat(err.toString()).startsWith("expertlane: --model=999").endsWith("99: expected one of x, y\n").hasSizeLessThan(700);
+        assertThat(err.toString()).startsWith("expertlane: --model=999").endsWith("99: expected one of x, y\n")
+            .hasSizeLessThan(700);
     }
 
     @Test
@@ -70,8 +72,11 @@ class ErrorPolicyTest {
 
     @Test
     void tooLittleMemoryIsOneLineWhateverThreadRanOutOfIt() {
-        assertThat(fail(new IllegalStateException(new ExecutionException(new OutOfMemoryError("Java heap space"))))).isEqualTo(2);
-        assertThat(err.toString()).isEqualTo("expertlane: memory=" + Runtime.getRuntime().maxMemory() + ": too little for input of this size (Java heap space)\n");
+        assertThat(fail(new IllegalStateException(new ExecutionException(new OutOfMemoryError("Java heap space")))))
+            .isEqualTo(2);
+        assertThat(err.toString())
+            .isEqualTo("expertlane: memory=" + Runtime.getRuntime().maxMemory()
+            + ": too little for input of this size (Java heap space)\n");
     }
 
     @Test
@@ -83,9 +88,12 @@ class ErrorPolicyTest {
     @Test
     void showsBadParametersAsOneLineWithAHint() {
         assertParameterError("expertlane: Missing required option: '--out=<folder>' (see sample --help)\n");
-        assertParameterError("expertlane: --ranks=many: 'many' is not an int (see sample --help)\n", "--out", "x", "--ranks", "many");
-        assertParameterError("expertlane: --mode=lx: expected one of [ll, ht] (case-sensitive) but was 'lx' (see sample --help)\n", "--out", "x", "--mode", "lx");
-        assertParameterError("expertlane: Unknown options: '--rank', '3' (see sample --help)\n", "--out", "x", "--rank", "3");
+        assertParameterError("expertlane: --ranks=many: 'many' is not an int (see sample --help)\n", "--out", "x",
+            "--ranks", "many");
+        assertParameterError("expertlane: --mode=lx: expected one of [ll, ht] (case-sensitive) but was 'lx' (see "
+            + "sample --help)\n", "--out", "x", "--mode", "lx");
+        assertParameterError("expertlane: Unknown options: '--rank', '3' (see sample --help)\n", "--out", "x", "--rank",
+            "3");
     }
 
     @Test

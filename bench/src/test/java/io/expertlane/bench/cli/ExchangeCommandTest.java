@@ -31,9 +31,11 @@ class ExchangeCommandTest {
         final int at = 256 + 77;
         // Not the largest of its group with FP8, or the others' scale would be another without it.
         input.tokens()[at] = 0;
-        input.write(folder, NpyType.INT32).run(folder, folder.resolve("plain"), "--dispatch-type", type, "--expert", "scale").succeeded();
+        input.write(folder, NpyType.INT32)
+            .run(folder, folder.resolve("plain"), "--dispatch-type", type, "--expert", "scale").succeeded();
         input.tokens()[at] = BF16_NAN;
-        input.write(folder, NpyType.INT32).run(folder, folder.resolve("nan"), "--dispatch-type", type, "--expert", "scale").succeeded();
+        input.write(folder, NpyType.INT32)
+            .run(folder, folder.resolve("nan"), "--dispatch-type", type, "--expert", "scale").succeeded();
         final short[] plain = ExchangeFiles.readShorts(folder.resolve("plain/combined.npy"), 2, 4, 256);
         final short[] combined = ExchangeFiles.readShorts(folder.resolve("nan/combined.npy"), 2, 4, 256);
         assertThat(PlainArithmetic.toFloat(combined[at])).isNaN();
@@ -64,8 +66,10 @@ class ExchangeCommandTest {
 
     @ParameterizedTest
     @CsvSource({"1, 1, 1, 1", "1, 1, 1, 16", "32, 1, 1, 1", "32, 1, 8, 64", "8, 5, 2, 3"})
-    void runsOnAnyNumberOfThreads(final int ranks, final int tokens, final int topK, final int threads) throws IOException {
-        final ExchangeFiles input = ExchangeFiles.random(ranks, tokens, 128, topK, 2 * ranks, 1).write(folder, NpyType.INT32);
+    void runsOnAnyNumberOfThreads(final int ranks, final int tokens, final int topK, final int threads)
+        throws IOException {
+        final ExchangeFiles input = ExchangeFiles.random(ranks, tokens, 128, topK, 2 * ranks, 1)
+            .write(folder, NpyType.INT32);
         final Path one = folder.resolve("one");
         final Path many = folder.resolve("many");
         input.run(folder, one, "--threads", 1).succeeded();
@@ -88,7 +92,8 @@ class ExchangeCommandTest {
 
     @Test
     void generatesTheSameFromOneSeed() {
-        final Object[] options = {"exchange", "--routing", "zipf:1", "--ranks", 4, "--tokens-per-rank", 8, "--hidden", 128, "--topk", 3, "--experts", 16,
+        final Object[] options = {"exchange", "--routing", "zipf:1", "--ranks", 4, "--tokens-per-rank", 8, "--hidden",
+            128, "--topk", 3, "--experts", 16,
             "--dispatch-type", "fp8", "--warmup-seconds", 0, "--seed", 1, "--json", "--out", folder.resolve("a")};
         final CommandRun run = CommandRun.of(options).succeeded();
         options[options.length - 1] = folder.resolve("b");
@@ -105,10 +110,12 @@ class ExchangeCommandTest {
         assertThat(report.at("/combine/algorithmicBytes").longValue()).isEqualTo(selections * 256L);
         for (final String phase : new String[] {"/dispatch", "/combine"}) {
             final double micros = report.at(phase + "/micros").doubleValue();
-            assertThat(report.at(phase + "/algorithmicGBps").doubleValue()).isCloseTo(report.at(phase + "/algorithmicBytes").longValue() / micros / 1e3,
+            assertThat(report.at(phase + "/algorithmicGBps").doubleValue())
+                .isCloseTo(report.at(phase + "/algorithmicBytes").longValue() / micros / 1e3,
                 Percentage.withPercentage(1e-6));
         }
-        assertThat(report.get("stageMicros").propertyNames()).containsExactlyInAnyOrder("routingMap", "packCast", "send", "wait", "unpack", "reduce");
+        assertThat(report.get("stageMicros").propertyNames())
+            .containsExactlyInAnyOrder("routingMap", "packCast", "send", "wait", "unpack", "reduce");
         assertThat(report.get("simulated").booleanValue()).isFalse();
     }
 
@@ -124,7 +131,8 @@ class ExchangeCommandTest {
     void dealsRecordedTokensToRanks() {
         final Path recorded = CommandRun.recordedRoutings();
         assumeThat(recorded).as("no shared/data/esft beside the project").isNotNull();
-        final JsonNode report = CommandRun.of("exchange", "--routing", "esft:" + recorded, "--ranks", 8, "--tokens-per-rank", 16, "--hidden", 128,
+        final JsonNode report = CommandRun.of("exchange", "--routing", "esft:" + recorded, "--ranks", 8,
+            "--tokens-per-rank", 16, "--hidden", 128,
             "--warmup-seconds", 0, "--json", "--out", folder.resolve("out")).succeeded().json();
         assertThat(report.at("/shape/experts").intValue()).isEqualTo(64);
         assertThat(report.at("/combine/algorithmicBytes").longValue()).isEqualTo(8L * 16 * 6 * 256);

@@ -19,9 +19,13 @@ import java.util.SplittableRandom;
  * @param ids     [R, T, K]
  * @param weights [R, T, K]
  */
-record ExchangeFiles(int ranks, int tokensPerRank, int hidden, int topK, int experts, short[] tokens, long[] ids, float[] weights) {
-    /** Random normal rows; a quarter of the selections is none, experts may repeat in a token, weights may be negative. */
-    static ExchangeFiles random(final int ranks, final int tokensPerRank, final int hidden, final int topK, final int experts, final long seed) {
+record ExchangeFiles(int ranks, int tokensPerRank, int hidden, int topK, int experts, short[] tokens, long[] ids,
+    float[] weights) {
+    /**
+     * Random normal rows; a quarter of the selections is none, experts may repeat in a token, weights may be negative.
+     */
+    static ExchangeFiles random(final int ranks, final int tokensPerRank, final int hidden, final int topK,
+        final int experts, final long seed) {
         final SplittableRandom random = new SplittableRandom(seed);
         final short[] tokens = new short[ranks * tokensPerRank * hidden];
         for (int i = 0; i < tokens.length; i++) {
@@ -40,7 +44,8 @@ record ExchangeFiles(int ranks, int tokensPerRank, int hidden, int topK, int exp
     ExchangeFiles write(final Path folder, final NpyType idType) throws IOException {
         final ByteBuffer rows = ByteBuffer.allocate(tokens.length * Short.BYTES).order(ByteOrder.LITTLE_ENDIAN);
         rows.asShortBuffer().put(tokens);
-        NpyWriter.write(folder.resolve("t.npy"), NpyType.UINT16, MemorySegment.ofArray(rows.array()), ranks, tokensPerRank, hidden);
+        NpyWriter.write(folder.resolve("t.npy"), NpyType.UINT16, MemorySegment.ofArray(rows.array()), ranks,
+            tokensPerRank, hidden);
         final ByteBuffer choices = ByteBuffer.allocate(ids.length * idType.sizeBytes()).order(ByteOrder.LITTLE_ENDIAN);
         for (final long id : ids) {
             if (idType == NpyType.INT32) {
@@ -49,16 +54,19 @@ record ExchangeFiles(int ranks, int tokensPerRank, int hidden, int topK, int exp
                 choices.putLong(id);
             }
         }
-        NpyWriter.write(folder.resolve("i.npy"), idType, MemorySegment.ofArray(choices.array()), ranks, tokensPerRank, topK);
+        NpyWriter.write(folder.resolve("i.npy"), idType, MemorySegment.ofArray(choices.array()), ranks, tokensPerRank,
+            topK);
         final ByteBuffer gate = ByteBuffer.allocate(weights.length * Float.BYTES).order(ByteOrder.LITTLE_ENDIAN);
         gate.asFloatBuffer().put(weights);
-        NpyWriter.write(folder.resolve("w.npy"), NpyType.FLOAT32, MemorySegment.ofArray(gate.array()), ranks, tokensPerRank, topK);
+        NpyWriter.write(folder.resolve("w.npy"), NpyType.FLOAT32, MemorySegment.ofArray(gate.array()), ranks,
+            tokensPerRank, topK);
         return this;
     }
 
     /** Runs the command without warm-up on the files of {@code folder}. */
     CommandRun run(final Path folder, final Path out, final Object... more) {
-        final Object[] fixed = {"exchange", "--tokens", folder.resolve("t.npy"), "--topk-idx", folder.resolve("i.npy"), "--topk-weights",
+        final Object[] fixed = {"exchange", "--tokens", folder.resolve("t.npy"), "--topk-idx", folder.resolve("i.npy"),
+            "--topk-weights",
             folder.resolve("w.npy"), "--experts", experts, "--warmup-seconds", 0, "--out", out};
         final Object[] all = new Object[fixed.length + more.length];
         System.arraycopy(fixed, 0, all, 0, fixed.length);
@@ -68,13 +76,15 @@ record ExchangeFiles(int ranks, int tokensPerRank, int hidden, int topK, int exp
 
     static short[] readShorts(final Path file, final long... shape) throws IOException {
         try (Arena arena = Arena.ofConfined()) {
-            return NpyReader.read(file, arena, shape.length, NpyType.UINT16).requireShape(shape).data().toArray(ValueLayout.JAVA_SHORT);
+            return NpyReader.read(file, arena, shape.length, NpyType.UINT16).requireShape(shape).data()
+                .toArray(ValueLayout.JAVA_SHORT);
         }
     }
 
     static int[] readInts(final Path file, final long... shape) throws IOException {
         try (Arena arena = Arena.ofConfined()) {
-            return NpyReader.read(file, arena, shape.length, NpyType.INT32).requireShape(shape).data().toArray(ValueLayout.JAVA_INT);
+            return NpyReader.read(file, arena, shape.length, NpyType.INT32).requireShape(shape).data()
+                .toArray(ValueLayout.JAVA_INT);
         }
     }
 }

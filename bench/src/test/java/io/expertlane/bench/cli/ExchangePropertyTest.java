@@ -37,19 +37,25 @@ class ExchangePropertyTest {
         final boolean scale = seed / 8 % 2 == 1;
         final NpyType idType = random.nextBoolean() ? NpyType.INT32 : NpyType.INT64;
         final int hidden = fp8 ? 128 * random.nextInt(1, 4) : 8 * random.nextInt(1, 40);
-        final ExchangeFiles input = ExchangeFiles.random(ranks, random.nextInt(1, 14), hidden, random.nextInt(1, 9), ranks * random.nextInt(1, 5), seed);
+        final ExchangeFiles input = ExchangeFiles.random(ranks, random.nextInt(1, 14), hidden, random.nextInt(1, 9),
+            ranks * random.nextInt(1, 5), seed);
         input.write(folder, idType);
         final Path out = folder.resolve("out");
         input.run(folder, out, "--dispatch-type", fp8 ? "fp8" : "bf16", "--expert", scale ? "scale" : "identity",
             "--threads", random.nextInt(1, 4)).succeeded();
 
         checkRows(input, out);
-        final short[] combined = ExchangeFiles.readShorts(out.resolve("combined.npy"), ranks, input.tokensPerRank(), hidden);
-        assertThat(PlainArithmetic.diff(combined, combined(input, false, scale))).isLessThan(fp8 ? MAX_DIFF_FP8 : MAX_DIFF_BF16);
+        final short[] combined = ExchangeFiles.readShorts(out.resolve("combined.npy"), ranks, input.tokensPerRank(),
+            hidden);
+        assertThat(PlainArithmetic.diff(combined, combined(input, false, scale)))
+            .isLessThan(fp8 ? MAX_DIFF_FP8 : MAX_DIFF_BF16);
         assertThat(combined).as("bits, with the arithmetic as specified").isEqualTo(combined(input, fp8, scale));
     }
 
-    /** Counts are those of the routing; every row is one selection of the token it says, and rows lie by rank, then local expert. */
+    /**
+     * Counts are those of the routing; every row is one selection of the token it says, and rows lie by rank, then
+     * local expert.
+     */
     private static void checkRows(final ExchangeFiles input, final Path out) throws IOException {
         final int localExperts = input.experts() / input.ranks();
         final int[] counts = new int[input.experts()];
@@ -59,11 +65,13 @@ class ExchangePropertyTest {
             if (expert >= 0) {
                 counts[expert]++;
                 final int token = i / input.topK();
-                expected.add(new int[] {expert / localExperts, expert % localExperts, token / input.tokensPerRank(), token % input.tokensPerRank()});
+                expected.add(new int[] {expert / localExperts, expert % localExperts, token / input.tokensPerRank(),
+                    token % input.tokensPerRank()});
             }
         }
         expected.sort(Arrays::compare);
-        assertThat(ExchangeFiles.readInts(out.resolve("recv_count.npy"), input.ranks(), localExperts)).isEqualTo(counts);
+        assertThat(ExchangeFiles.readInts(out.resolve("recv_count.npy"), input.ranks(), localExperts))
+            .isEqualTo(counts);
         final int[] flat = ExchangeFiles.readInts(out.resolve("recv_rows.npy"), expected.size(), 4);
         final List<int[]> rows = new ArrayList<>();
         for (int at = 0; at < flat.length; at += 4) {
@@ -86,7 +94,9 @@ class ExchangePropertyTest {
                 for (int i = token * input.topK(); i < (token + 1) * input.topK(); i++) {
                     if (input.ids()[i] >= 0) {
                         final float factor = scale ? 1f + (float) input.ids()[i] / input.experts() : 1f;
-                        sum = Math.fma(input.weights()[i], PlainArithmetic.toFloat(PlainArithmetic.toBf16(PlainArithmetic.toFloat(seen[c]) * factor)), sum);
+                        sum = Math.fma(input.weights()[i],
+                            PlainArithmetic.toFloat(PlainArithmetic.toBf16(PlainArithmetic.toFloat(seen[c]) * factor)),
+                            sum);
                     }
                 }
                 result[token * hidden + c] = PlainArithmetic.toBf16(sum);

@@ -11,6 +11,7 @@ class JmhCommandTest {
 
     @Test
     void profilersOfTheSuiteGoByTheirNames() {
-        CommandRun.of("jmh", "-prof", "exchange", "-prof", "nic", "-prof", "roofline", "-prof", "load:dir=x", "NoSuchBenchmark").refused("none in the jar");
+        CommandRun.of("jmh", "-prof", "exchange", "-prof", "nic", "-prof", "roofline", "-prof", "load:dir=x",
+            "NoSuchBenchmark").refused("none in the jar");
     }
 }

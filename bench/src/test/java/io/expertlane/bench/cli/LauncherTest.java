@@ -63,8 +63,10 @@ class LauncherTest {
         environment.put("EXPERTLANE_JDK_FOLDERS", folder.resolve("none") + ":" + folder.resolve("jdks"));
         final Run run = run(launcher, "bench", "--include", "a b");
         assertThat(run.exitCode).as(run.err).isEqualTo(7);
-        assertThat(run.out.lines()).containsExactly(good + "/bin/java", "--flag=one", "--flag=two", "-cp", jar(run).toString(),
-            "io.expertlane.bench.cli.ExpertlaneCommand", "bench", "--include", "a b", "home=" + root, "terminal=false", "charset=C.UTF-8",
+        assertThat(run.out.lines())
+            .containsExactly(good + "/bin/java", "--flag=one", "--flag=two", "-cp", jar(run).toString(),
+            "io.expertlane.bench.cli.ExpertlaneCommand", "bench", "--include", "a b", "home=" + root, "terminal=false",
+            "charset=C.UTF-8",
             "git=,");
         assertThat(jar(run)).hasSameTextualContentAs(root.resolve("bench/target/benchmarks.jar"));
         assertThat(builds()).containsExactly("mvn -q -B -DskipTests package -pl bench -am with " + good);
@@ -84,7 +86,8 @@ class LauncherTest {
     void saysWhatToInstallWhereThereIsNoJdkOrNoMaven() throws IOException, InterruptedException {
         final Run noJdk = run(launcher);
         assertThat(noJdk.exitCode).isEqualTo(2);
-        assertThat(noJdk.err).hasLineCount(1).startsWith("expertlane: JDK 25 not found").contains("install", "JAVA_HOME");
+        assertThat(noJdk.err).hasLineCount(1).startsWith("expertlane: JDK 25 not found")
+            .contains("install", "JAVA_HOME");
 
         environment.put("JAVA_HOME", jdk(folder.resolve("jdk"), "25").toString());
         Files.delete(bin.resolve("mvn"));
@@ -118,7 +121,8 @@ class LauncherTest {
     @Test
     void buildsOnceWhateverTheDatesOfFiles() throws IOException, InterruptedException {
         environment.put("JAVA_HOME", jdk(folder.resolve("jdk"), "25").toString());
-        Files.setLastModifiedTime(root.resolve("kernel/pom.xml"), FileTime.from(Instant.now().plus(Duration.ofDays(2))));
+        Files.setLastModifiedTime(root.resolve("kernel/pom.xml"),
+            FileTime.from(Instant.now().plus(Duration.ofDays(2))));
         run(launcher);
         run(launcher);
         assertThat(builds()).hasSize(1);
@@ -227,14 +231,16 @@ class LauncherTest {
         Files.writeString(root.resolve("pom.xml"), "changed");
         final Run restless = run(launcher);
         assertThat(restless.exitCode).isEqualTo(2);
-        assertThat(restless.err).endsWith("expertlane: " + root + ": the sources changed while they were built, 3 times\n");
+        assertThat(restless.err).endsWith("expertlane: " + root
+            + ": the sources changed while they were built, 3 times\n");
     }
 
     @Test
     void findsItsRootWhateverCdpath() throws IOException, InterruptedException {
         environment.put("JAVA_HOME", jdk(folder.resolve("jdk"), "25").toString());
         environment.put("CDPATH", ".:" + folder);
-        final Run run = run(launcher.getRoot().resolve("usr/bin/env"), "-C", root.toString(), "bench/bin/expertlane", "x");
+        final Run run = run(launcher.getRoot().resolve("usr/bin/env"), "-C", root.toString(), "bench/bin/expertlane",
+            "x");
         assertThat(run.exitCode).as(run.err).isEqualTo(7);
         assertThat(run.out).contains("home=" + root + "\n");
     }
@@ -265,7 +271,8 @@ class LauncherTest {
             """);
         final Run run = run(launcher);
         assertThat(run.exitCode).isEqualTo(2);
-        assertThat(run.err).isEqualTo("expertlane: " + broken + "/bin/java does not start: Picked up JAVA_TOOL_OPTIONS: -XX:+NoSuchFlag; "
+        assertThat(run.err).isEqualTo("expertlane: " + broken
+            + "/bin/java does not start: Picked up JAVA_TOOL_OPTIONS: -XX:+NoSuchFlag; "
             + "Unrecognized VM option 'NoSuchFlag'\n");
         environment.put("EXPERTLANE_JDK_FOLDERS", folder.resolve("jdks").toString());
         final Path good = jdk(folder.resolve("jdks/good"), "25");
@@ -294,7 +301,8 @@ class LauncherTest {
         script(bin.resolve("mvn"), "echo \"$PWD/kernel/src/main/A.java:1: missing semicolon\"; exit 1");
         final Run run = run(launcher);
         assertThat(run.exitCode).isEqualTo(1);
-        assertThat(run.err).contains("\n" + root + "/kernel/src/main/A.java:1: missing semicolon\n").endsWith("expertlane: the build failed\n");
+        assertThat(run.err).contains("\n" + root + "/kernel/src/main/A.java:1: missing semicolon\n")
+            .endsWith("expertlane: the build failed\n");
         assertThat(run.out).isEmpty();
         try (Stream<Path> left = Files.list(root.resolve("bench/.builds"))) {
             assertThat(left.map(file -> file.getFileName().toString())).containsExactlyInAnyOrder(".gitignore", "lock");
@@ -338,16 +346,21 @@ class LauncherTest {
     /** A folder with all that the launcher needs of the system, and neither mvn nor flock. */
     private Path tools() throws IOException {
         final Path tools = Files.createDirectories(folder.resolve("tools"));
-        for (final String tool : List.of("bash", "env", "sed", "find", "cat", "dirname", "readlink", "mktemp", "rm", "mkdir", "cp", "mv", "cksum",
+        for (final String tool : List.of("bash", "env", "sed", "find", "cat", "dirname", "readlink", "mktemp", "rm",
+            "mkdir", "cp", "mv", "cksum",
             "sort", "tr", "cut", "awk", "locale", "sleep", "grep", "touch", "wc")) {
-            final Path target = Stream.of("/usr/bin", "/bin").map(d -> Path.of(d, tool)).filter(Files::exists).findFirst().orElseThrow();
+            final Path target = Stream.of("/usr/bin", "/bin").map(d -> Path.of(d, tool)).filter(Files::exists)
+                .findFirst().orElseThrow();
             Files.writeString(tools.resolve(tool), "#!/bin/sh\nexec " + target + " \"$@\"\n");
             Files.setPosixFilePermissions(tools.resolve(tool), PosixFilePermissions.fromString("rwxr-xr-x"));
         }
         return tools;
     }
 
-    /** A JDK that tells its version, or prints how it was called, waits while $HOLD exists, warns as JDK 25 does, and exits with 7. */
+    /**
+     * A JDK that tells its version, or prints how it was called, waits while $HOLD exists, warns as JDK 25 does, and
+     * exits with 7.
+     */
     private static Path jdk(final Path home, final String version) throws IOException {
         Files.createDirectories(home.resolve("bin"));
         script(home.resolve("bin/javac"), "");
@@ -385,9 +398,11 @@ class LauncherTest {
         return new Run(process.waitFor(), Files.readString(out), errors);
     }
 
-    private Process start(final Path command, final Path out, final ProcessBuilder.Redirect err, final String... arguments)
+    private Process start(final Path command, final Path out, final ProcessBuilder.Redirect err,
+        final String... arguments)
         throws IOException {
-        final ProcessBuilder builder = new ProcessBuilder(command.toString()).directory(folder.toFile()).redirectOutput(out.toFile())
+        final ProcessBuilder builder = new ProcessBuilder(command.toString()).directory(folder.toFile())
+            .redirectOutput(out.toFile())
             .redirectError(err);
         builder.command().addAll(List.of(arguments));
         builder.environment().clear();

@@ -1,6 +1,9 @@
 package io.expertlane.bench.cli;
 
-/** BF16 and FP8 e4m3 arithmetic written from their definitions, one number at a time: what the kernel's codecs are held against. */
+/**
+ * BF16 and FP8 e4m3 arithmetic written from their definitions, one number at a time: what the kernel's codecs are held
+ * against.
+ */
 final class PlainArithmetic {
     private static final int CHANNELS_PER_SCALE = 128;
     private static final float LARGEST_E4M3 = 448f;

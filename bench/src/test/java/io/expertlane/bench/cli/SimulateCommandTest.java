@@ -55,7 +55,8 @@ class SimulateCommandTest {
         for (final String phase : new String[] {"dispatch", "combine"}) {
             final JsonNode latency = result.get(phase).get("latencyMicros");
             assertThat(latency.get("p50").doubleValue()).isPositive();
-            assertThat(latency.get("p99").doubleValue()).isBetween(latency.get("p50").doubleValue(), latency.get("max").doubleValue());
+            assertThat(latency.get("p99").doubleValue())
+                .isBetween(latency.get("p50").doubleValue(), latency.get("max").doubleValue());
             final double algorithmic = result.get(phase).get("algorithmicGBps").doubleValue();
             assertThat(result.get(phase).get("nicGBps").doubleValue()).isPositive().isLessThan(algorithmic);
         }
@@ -64,9 +65,11 @@ class SimulateCommandTest {
             assertThat(nic.get("bytes").size()).isEqualTo(2);
             nic.get("bytes").forEach(bytes -> assertThat(bytes.isIntegralNumber()).isTrue());
         }
-        assertThat(result.get("portRatio").get("median").doubleValue()).isBetween(1.0, result.get("portRatio").get("max").doubleValue());
+        assertThat(result.get("portRatio").get("median").doubleValue())
+            .isBetween(1.0, result.get("portRatio").get("max").doubleValue());
         assertThat(result.get("tpotMicros").doubleValue())
-            .isGreaterThan(94 * (result.at("/dispatch/latencyMicros/max").doubleValue() + result.at("/combine/latencyMicros/max").doubleValue()));
+            .isGreaterThan(94 * (result.at("/dispatch/latencyMicros/max").doubleValue()
+            + result.at("/combine/latencyMicros/max").doubleValue()));
         assertThat(result.get("layers").intValue()).isEqualTo(94);
         assertThat(result.get("wqes").isIntegralNumber()).isTrue();
         assertThat(result.get("events").longValue()).isGreaterThan(result.get("wqes").longValue());
@@ -84,49 +87,63 @@ class SimulateCommandTest {
         assertThat(prefill.at("/workload/contextTokens").intValue()).isZero();
         assertThat(prefill.get("ttftMicros").doubleValue()).isEqualTo(prefill.at("/steps/0/micros").doubleValue());
         assertThat(prefill.get("tpotMicros").isNull()).isTrue();
-        final JsonNode decode = simulate("--ep", 8, "--tokens", 32, "--mode", "ht", "--granularity", "message", "--workload", "decode").json();
-        assertThat(decode.get("dispatch").get("latencyMicros")).as("the same exchange").isEqualTo(prefill.get("dispatch").get("latencyMicros"));
+        final JsonNode decode = simulate("--ep", 8, "--tokens", 32, "--mode", "ht", "--granularity", "message",
+            "--workload", "decode").json();
+        assertThat(decode.get("dispatch").get("latencyMicros")).as("the same exchange")
+            .isEqualTo(prefill.get("dispatch").get("latencyMicros"));
         assertThat(decode.get("tpotMicros").doubleValue()).isPositive();
-        final JsonNode training = simulate("--ep", 8, "--tokens", 32, "--mode", "ht", "--granularity", "message", "--workload", "training", "--sequence", 8).json();
-        assertThat(training.get("iterationMicros").doubleValue()).isGreaterThan(2 * training.at("/steps/0/backward/attention").doubleValue());
+        final JsonNode training = simulate("--ep", 8, "--tokens", 32, "--mode", "ht", "--granularity", "message",
+            "--workload", "training", "--sequence", 8).json();
+        assertThat(training.get("iterationMicros").doubleValue())
+            .isGreaterThan(2 * training.at("/steps/0/backward/attention").doubleValue());
         assertThat(training.at("/gradientDispatch/algorithmicGBps").doubleValue()).isPositive();
-        assertThat(CommandRun.of("simulate", "--ep", 8, "--tokens", 32, "--mode", "ht", "--granularity", "message", "--workload", "training").succeeded().out())
+        assertThat(CommandRun.of("simulate", "--ep", 8, "--tokens", 32, "--mode", "ht", "--granularity", "message",
+            "--workload", "training").succeeded().out())
             .contains("\niteration: ", "\n  backward ", "\n  gradients ");
     }
 
     @Test
     void routingOptionsReachTheGate() {
-        final JsonNode skewed = simulate("--ep", 8, "--tokens", 256, "--granularity", "message", "--routing", "max-mean:8", "--topk-groups", 2, "--groups", 8).json();
+        final JsonNode skewed = simulate("--ep", 8, "--tokens", 256, "--granularity", "message", "--routing",
+            "max-mean:8", "--topk-groups", 2, "--groups", 8).json();
         assertThat(skewed.at("/load/expertMaxOverMean").doubleValue()).isBetween(6.0, 12.0);
         assertThat(skewed.at("/countedMessages").intValue()).isEqualTo(8 * 256 * 8);
         assertThat(skewed.at("/routing").asString()).isEqualTo("max-mean:8.0, 2 of 8 groups");
         final JsonNode spread = simulate("--ep", 16, "--tokens", 64, "--granularity", "message", "--mode", "ht").json();
-        final JsonNode limited = simulate("--ep", 16, "--tokens", 64, "--granularity", "message", "--mode", "ht", "--topk-groups", 1, "--groups", 2).json();
-        assertThat(limited.at("/countedMessages").intValue()).as("one node a token").isEqualTo(16 * 64).isLessThan(spread.at("/countedMessages").intValue());
+        final JsonNode limited = simulate("--ep", 16, "--tokens", 64, "--granularity", "message", "--mode", "ht",
+            "--topk-groups", 1, "--groups", 2).json();
+        assertThat(limited.at("/countedMessages").intValue()).as("one node a token").isEqualTo(16 * 64)
+            .isLessThan(spread.at("/countedMessages").intValue());
     }
 
     @Test
     void lowLatencyRingsHaveTheSizesAskedFor() {
-        final Object[] rings = {"--model", "qwen3-235b", "--ep", 8, "--tokens", 16, "--path", "ring", "--chunk", 4, "--ring", 16};
+        final Object[] rings = {"--model", "qwen3-235b", "--ep", 8, "--tokens", 16, "--path", "ring", "--chunk", 4,
+            "--ring", 16};
         final JsonNode given = simulate(rings).json();
-        assertThat(simulate("--model", "qwen3-235b", "--ep", 8, "--tokens", 16, "--path", "ring").json().get("wqes")).as("the defaults").isEqualTo(given.get("wqes"));
+        assertThat(simulate("--model", "qwen3-235b", "--ep", 8, "--tokens", 16, "--path", "ring").json().get("wqes"))
+            .as("the defaults").isEqualTo(given.get("wqes"));
         rings[9] = 1;
-        assertThat(simulate(rings).json().get("wqes").longValue()).as("more chunks").isGreaterThan(2 * given.get("wqes").longValue());
+        assertThat(simulate(rings).json().get("wqes").longValue()).as("more chunks")
+            .isGreaterThan(2 * given.get("wqes").longValue());
         rings[9] = 4;
         rings[11] = 8;
         final String p50 = "/dispatch/latencyMicros/p50";
-        assertThat(simulate(rings).json().at(p50).doubleValue()).as("fewer credits").isGreaterThan(given.at(p50).doubleValue());
+        assertThat(simulate(rings).json().at(p50).doubleValue()).as("fewer credits")
+            .isGreaterThan(given.at(p50).doubleValue());
     }
 
     /** As docs/nic-model.md says of uniform routing; fewer events is what it is for. */
     @Test
     void messagesTakeAboutTheTimeOfTheirPackets() {
         final JsonNode packets = simulate("--ep", 16, "--tokens", 32).json();
-        final JsonNode messages = simulate("--ep", 16, "--tokens", 32, "--granularity", "message", "--queue-depth", 32).json();
+        final JsonNode messages = simulate("--ep", 16, "--tokens", 32, "--granularity", "message", "--queue-depth", 32)
+            .json();
         for (final String phase : new String[] {"dispatch", "combine"}) {
             for (final String percentile : new String[] {"p50", "max"}) {
                 final String at = "/" + phase + "/latencyMicros/" + percentile;
-                assertThat(messages.at(at).doubleValue()).as(at).isCloseTo(packets.at(at).doubleValue(), withinPercentage(5));
+                assertThat(messages.at(at).doubleValue()).as(at)
+                    .isCloseTo(packets.at(at).doubleValue(), withinPercentage(5));
             }
         }
         assertThat(messages.get("wqes")).isEqualTo(packets.get("wqes"));
@@ -146,7 +163,8 @@ class SimulateCommandTest {
     @Test
     void printsTheSameForPeopleWithoutJson() {
         final CommandRun run = CommandRun.of("simulate", "--model", "qwen3-235b", "--ep", 2, "--tokens", 4).succeeded();
-        assertThat(run.out()).startsWith("simulated: qwen3-235b on h20-cx7-dual, EP2 x 4 tokens").contains("dispatch", "combine", "port ratio", "TPOT");
+        assertThat(run.out()).startsWith("simulated: qwen3-235b on h20-cx7-dual, EP2 x 4 tokens")
+            .contains("dispatch", "combine", "port ratio", "TPOT");
     }
 
     @Test
@@ -168,17 +186,20 @@ class SimulateCommandTest {
         final int ranks = 4;
         final int tokens = 24;
         final long seed = 3;
-        final JsonNode result = simulate("--model", model.name(), "--ep", ranks, "--tokens", tokens, "--seed", seed, "--dispatch-type", type).json();
+        final JsonNode result = simulate("--model", model.name(), "--ep", ranks, "--tokens", tokens, "--seed", seed,
+            "--dispatch-type", type).json();
         final int hidden = model.hidden();
         final long dispatched = 16 + (type.equals("fp8") ? hidden + hidden / 128 * Float.BYTES : hidden * Short.BYTES);
         final long combined = (long) hidden * Short.BYTES;
         final int localExperts = model.experts() / ranks;
-        // A rank tells each peer's every expert a count, and each peer a flag for each expert of its own; each of these is acknowledged.
+        // A rank tells each peer's every expert a count, and each peer a flag for each expert of its own; each of these
+        // is acknowledged.
         final long signals = 2L * (ranks - 1) * localExperts;
         final NicProfile nic = CLUSTER.nic();
         try (Arena arena = Arena.ofConfined()) {
             final Routing[] routings = DrawnRouting.uniform()
-                .routings(new MoeShape(ranks, ranks, model.experts(), model.topK(), hidden, tokens), tokens, seed, arena);
+                .routings(new MoeShape(ranks, ranks, model.experts(), model.topK(), hidden, tokens), tokens, seed,
+                arena);
             long elements = 0;
             for (int rank = 0; rank < ranks; rank++) {
                 long sent = 0;
@@ -191,9 +212,11 @@ class SimulateCommandTest {
                     }
                 }
                 final long acknowledgements = received + sent + signals;
-                final long bytes = sent * wireBytes(dispatched, nic) + received * wireBytes(combined, nic) + signals * wireBytes(Long.BYTES, nic)
+                final long bytes = sent * wireBytes(dispatched, nic) + received * wireBytes(combined, nic)
+                    + signals * wireBytes(Long.BYTES, nic)
                     + acknowledgements * nic.ackBytes();
-                assertThat(result.at("/ports/" + rank + "/bytes").valueStream().mapToLong(JsonNode::longValue).sum()).as("rank " + rank).isEqualTo(bytes);
+                assertThat(result.at("/ports/" + rank + "/bytes").valueStream().mapToLong(JsonNode::longValue).sum())
+                    .as("rank " + rank).isEqualTo(bytes);
                 elements += sent + received + signals;
             }
             assertThat(result.get("wqes").longValue()).isEqualTo(elements);
@@ -217,7 +240,8 @@ class SimulateCommandTest {
 
     /** Infinity where the median NIC has a port that carried nothing. */
     private static double medianPortRatio(final Path recorded, final int ranks, final String ports) {
-        final JsonNode median = simulate("--model", "deepseek-v2-lite", "--ep", ranks, "--tokens", 128, "--routing", "esft:" + recorded, "--ports", ports)
+        final JsonNode median = simulate("--model", "deepseek-v2-lite", "--ep", ranks, "--tokens", 128, "--routing",
+            "esft:" + recorded, "--ports", ports)
             .json().get("portRatio").get("median");
         return median.isNull() ? Double.POSITIVE_INFINITY : median.doubleValue();
     }
@@ -249,13 +273,18 @@ class SimulateCommandTest {
             for (final String cluster : ClusterProfile.names()) {
                 final Path clusterFile = spaced.resolve(cluster + ".json");
                 Json.write(clusterFile, ClusterProfile.ofName(cluster));
-                final JsonNode named = withoutWallTime(simulate("--model", model, "--cluster", cluster, "--ep", 2, "--tokens", 1));
-                assertThat(withoutWallTime(simulate("--model", modelFile, "--cluster", clusterFile, "--ep", 2, "--tokens", 1))).isEqualTo(named);
+                final JsonNode named = withoutWallTime(simulate("--model", model, "--cluster", cluster, "--ep", 2,
+                    "--tokens", 1));
+                assertThat(withoutWallTime(simulate("--model", modelFile, "--cluster", clusterFile, "--ep", 2,
+                    "--tokens", 1))).isEqualTo(named);
             }
         }
     }
 
-    /** WQEs, events and the times of calls are one layer's, however many are simulated, and the total is over all that was. */
+    /**
+     * WQEs, events and the times of calls are one layer's, however many are simulated, and the total is over all that
+     * was.
+     */
     @Test
     void tellsWhatItsCostIsOf() {
         final Object[] layer = {"--model", "qwen3-235b", "--ep", 4, "--tokens", 8};
@@ -263,7 +292,8 @@ class SimulateCommandTest {
         final String counts = one.get("wqes") + " WQEs, " + one.get("events") + " events in ";
         assertCost(CommandRun.of(with(layer, "simulate")), counts, "");
         assertCost(CommandRun.of(with(layer, "simulate", "--distinct-layers", 3)), "first of 3 layers: " + counts, "");
-        assertCost(CommandRun.of("simulate", "--ep", 4, "--tokens", 8, "--mode", "ht", "--workload", "training"), "", "gradients");
+        assertCost(CommandRun.of("simulate", "--ep", 4, "--tokens", 8, "--mode", "ht", "--workload", "training"), "",
+            "gradients");
     }
 
     private static Object[] with(final Object[] options, final Object command, final Object... more) {
@@ -271,9 +301,11 @@ class SimulateCommandTest {
     }
 
     private static void assertCost(final CommandRun run, final String start, final String part) {
-        final String line = run.succeeded().out().lines().filter(each -> each.contains(" WQEs, ")).findFirst().orElseThrow();
+        final String line = run.succeeded().out().lines().filter(each -> each.contains(" WQEs, ")).findFirst()
+            .orElseThrow();
         assertThat(line).startsWith(start).contains(part);
-        final double[] millis = Pattern.compile("(\\d+) (?:ms|of them dispatch|combine|gradients)").matcher(line).results()
+        final double[] millis = Pattern.compile("(\\d+) (?:ms|of them dispatch|combine|gradients)").matcher(line)
+            .results()
             .mapToDouble(match -> Double.parseDouble(match.group(1))).toArray();
         assertThat(millis).as(line).hasSize(part.isEmpty() ? 4 : 5);
         final double calls = Arrays.stream(millis, 1, millis.length - 1).sum();

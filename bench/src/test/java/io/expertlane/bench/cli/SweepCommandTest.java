@@ -29,8 +29,10 @@ class SweepCommandTest {
     @BeforeEach
     void writeGrid() throws IOException {
         file = write("{\"base\": {\"model\": \"qwen3-235b\", \"ep\": 4, \"step\": \"fused\"},"
-            + "\"grid\": {\"tokens\": [1, 2, 4], \"ports\": [\"fixed\", \"preallocated\"], \"set.nic.mtuBytes\": [1024, 4096]},"
-            + "\"plots\": [{\"x\": \"tokens\", \"y\": \"dispatchP50Micros\", \"series\": \"ports\"}, {\"x\": \"tokens\", \"y\": \"tpotFusedMicros\"}]}");
+            + "\"grid\": {\"tokens\": [1, 2, 4], \"ports\": [\"fixed\", \"preallocated\"], \"set.nic.mtuBytes\": "
+            + "[1024, 4096]},"
+            + "\"plots\": [{\"x\": \"tokens\", \"y\": \"dispatchP50Micros\", \"series\": \"ports\"}, {\"x\": "
+            + "\"tokens\", \"y\": \"tpotFusedMicros\"}]}");
     }
 
     private Path write(final String text) throws IOException {
@@ -56,16 +58,21 @@ class SweepCommandTest {
 
     @Test
     void writesATableAndCharts() throws IOException {
-        assertThat(sweep("whole").succeeded().out()).contains(POINTS + " points").contains(POINTS + " of them simulated now");
-        assertThat(contents("whole").keySet()).containsExactly("plot-1-1.svg", "plot-1-2.svg", "plot-2-1.svg", "plot-2-2.svg", "plot-2-3.svg", "plot-2-4.svg",
+        assertThat(sweep("whole").succeeded().out()).contains(POINTS + " points")
+            .contains(POINTS + " of them simulated now");
+        assertThat(contents("whole").keySet())
+            .containsExactly("plot-1-1.svg", "plot-1-2.svg", "plot-2-1.svg", "plot-2-2.svg", "plot-2-3.svg",
+            "plot-2-4.svg",
             "points.jsonl", "results.csv", "sweep.json");
         final List<String> csv = Files.readAllLines(folder.resolve("whole/results.csv"));
         assertThat(csv).hasSize(POINTS + 1);
-        assertThat(csv.getFirst()).startsWith("index,tokens,ports,set.nic.mtuBytes,dispatchP50Micros,").contains(",tpotTwoBatchMicros,tpotFusedMicros,");
+        assertThat(csv.getFirst()).startsWith("index,tokens,ports,set.nic.mtuBytes,dispatchP50Micros,")
+            .contains(",tpotTwoBatchMicros,tpotFusedMicros,");
         assertThat(csv.get(1)).startsWith("0,1,fixed,1024,");
         assertThat(csv.getLast()).startsWith("11,4,preallocated,4096,");
         final int dispatch = List.of(csv.getFirst().split(",")).indexOf("dispatchP50Micros");
-        final String simulated = CommandRun.of("simulate", "--json", "--model", "qwen3-235b", "--ep", 4, "--tokens", 4, "--ports", "preallocated").succeeded()
+        final String simulated = CommandRun.of("simulate", "--json", "--model", "qwen3-235b", "--ep", 4, "--tokens", 4,
+            "--ports", "preallocated").succeeded()
             .json().at("/dispatch/latencyMicros/p50").asString();
         assertThat(csv.getLast().split(",")[dispatch]).as("as simulate says").isEqualTo(simulated);
         assertThat(sweep("whole").succeeded().out()).as("again").contains("0 of them simulated now");
@@ -77,10 +84,12 @@ class SweepCommandTest {
         sweep("whole", "--threads", 1).succeeded();
         final Path killed = Files.createDirectory(folder.resolve("killed"));
         // What a kill leaves: the header, some points in any order, and the beginning of a line.
-        final List<String> points = new ArrayList<>(Files.readAllLines(folder.resolve("whole/points.jsonl")).reversed().subList(0, done));
+        final List<String> points =
+            new ArrayList<>(Files.readAllLines(folder.resolve("whole/points.jsonl")).reversed().subList(0, done));
         points.addFirst(Files.readString(folder.resolve("whole/sweep.json")).strip());
         Files.writeString(killed.resolve("journal.jsonl"), String.join("\n", points) + "\n{\"index\":3,\"poi");
-        assertThat(sweep("killed", "--threads", 3).succeeded().out()).contains(POINTS - done + " of them simulated now");
+        assertThat(sweep("killed", "--threads", 3).succeeded().out())
+            .contains(POINTS - done + " of them simulated now");
         assertThat(contents("killed")).isEqualTo(contents("whole"));
     }
 
@@ -94,8 +103,10 @@ class SweepCommandTest {
         }
         CommandRun.of(merge.toArray()).succeeded();
         assertThat(contents("merged")).isEqualTo(contents("whole"));
-        CommandRun.of("sweep", "merge", folder.resolve("part-1"), folder.resolve("part-2"), "--out", folder.resolve("some")).refused("points=6", "all 12");
-        CommandRun.of("sweep", "merge", folder.resolve("part-1"), folder.resolve("part-1"), "--out", folder.resolve("twice")).refused("part-1", "another one has");
+        CommandRun.of("sweep", "merge", folder.resolve("part-1"), folder.resolve("part-2"), "--out",
+            folder.resolve("some")).refused("points=6", "all 12");
+        CommandRun.of("sweep", "merge", folder.resolve("part-1"), folder.resolve("part-1"), "--out",
+            folder.resolve("twice")).refused("part-1", "another one has");
         assertThat(folder.resolve("some")).doesNotExist();
     }
 
@@ -106,7 +117,8 @@ class SweepCommandTest {
         while (!Files.exists(root.resolve("docs/examples/sweep-ep32.json"))) {
             root = root.getParent();
         }
-        final SweepDefinition example = SweepDefinition.parse(Files.readString(root.resolve("docs/examples/sweep-ep32.json")));
+        final SweepDefinition example =
+            SweepDefinition.parse(Files.readString(root.resolve("docs/examples/sweep-ep32.json")));
         assertThat(example.size()).isEqualTo(1000);
         for (int index = 0; index < example.size(); index++) {
             final SimulateCommand point = SimulateCommand.parse(example.arguments(index));
@@ -147,8 +159,10 @@ class SweepCommandTest {
         "{\"base\": {\"path\": \"zero\"}, \"grid\": {\"ring\": [64]}}; grid.ring=64; only with base.path ring",
         "{\"grid\": {\"set.nic.mtuBytes\": [4097]}}; grid.set.nic.mtuBytes=4097; 256",
         "{\"grid\": {\"set.nic.mtu\": [4096]}}; nic.mtu; unknown field",
-        "{\"grid\": {\"ports\": [\"fixed\"]}, \"plots\": [{\"x\": \"ports\", \"y\": \"wqes\"}]}; plots[0].x=ports; numbers",
-        "{\"grid\": {\"tokens\": [1]}, \"plots\": [{\"x\": \"tokens\", \"y\": \"tpot\"}]}; plots[0].y=\"tpot\"; expected one of",
+        "{\"grid\": {\"ports\": [\"fixed\"]}, \"plots\": [{\"x\": \"ports\", \"y\": \"wqes\"}]}; plots[0].x=ports; "
+        + "numbers",
+        "{\"grid\": {\"tokens\": [1]}, \"plots\": [{\"x\": \"tokens\", \"y\": \"tpot\"}]}; plots[0].y=\"tpot\"; "
+        + "expected one of",
     })
     void refusesFilesBeforeAnythingIsRun(final String text, final String value, final String limit) throws IOException {
         file = write(text);
@@ -161,7 +175,8 @@ class SweepCommandTest {
         sweep("out", "--shard", "5/4").refused("--shard=5/4", "1 to N");
         sweep("out", "--shard", "1").refused("--shard=1", "I/N");
         sweep("out", "--threads", 0).refused("--threads=0", "1 to 1024");
-        CommandRun.of("sweep", folder.resolve("none.json"), "--out", folder.resolve("out")).refused("none.json", "no such file");
+        CommandRun.of("sweep", folder.resolve("none.json"), "--out", folder.resolve("out"))
+            .refused("none.json", "no such file");
         CommandRun.of("sweep", file).refused("--out", "missing");
         assertThat(folder.resolve("out")).doesNotExist();
     }

@@ -29,23 +29,31 @@ class TraceCommandTest {
             writer.sent(1_000_000, 2_500_000, 0, 0, 0, 4096);
         }
         final Path to = folder.resolve("run.json");
-        assertThat(CommandRun.of("trace", "convert", from, to).succeeded().out()).isEqualTo(to + ": 2 records converted" + System.lineSeparator());
+        assertThat(CommandRun.of("trace", "convert", from, to).succeeded().out())
+            .isEqualTo(to + ": 2 records converted" + System.lineSeparator());
         final JsonNode events = Json.mapper().readTree(Files.readString(to)).get("traceEvents");
         final JsonNode packet = events.get(events.size() - 1);
         assertThat(packet.get("ts").doubleValue()).isEqualTo(1);
         assertThat(packet.get("dur").doubleValue()).isEqualTo(1.5);
     }
 
-    /** The command of docs/traces.md, where tshark is installed: tokens 6 and 8 are those whose index looks like an Ethernet type. */
+    /**
+     * The command of docs/traces.md, where tshark is installed: tokens 6 and 8 are those whose index looks like an
+     * Ethernet type.
+     */
     @Test
     void wiresharkFindsNoMalformedFrameInALowLatencyTrace() throws Exception {
-        assumeTrue(Stream.of(System.getenv("PATH").split(File.pathSeparator)).anyMatch(path -> Files.isExecutable(Path.of(path, "tshark"))),
+        assumeTrue(Stream.of(System.getenv("PATH").split(File.pathSeparator))
+            .anyMatch(path -> Files.isExecutable(Path.of(path, "tshark"))),
             "tshark is not installed");
         final Path pcap = folder.resolve("run.pcap");
-        final JsonNode result = CommandRun.of("simulate", "--json", "--ep", 8, "--tokens", 16, "--trace", pcap).succeeded().json();
+        final JsonNode result = CommandRun.of("simulate", "--json", "--ep", 8, "--tokens", 16, "--trace", pcap)
+            .succeeded().json();
         final Path lines = folder.resolve("lines");
-        final Process tshark = new ProcessBuilder("tshark", "-n", "-r", pcap.toString(), "--disable-heuristic", "eth_over_ib", "-T", "fields", "-E",
-            "separator=;", "-e", "frame.protocols", "-e", "_ws.malformed").redirectOutput(lines.toFile()).redirectError(Redirect.DISCARD).start();
+        final Process tshark = new ProcessBuilder("tshark", "-n", "-r", pcap.toString(), "--disable-heuristic",
+            "eth_over_ib", "-T", "fields", "-E",
+            "separator=;", "-e", "frame.protocols", "-e", "_ws.malformed").redirectOutput(lines.toFile())
+            .redirectError(Redirect.DISCARD).start();
         assertThat(tshark.waitFor()).isZero();
         assertThat(Files.readAllLines(lines)).hasSizeGreaterThan(2 * result.get("wqes").intValue())
             .allSatisfy(line -> assertThat(line).matches("eth:ethertype:ip:udp:infiniband(:data)?;"));
@@ -79,7 +87,8 @@ class TraceCommandTest {
     void refusesWhatIsNoTrace() throws IOException {
         final Path none = Files.writeString(folder.resolve("none.xltrace"), "nothing of the kind, but long enough");
         CommandRun.of("trace", "convert", none, folder.resolve("out.json")).refused("not a binary trace");
-        CommandRun.of("trace", "convert", folder.resolve("missing.xltrace"), folder.resolve("out.json")).refused("missing.xltrace");
+        CommandRun.of("trace", "convert", folder.resolve("missing.xltrace"), folder.resolve("out.json"))
+            .refused("missing.xltrace");
         CommandRun.of("trace", "convert", none, folder.resolve("out.txt")).refused("trace=", "out.txt", ".json");
         CommandRun.of("trace").refused("COMMAND is missing", "convert");
         assertThat(folder.resolve("out.json")).doesNotExist();

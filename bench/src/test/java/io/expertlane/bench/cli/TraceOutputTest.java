@@ -17,7 +17,9 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Traces of commands in JVMs of their own, which may write no more than so much to a file, are interrupted, or killed. */
+/**
+ * Traces of commands in JVMs of their own, which may write no more than so much to a file, are interrupted, or killed.
+ */
 class TraceOutputTest {
     private static final int PATIENCE_SECONDS = 120;
 
@@ -27,14 +29,16 @@ class TraceOutputTest {
     /** Starts the command behind {@code prefix}, a line of the shell. */
     private Process start(final String prefix, final String... arguments) throws IOException {
         final List<String> java = new ArrayList<>(List.of(ProcessHandle.current().info().command().orElse("java")));
-        try (InputStream flags = Objects.requireNonNull(ExpertlaneCommand.class.getResourceAsStream("/io/expertlane/bench/jvm.flags"))) {
+        try (InputStream flags = Objects.requireNonNull(
+            ExpertlaneCommand.class.getResourceAsStream("/io/expertlane/bench/jvm.flags"))) {
             java.addAll(List.of(new String(flags.readAllBytes(), StandardCharsets.UTF_8).strip().split(" ")));
         }
         java.addAll(List.of("-cp", System.getProperty("java.class.path"), ExpertlaneCommand.class.getName()));
         java.addAll(List.of(arguments));
         final List<String> command = new ArrayList<>(List.of("bash", "-c", prefix + " exec \"$@\"", "bash"));
         command.addAll(java);
-        return new ProcessBuilder(command).directory(folder.toFile()).redirectErrorStream(true).redirectOutput(folder.resolveSibling("log").toFile())
+        return new ProcessBuilder(command).directory(folder.toFile()).redirectErrorStream(true)
+            .redirectOutput(folder.resolveSibling("log").toFile())
             .start();
     }
 
@@ -50,7 +54,8 @@ class TraceOutputTest {
     }
 
     private List<String> said() throws IOException {
-        return Files.readAllLines(folder.resolveSibling("log")).stream().filter(line -> !line.startsWith("WARNING: Using incubator modules")).toList();
+        return Files.readAllLines(folder.resolveSibling("log")).stream()
+            .filter(line -> !line.startsWith("WARNING: Using incubator modules")).toList();
     }
 
     /** Traces, with a trace long enough to be interrupted in its midst, and waits until it is being written. */
@@ -66,8 +71,10 @@ class TraceOutputTest {
     @ParameterizedTest
     @ValueSource(strings = {"json", "pcap", "xltrace"})
     void whatCannotBeWrittenIsOneLineAndLeavesNothing(final String format) throws IOException, InterruptedException {
-        assertThat(exitCode(start("ulimit -f 256;", "simulate", "--ep", "8", "--tokens", "32", "--trace", "run." + format))).isEqualTo(2);
-        assertThat(said()).singleElement().asString().startsWith("expertlane: ").contains("run." + format + ": ").doesNotContain(".tmp");
+        assertThat(exitCode(start("ulimit -f 256;", "simulate", "--ep", "8", "--tokens", "32", "--trace", "run."
+            + format))).isEqualTo(2);
+        assertThat(said()).singleElement().asString().startsWith("expertlane: ").contains("run." + format + ": ")
+            .doesNotContain(".tmp");
         assertThat(names()).isEmpty();
     }
 
@@ -85,7 +92,8 @@ class TraceOutputTest {
         process.destroyForcibly();
         assertThat(exitCode(process)).isNotZero();
         assertThat(names()).hasSize(1);
-        assertThat(exitCode(start("", "simulate", "--ep", "8", "--tokens", "1", "--trace", "run.json"))).as("%s", said()).isZero();
+        assertThat(exitCode(start("", "simulate", "--ep", "8", "--tokens", "1", "--trace", "run.json")))
+            .as("%s", said()).isZero();
         assertThat(names()).containsExactly("run.json");
     }
 }

@@ -6,7 +6,8 @@ import org.junit.jupiter.api.Test;
 import tools.jackson.databind.JsonNode;
 
 class TuneCommandTest {
-    private static final Object[] WORKLOAD = {"--model", "qwen3-235b", "--ep", 8, "--tokens", 16, "--granularity", "message"};
+    private static final Object[] WORKLOAD = {"--model", "qwen3-235b", "--ep", 8, "--tokens", 16, "--granularity",
+        "message"};
 
     private static CommandRun tune(final Object... options) {
         final Object[] all = new Object[1 + WORKLOAD.length + options.length];
@@ -20,23 +21,28 @@ class TuneCommandTest {
     void ranksSettingsByWhatSimulateSays() {
         final JsonNode tuning = tune("--objective", "dispatch", "--json").succeeded().json();
         final JsonNode candidates = tuning.get("candidates");
-        assertThat(candidates.size()).as("two splits of three segments and four chunks; the given setting is one of them").isEqualTo(14);
+        assertThat(candidates.size())
+            .as("two splits of three segments and four chunks; the given setting is one of them").isEqualTo(14);
         for (int i = 1; i < candidates.size(); i++) {
-            assertThat(candidates.get(i).get("micros").doubleValue()).isGreaterThanOrEqualTo(candidates.get(i - 1).get("micros").doubleValue());
+            assertThat(candidates.get(i).get("micros").doubleValue())
+                .isGreaterThanOrEqualTo(candidates.get(i - 1).get("micros").doubleValue());
         }
         final double given = tuning.at("/given/micros").doubleValue();
         final JsonNode best = candidates.get(0);
-        assertThat(best.get("margin").doubleValue()).isEqualTo(1 - best.get("micros").doubleValue() / given).isGreaterThanOrEqualTo(0);
+        assertThat(best.get("margin").doubleValue()).isEqualTo(1 - best.get("micros").doubleValue() / given)
+            .isGreaterThanOrEqualTo(0);
         final Object[] simulate = new Object[WORKLOAD.length + 2];
         simulate[0] = "simulate";
         simulate[1] = "--json";
         System.arraycopy(WORKLOAD, 0, simulate, 2, WORKLOAD.length);
-        assertThat(CommandRun.of(simulate).succeeded().json().at("/dispatch/latencyMicros/max").doubleValue()).isEqualTo(given);
+        assertThat(CommandRun.of(simulate).succeeded().json().at("/dispatch/latencyMicros/max").doubleValue())
+            .isEqualTo(given);
     }
 
     @Test
     void printsATable() {
-        assertThat(tune("--top", 2).succeeded().out()).contains("exchange of 14 settings (simulated)", "given:").hasLineCount(6);
+        assertThat(tune("--top", 2).succeeded().out()).contains("exchange of 14 settings (simulated)", "given:")
+            .hasLineCount(6);
     }
 
     @Test

@@ -38,7 +38,8 @@ class BenchmarkSourceTest {
     @Test
     void noMethodOverwritesAParameter() throws IOException {
         final List<ClassModel> classes = classes(MAIN);
-        assertThat(params(classes).values().stream().mapToInt(Set::size).sum()).as("parameters found").isGreaterThan(50);
+        assertThat(params(classes).values().stream().mapToInt(Set::size).sum()).as("parameters found")
+            .isGreaterThan(50);
         assertThat(overwrites(classes)).isEmpty();
     }
 
@@ -50,12 +51,15 @@ class BenchmarkSourceTest {
     /** Without its annotation processor javac makes no list, or an old one, in silence. */
     @Test
     void everyBenchmarkIsInJmhsList() throws IOException {
-        final Set<String> listed = BenchmarkList.defaultList().getAll(OutputFormatFactory.createFormatInstance(System.out, VerboseMode.SILENT), List.of())
-            .stream().map(entry -> entry.getUsername()).filter(name -> !name.contains(".Sample") && !name.contains(".Broken")).collect(Collectors.toSet());
+        final Set<String> listed = BenchmarkList.defaultList()
+            .getAll(OutputFormatFactory.createFormatInstance(System.out, VerboseMode.SILENT), List.of())
+            .stream().map(entry -> entry.getUsername())
+            .filter(name -> !name.contains(".Sample") && !name.contains(".Broken")).collect(Collectors.toSet());
         final Set<String> compiled = new HashSet<>();
         for (final ClassModel model : classes(MAIN)) {
             for (final MethodModel method : model.methods()) {
-                if (isAnnotated(method.findAttribute(Attributes.runtimeVisibleAnnotations()).map(a -> a.annotations()).orElse(List.of()), Benchmark.class)) {
+                if (isAnnotated(method.findAttribute(Attributes.runtimeVisibleAnnotations()).map(a -> a.annotations())
+                    .orElse(List.of()), Benchmark.class)) {
                     compiled.add(name(model).replace('/', '.') + "." + method.methodName().stringValue());
                 }
             }
@@ -80,7 +84,8 @@ class BenchmarkSourceTest {
         final Map<String, Set<String>> params = new HashMap<>();
         for (final ClassModel model : classes) {
             for (final FieldModel field : model.fields()) {
-                if (isAnnotated(field.findAttribute(Attributes.runtimeVisibleAnnotations()).map(a -> a.annotations()).orElse(List.of()), Param.class)) {
+                if (isAnnotated(field.findAttribute(Attributes.runtimeVisibleAnnotations()).map(a -> a.annotations())
+                    .orElse(List.of()), Param.class)) {
                     params.computeIfAbsent(name(model), _ -> new HashSet<>()).add(field.fieldName().stringValue());
                 }
             }
@@ -96,8 +101,10 @@ class BenchmarkSourceTest {
                 if (!method.methodName().stringValue().equals(CONSTRUCTOR)) {
                     method.code().ifPresent(code -> code.forEach(element -> {
                         if (element instanceof FieldInstruction access && access.opcode() == Opcode.PUTFIELD
-                            && params.getOrDefault(access.owner().asInternalName(), Set.of()).contains(access.name().stringValue())) {
-                            found.add(name(model).substring(name(model).lastIndexOf('/') + 1) + "." + method.methodName().stringValue() + " writes "
+                            && params.getOrDefault(access.owner().asInternalName(), Set.of())
+                            .contains(access.name().stringValue())) {
+                            found.add(name(model).substring(name(model).lastIndexOf('/') + 1) + "."
+                                + method.methodName().stringValue() + " writes "
                                 + access.name().stringValue());
                         }
                     }));

@@ -20,7 +20,8 @@ public class BrokenKernelBenchmark extends LowLatencyBenchmark {
     @Override
     Round.Factory rounds(final LowLatencyConfig config) {
         return (transport, rank, meter, nanoClock) ->
-            new LowLatencyRound(new LowLatencyExchange(config, new BitLosingTransport(transport), rank, meter, nanoClock), ExpertStep.SCALE);
+            new LowLatencyRound(new LowLatencyExchange(config, new BitLosingTransport(transport), rank, meter,
+            nanoClock), ExpertStep.SCALE);
     }
 
     private static final class BitLosingTransport implements Transport {
@@ -45,7 +46,8 @@ public class BrokenKernelBenchmark extends LowLatencyBenchmark {
 
         @Override
         public QueuePair connect(final int rank, final int peerRank, final int depth, final int lane) {
-            final MemorySegment memory = Arena.ofAuto().allocate(QueuePair.memoryBytes(depth), SymmetricHeap.ALIGNMENT_BYTES);
+            final MemorySegment memory = Arena.ofAuto()
+                .allocate(QueuePair.memoryBytes(depth), SymmetricHeap.ALIGNMENT_BYTES);
             return new QueuePair(this, nextNumber++, rank, peerRank, depth, lane, memory);
         }
 

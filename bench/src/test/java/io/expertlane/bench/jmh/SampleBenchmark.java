@@ -33,7 +33,8 @@ public class SampleBenchmark {
     @Benchmark
     public void load() {
         final AtomicLong nanos = new AtomicLong();
-        LoadProfiler.report(new OpenLoop(nanos::get, () -> nanos.addAndGet(10)).run(LongStream.rangeClosed(1, 10).map(i -> 1000 * i).toArray(),
+        LoadProfiler.report(new OpenLoop(nanos::get, () -> nanos.addAndGet(10))
+            .run(LongStream.rangeClosed(1, 10).map(i -> 1000 * i).toArray(),
             () -> nanos.addAndGet(1)));
     }
 

@@ -26,8 +26,10 @@ class OpenLoopTest {
     @Test
     void chargesOperationsForWaitingBehindASlowOne() {
         final AtomicInteger started = new AtomicInteger();
-        final OpenLoop.Result run = driver.run(new long[] {100, 200, 300, 1000}, () -> nowNanos += started.getAndIncrement() == 0 ? 400 : 50);
-        assertThat(recorded(run.latencyNanos())).as("500-100, 550-200, 600-300, 1050-1000").containsExactly(50L, 300L, 350L, 400L);
+        final OpenLoop.Result run = driver.run(new long[] {100, 200, 300, 1000},
+            () -> nowNanos += started.getAndIncrement() == 0 ? 400 : 50);
+        assertThat(recorded(run.latencyNanos())).as("500-100, 550-200, 600-300, 1050-1000")
+            .containsExactly(50L, 300L, 350L, 400L);
         assertThat(run.intendedPerSecond()).isEqualTo(4e6);
         assertThat(run.achievedPerSecond()).isCloseTo(4e9 / 1050, within(1.0));
     }
@@ -37,7 +39,8 @@ class OpenLoopTest {
         final long[] starts = LongStream.rangeClosed(1, 1000).map(i -> 100 * i).toArray();
         final OpenLoop.Result late = driver.run(starts, () -> nowNanos += 110);
         assertThat(late.exclusion()).startsWith("rate missed: 9");
-        assertThat(late.latencyNanos().getMaxValue()).as("the queue has grown by 10 ns a step").isBetween(10_000L, 10_200L);
+        assertThat(late.latencyNanos().getMaxValue()).as("the queue has grown by 10 ns a step")
+            .isBetween(10_000L, 10_200L);
         assertThat(driver.run(starts, () -> nowNanos += 99).exclusion()).isNull();
     }
 
@@ -61,8 +64,10 @@ class OpenLoopTest {
         final long[] starts = arrivals.startNanos(1000, 100_000_000_000L, new SplittableRandom(seed));
         assertThat(starts).as("seed " + seed).isSorted();
         assertThat(starts[starts.length - 1]).isLessThan(100_000_000_000L);
-        assertThat(starts.length).as("Poisson with mean 100,000: five deviations").isCloseTo(100_000, within((int) (5 * Math.sqrt(100_000.0 * arrivals.burst()))));
-        final long together = LongStream.range(1, starts.length).filter(i -> starts[(int) i] == starts[(int) i - 1]).count();
+        assertThat(starts.length).as("Poisson with mean 100,000: five deviations")
+            .isCloseTo(100_000, within((int) (5 * Math.sqrt(100_000.0 * arrivals.burst()))));
+        final long together = LongStream.range(1, starts.length).filter(i -> starts[(int) i] == starts[(int) i - 1])
+            .count();
         assertThat((double) together / starts.length).isCloseTo(1 - 1.0 / arrivals.burst(), within(0.001));
         assertThat(arrivals.startNanos(1000, 100_000_000_000L, new SplittableRandom(seed))).isEqualTo(starts);
     }
@@ -72,7 +77,8 @@ class OpenLoopTest {
     void poissonArrivalsWaitAsQueueingTheorySays() {
         final long serviceNanos = 1000;
         final OpenLoop.Result run = new OpenLoop(() -> nowNanos, () -> nowNanos += 5)
-            .run(Arrivals.POISSON.startNanos(500_000, 400_000_000L, new SplittableRandom(3)), () -> nowNanos += serviceNanos);
+            .run(Arrivals.POISSON.startNanos(500_000, 400_000_000L, new SplittableRandom(3)),
+            () -> nowNanos += serviceNanos);
         assertThat(run.latencyNanos().getMean()).isCloseTo(1.5 * serviceNanos, within(25.0));
     }
 
@@ -94,7 +100,8 @@ class OpenLoopTest {
         assertThat(LoadRuns.merge(List.of(late)).exclusion()).startsWith("rate missed");
         assertThat(LoadRuns.read(folder.resolve("none"))).isEmpty();
         Files.writeString(folder.resolve("trial/1-2.run.json"), "{\"intendedPerSecond\": 1");
-        assertThatThrownBy(() -> LoadRuns.read(folder.resolve("trial"))).isInstanceOf(IOException.class).hasMessageEndingWith("not a run that a fork has written");
+        assertThatThrownBy(() -> LoadRuns.read(folder.resolve("trial"))).isInstanceOf(IOException.class)
+            .hasMessageEndingWith("not a run that a fork has written");
     }
 
     private static List<Long> recorded(final Histogram histogram) {

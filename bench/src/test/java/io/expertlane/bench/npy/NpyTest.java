@@ -35,7 +35,8 @@ class NpyTest {
         final Path file = folder.resolve("a.npy");
         NpyWriter.write(file, NpyType.INT32, MemorySegment.ofArray(new int[] {0, 1, 2, 3, 4, 5}), 2, 3);
         final byte[] bytes = Files.readAllBytes(file);
-        final byte[] expectedHeader = ("\u0093NUMPY\u0001\u0000\u0076\u0000" + NUMPY_HEADER + " ".repeat(128 - 10 - NUMPY_HEADER.length() - 1) + "\n")
+        final byte[] expectedHeader = ("\u0093NUMPY\u0001\u0000\u0076\u0000" + NUMPY_HEADER
+            + " ".repeat(128 - 10 - NUMPY_HEADER.length() - 1) + "\n")
             .getBytes(StandardCharsets.ISO_8859_1);
         assertThat(Arrays.copyOf(bytes, 128)).isEqualTo(expectedHeader);
         assertThat(bytes).hasSize(128 + 24);
@@ -71,7 +72,8 @@ class NpyTest {
         try (Arena arena = Arena.ofConfined()) {
             final NpyArray array = NpyReader.read(file, arena, 2, NpyType.INT32);
             assertThat(array.shape()).containsExactly(2L, 3L);
-            assertThat(array.data().get(ValueLayout.JAVA_INT, 20)).as("aligned although the header is not padded").isZero();
+            assertThat(array.data().get(ValueLayout.JAVA_INT, 20)).as("aligned although the header is not padded")
+                .isZero();
         }
     }
 
@@ -87,30 +89,41 @@ class NpyTest {
             sparse.write(new byte[] {0x34, 0x12});
         }
         try (Arena arena = Arena.ofConfined()) {
-            assertThat(NpyReader.read(file, arena, 1, NpyType.UINT16).data().getAtIndex(ValueLayout.JAVA_SHORT, length - 1)).isEqualTo((short) 0x1234);
+            assertThat(NpyReader.read(file, arena, 1, NpyType.UINT16).data()
+                .getAtIndex(ValueLayout.JAVA_SHORT, length - 1)).isEqualTo((short) 0x1234);
         }
     }
 
     @ParameterizedTest
     @CsvSource(delimiter = '|', quoteCharacter = '"', value = {
         "{'descr': '<f8', 'fortran_order': False, 'shape': (2, 3), }|dtype=<f8: expected <i4 (int32) or <i8 (int64)",
-        "{'descr': '>i4', 'fortran_order': False, 'shape': (2, 3), }|dtype=>i4: big endian, expected <i4 (int32) or <i8 (int64)",
-        "{'descr': [('a', '<i4')], 'fortran_order': False, 'shape': (2, 3), }|dtype=[('a', '<i4')], 'fortran_order': False, 'shape': (2, 3), }: expected a simple type, not a structure",
-        "{'descr': '<i4', 'fortran_order': True, 'shape': (2, 3), }|fortran_order=True: expected False (numpy.ascontiguousarray makes it so)",
+        "{'descr': '>i4', 'fortran_order': False, 'shape': (2, 3), }|dtype=>i4: big endian, expected <i4 (int32) or "
+        + "<i8 (int64)",
+        "{'descr': [('a', '<i4')], 'fortran_order': False, 'shape': (2, 3), }|dtype=[('a', '<i4')], 'fortran_order': "
+        + "False, 'shape': (2, 3), }: expected a simple type, not a structure",
+        "{'descr': '<i4', 'fortran_order': True, 'shape': (2, 3), }|fortran_order=True: expected False "
+        + "(numpy.ascontiguousarray makes it so)",
         "{'descr': '<i4', 'fortran_order': False, 'shape': (6,), }|shape=(6,): expected 2 dimensions",
-        "{'descr': '<i4', 'fortran_order': False, 'shape': (2, 4), }|data bytes=24: truncated, expected 32 for shape (2, 4) of <i4",
-        "{'descr': '<i4', 'fortran_order': False, 'shape': (1, 4), }|data bytes=24: trailing bytes, expected 16 for shape (1, 4) of <i4",
-        "{'descr': '<i4', 'fortran_order': False, 'shape': (4294967296, 4294967296), }|shape=(4294967296, 4294967296): expected less than 2^63 bytes of <i4",
-        "{'descr': '<i4', 'fortran_order': False, 'shape': (99999999999999999999, 1), }|shape=99999999999999999999: expected lengths below 2^63",
-        "{'descr': '<i4', 'fortran_order': False, 'shape': (-2, 3), }|header={'descr': '<i4', 'fortran_order': False, 'shape': (-2, 3), }: expected a length at character 51",
-        "{'descr': '<i4', 'fortran_order': False, }|header={'descr': '<i4', 'fortran_order': False, }: expected a key shape",
+        "{'descr': '<i4', 'fortran_order': False, 'shape': (2, 4), }|data bytes=24: truncated, expected 32 for shape "
+        + "(2, 4) of <i4",
+        "{'descr': '<i4', 'fortran_order': False, 'shape': (1, 4), }|data bytes=24: trailing bytes, expected 16 for "
+        + "shape (1, 4) of <i4",
+        "{'descr': '<i4', 'fortran_order': False, 'shape': (4294967296, 4294967296), }|shape=(4294967296, 4294967296): "
+        + "expected less than 2^63 bytes of <i4",
+        "{'descr': '<i4', 'fortran_order': False, 'shape': (99999999999999999999, 1), }|shape=99999999999999999999: "
+        + "expected lengths below 2^63",
+        "{'descr': '<i4', 'fortran_order': False, 'shape': (-2, 3), }|header={'descr': '<i4', 'fortran_order': False, "
+        + "'shape': (-2, 3), }: expected a length at character 51",
+        "{'descr': '<i4', 'fortran_order': False, }|header={'descr': '<i4', 'fortran_order': False, }: expected a key "
+        + "shape",
         "{'descr': '<i4', 'descr': '<i4', }|header key=descr: expected once",
         "{'colour': 'red', }|header key=colour: expected descr, fortran_order, shape",
     })
     void refusesHeadersInOneLine(final String header, final String message) throws IOException {
         final Path file = write(1, header, new byte[24]);
         try (Arena arena = Arena.ofConfined()) {
-            assertThatThrownBy(() -> NpyReader.read(file, arena, 2, NpyType.INT32, NpyType.INT64)).isInstanceOf(NpyException.class)
+            assertThatThrownBy(() -> NpyReader.read(file, arena, 2, NpyType.INT32, NpyType.INT64))
+                .isInstanceOf(NpyException.class)
                 .hasMessage(file + ": " + message);
         }
     }
@@ -123,9 +136,11 @@ class NpyTest {
             assertRefused(Path.of("/dev/null"), "is a pipe or device, and an array is mapped: needs a regular file");
         }
         assertRefused(Files.write(folder.resolve("empty.npy"), new byte[0]), "bytes=0: empty, expected an npy file");
-        assertRefused(Files.writeString(folder.resolve("text.npy"), "PK zip file"), "not an npy file, expected it to start with \\x93NUMPY");
+        assertRefused(Files.writeString(folder.resolve("text.npy"), "PK zip file"),
+            "not an npy file, expected it to start with \\x93NUMPY");
         assertRefused(write(4, NUMPY_HEADER, new byte[24]), "version=4.0: expected 1.0, 2.0 or 3.0");
-        assertRefused(write(2, NUMPY_HEADER + " ".repeat(10_000), new byte[24]), "header length=10059: expected at most 10000");
+        assertRefused(write(2, NUMPY_HEADER + " ".repeat(10_000), new byte[24]),
+            "header length=10059: expected at most 10000");
     }
 
     @Test
@@ -136,7 +151,8 @@ class NpyTest {
             assertThat(array.requireShape(NpyArray.ANY, 3)).isSameAs(array);
             assertThatThrownBy(() -> array.requireShape(NpyArray.ANY, 4)).isInstanceOf(NpyException.class)
                 .hasMessage(file + ": shape=(2, 3): expected (any, 4)");
-            assertThatThrownBy(() -> array.requireShape(2, 3, 1)).hasMessage(file + ": shape=(2, 3): expected (2, 3, 1)");
+            assertThatThrownBy(() -> array.requireShape(2, 3, 1))
+                .hasMessage(file + ": shape=(2, 3): expected (2, 3, 1)");
         }
     }
 
@@ -147,7 +163,8 @@ class NpyTest {
             final Path file = Files.write(folder.resolve("cut.npy"), Arrays.copyOf(whole, length));
             try (Arena arena = Arena.ofConfined()) {
                 assertThatExceptionOfType(NpyException.class).as("cut to %d bytes", length)
-                    .isThrownBy(() -> NpyReader.read(file, arena, 2, NpyType.INT32)).withMessageMatching(".*cut\\.npy: [^\\n\\r]*");
+                    .isThrownBy(() -> NpyReader.read(file, arena, 2, NpyType.INT32))
+                    .withMessageMatching(".*cut\\.npy: [^\\n\\r]*");
             }
         }
     }
@@ -162,12 +179,14 @@ class NpyTest {
             final byte[] mutated = whole.clone();
             final int mutations = 1 + random.nextInt(4);
             for (int i = 0; i < mutations; i++) {
-                mutated[random.nextInt(headerBytes)] = (byte) (random.nextBoolean() ? random.nextInt() : "(),:'\"{}0123456789<>TFL \n".charAt(random.nextInt(25)));
+                mutated[random.nextInt(headerBytes)] = (byte) (random.nextBoolean() ? random.nextInt()
+                    : "(),:'\"{}0123456789<>TFL \n".charAt(random.nextInt(25)));
             }
             final Path file = Files.write(folder.resolve("mutated.npy"), mutated);
             try (Arena arena = Arena.ofConfined()) {
                 final NpyArray array = NpyReader.read(file, arena, 2, NpyType.INT32);
-                assertThat(array.data().byteSize()).as("seed %d", seed).isEqualTo(4 * array.length(0) * array.length(1));
+                assertThat(array.data().byteSize()).as("seed %d", seed)
+                    .isEqualTo(4 * array.length(0) * array.length(1));
             } catch (final NpyException e) {
                 refused++;
                 assertThat(e.getMessage()).as("seed %d", seed).startsWith(file + ": ").doesNotContain("\n", "\r");
@@ -186,13 +205,15 @@ class NpyTest {
 
     private static void assertRefused(final Path file, final String message) {
         try (Arena arena = Arena.ofConfined()) {
-            assertThatThrownBy(() -> NpyReader.read(file, arena, 2, NpyType.INT32)).isInstanceOf(NpyException.class).hasMessage(file + ": " + message);
+            assertThatThrownBy(() -> NpyReader.read(file, arena, 2, NpyType.INT32)).isInstanceOf(NpyException.class)
+                .hasMessage(file + ": " + message);
         }
     }
 
     private Path write(final int version, final String header, final byte[] data) throws IOException {
         final int length = header.length();
-        final String prefix = "\u0093NUMPY" + (char) version + '\0' + (char) (length & 0xff) + (char) (length >>> 8) + (version == 1 ? "" : "\0\0");
+        final String prefix = "\u0093NUMPY" + (char) version + '\0' + (char) (length & 0xff) + (char) (length >>> 8)
+            + (version == 1 ? "" : "\0\0");
         final byte[] head = (prefix + header).getBytes(StandardCharsets.ISO_8859_1);
         final byte[] bytes = Arrays.copyOf(head, head.length + data.length);
         System.arraycopy(data, 0, bytes, head.length, data.length);

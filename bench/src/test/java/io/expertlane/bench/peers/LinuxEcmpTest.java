@@ -23,7 +23,8 @@ final class LinuxEcmpTest {
     void badInputIsOneLineAndExitCodeTwo(final String arguments, final String message) {
         final StringWriter err = new StringWriter();
         final StringWriter out = new StringWriter();
-        final int exitCode = LinuxEcmp.commandLine().setErr(new PrintWriter(err, true)).setOut(new PrintWriter(out, true))
+        final int exitCode = LinuxEcmp.commandLine().setErr(new PrintWriter(err, true))
+            .setOut(new PrintWriter(out, true))
             .execute(arguments.split(" "));
         assertThat(err.toString()).isEqualTo(message + System.lineSeparator());
         assertThat(out.toString()).isEmpty();

@@ -37,15 +37,17 @@ import org.openqa.selenium.logging.LogType;
 import org.openqa.selenium.logging.LoggingPreferences;
 
 /**
- * The dashboard in a headless Chromium: the numbers on screen are those of the runs, and the console stays silent. Skipped where Chromium or
- * ChromeDriver is missing (Debian: chromium, chromium-driver). With {@code -Dexpertlane.screenshots=DIR} the pages are kept as pictures.
+ * The dashboard in a headless Chromium: the numbers on screen are those of the runs, and the console stays silent.
+ * Skipped where Chromium or ChromeDriver is missing (Debian: chromium, chromium-driver). With {@code
+ * -Dexpertlane.screenshots=DIR} the pages are kept as pictures.
  */
 class DashboardBrowserTest {
     private static final Path CHROMIUM = Path.of("/usr/bin/chromium");
     private static final Path CHROMEDRIVER = Path.of("/usr/bin/chromedriver");
     private static final int NIGHTS = 100;
     private static final int SERIES = 36;
-    private static final String COMBINE = "#/series/measured%7CLowLatencyBenchmark.combine%7Chidden%3D7168%20tokens%3D8%20variant%3D0%7Ctime%7Cns%2Fop";
+    private static final String COMBINE =
+        "#/series/measured%7CLowLatencyBenchmark.combine%7Chidden%3D7168%20tokens%3D8%20variant%3D0%7Ctime%7Cns%2Fop";
 
     @TempDir
     private static Path folder;
@@ -55,18 +57,22 @@ class DashboardBrowserTest {
 
     @BeforeAll
     static void open() throws IOException {
-        Assumptions.assumeTrue(Files.isExecutable(CHROMIUM) && Files.isExecutable(CHROMEDRIVER), "chromium and chromedriver are not installed");
+        Assumptions.assumeTrue(Files.isExecutable(CHROMIUM) && Files.isExecutable(CHROMEDRIVER),
+            "chromium and chromedriver are not installed");
         SyntheticHistory.write(folder.resolve("results"), NIGHTS, SERIES);
         runs = Run.readAll(folder.resolve("results"));
-        final History history = History.of(runs, ChangesFile.read(folder.resolve("results/changes.json")), LocalDate.parse("2026-01-01"));
+        final History history = History.of(runs, ChangesFile.read(folder.resolve("results/changes.json")),
+            LocalDate.parse("2026-01-01"));
         address = Dashboard.write(history, folder.resolve("site")).toUri().toString();
         final LoggingPreferences logs = new LoggingPreferences();
         logs.enable(LogType.BROWSER, Level.ALL);
         final ChromeOptions options = new ChromeOptions();
         options.setBinary(CHROMIUM.toFile());
-        options.addArguments("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars", "--window-size=1200,1100");
+        options.addArguments("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
+            "--hide-scrollbars", "--window-size=1200,1100");
         options.setCapability("goog:loggingPrefs", logs);
-        browser = new ChromeDriver(new ChromeDriverService.Builder().usingDriverExecutable(CHROMEDRIVER.toFile()).build(), options);
+        browser = new ChromeDriver(new ChromeDriverService.Builder().usingDriverExecutable(CHROMEDRIVER.toFile())
+            .build(), options);
     }
 
     @AfterAll
@@ -94,16 +100,21 @@ class DashboardBrowserTest {
         assertThat(news).hasSize(2);
         final double before = mean("LowLatencyBenchmark.dispatch", NIGHTS * 3 / 4, NIGHTS - 4);
         final double after = mean("LowLatencyBenchmark.dispatch", NIGHTS - 4, NIGHTS);
-        assertThat(news.get(0).getText()).contains("LowLatencyBenchmark.dispatch", "measured", "worse", digits(before) + " ns/op → " + digits(after) + " ns/op")
+        assertThat(news.get(0).getText())
+            .contains("LowLatencyBenchmark.dispatch", "measured", "worse", digits(before) + " ns/op → " + digits(after)
+            + " ns/op")
             .contains(String.format(Locale.ROOT, "+%.3g %%", 100 * (after / before - 1)).replaceAll("0+ %", " %"));
         assertThat(news.get(1).getText()).contains("simulate.metric3", "simulated", "better", "103 us → 104 us");
         assertThat(browser.findElements(By.cssSelector("tr[data-text]"))).hasSize(SERIES + 3);
-        assertThat(browser.findElements(By.cssSelector("tr.simulated"))).as("simulated rows in a table of their own").hasSize(12)
-            .allSatisfy(row -> assertThat(row.findElement(By.xpath("ancestor::table")).findElements(By.cssSelector("tr:not(.simulated) td"))).isEmpty());
+        assertThat(browser.findElements(By.cssSelector("tr.simulated"))).as("simulated rows in a table of their own")
+            .hasSize(12)
+            .allSatisfy(row -> assertThat(row.findElement(By.xpath("ancestor::table"))
+            .findElements(By.cssSelector("tr:not(.simulated) td"))).isEmpty());
         picture("front");
         browser.findElement(By.tagName("body")).sendKeys("/");
         browser.switchTo().activeElement().sendKeys("COMBINE tokens=8");
-        assertThat(browser.findElements(By.cssSelector("tr[data-text]")).stream().filter(WebElement::isDisplayed)).hasSize(4)
+        assertThat(browser.findElements(By.cssSelector("tr[data-text]")).stream().filter(WebElement::isDisplayed))
+            .hasSize(4)
             .allSatisfy(row -> assertThat(row.getText()).contains("combine"));
     }
 
@@ -115,8 +126,10 @@ class DashboardBrowserTest {
         assertThat(text("#value")).isEqualTo(digits(value("LowLatencyBenchmark.combine", last) / 1000) + " us/op");
         assertThat(text("#readout")).contains("forks ", "50 % of roofline", "compare with the run before");
         assertThat(browser.findElements(By.cssSelector(".chart canvas"))).hasSize(1);
-        assertThat(text("main")).contains("known A: rows are summed in one pass", "cpu.model: Sample CPU → Newer CPU", "lower is better",
-            "bench/bin/expertlane jmh '^io\\.expertlane\\.bench\\.jmh\\.LowLatencyBenchmark\\.combine$' -p hidden=7168 -p tokens=8 -p variant=0 -bm avgt", "git switch --detach ");
+        assertThat(text("main")).contains("known A: rows are summed in one pass", "cpu.model: Sample CPU → Newer CPU",
+            "lower is better",
+            "bench/bin/expertlane jmh '^io\\.expertlane\\.bench\\.jmh\\.LowLatencyBenchmark\\.combine$' -p hidden=7168 "
+            + "-p tokens=8 -p variant=0 -bm avgt", "git switch --detach ");
         picture("series");
         browser.findElement(By.tagName("body")).sendKeys(Keys.ARROW_LEFT);
         assertAfterEvents("#value", digits(value("LowLatencyBenchmark.combine", last - 1) / 1000) + " us/op");
@@ -136,8 +149,11 @@ class DashboardBrowserTest {
         final WebElement first = browser.findElement(By.cssSelector("tbody tr"));
         final double before = value("LowLatencyBenchmark.dispatch", last - 6);
         final double after = value("LowLatencyBenchmark.dispatch", last);
-        assertThat(first.getText()).contains("LowLatencyBenchmark.dispatch", digits(before) + " ns/op", digits(after) + " ns/op", "worse", "ranges apart");
-        assertThat(text("pre")).isEqualTo("bench/bin/expertlane compare " + runs.get(last - 6).id() + " " + runs.get(last).id());
+        assertThat(first.getText())
+            .contains("LowLatencyBenchmark.dispatch", digits(before) + " ns/op", digits(after) + " ns/op", "worse",
+            "ranges apart");
+        assertThat(text("pre")).isEqualTo("bench/bin/expertlane compare " + runs.get(last - 6).id() + " "
+            + runs.get(last).id());
         picture("comparison");
         show("#/compare/" + runs.get(0).id() + "/" + runs.get(last).id());
         assertThat(text("#environments")).isEqualTo("Measurements are not compared. cpu.model: Sample CPU → Newer CPU");
@@ -151,8 +167,11 @@ class DashboardBrowserTest {
         show("#/roofline");
         final List<WebElement> rows = browser.findElements(By.cssSelector("tbody tr"));
         assertThat(rows).hasSize(12);
-        final String dispatch = rows.stream().map(WebElement::getText).filter(text -> text.contains("LowLatencyBenchmark.dispatch\nhidden=7168 tokens=8 ")).findFirst().orElseThrow();
-        assertThat(dispatch).contains("50 %", "Sample.copy").contains(digits(1000 / value("LowLatencyBenchmark.dispatch", runs.size() - 1)));
+        final String dispatch = rows.stream().map(WebElement::getText)
+            .filter(text -> text.contains("LowLatencyBenchmark.dispatch\nhidden=7168 tokens=8 ")).findFirst()
+            .orElseThrow();
+        assertThat(dispatch).contains("50 %", "Sample.copy")
+            .contains(digits(1000 / value("LowLatencyBenchmark.dispatch", runs.size() - 1)));
         picture("roofline");
     }
 
@@ -160,7 +179,8 @@ class DashboardBrowserTest {
     void showsPercentileCurves() throws IOException {
         show("#/series/measured%7COpenLoopBenchmark.run%7Carrivals%3Dpoisson%7Cp99%20latency%7Cns");
         assertThat(browser.findElements(By.cssSelector(".chart canvas"))).as("nights and percentiles").hasSize(2);
-        final double p99 = runs.getLast().measurements().stream().filter(m -> m.series().metric().equals("p99 latency")).findFirst().orElseThrow().value();
+        final double p99 = runs.getLast().measurements().stream().filter(m -> m.series().metric().equals("p99 latency"))
+            .findFirst().orElseThrow().value();
         assertThat(text("#value")).isEqualTo(digits(p99 / 1000) + " us");
         browser.executeScript("document.querySelectorAll('.chart')[1].scrollIntoView({block: 'center'})");
         picture("percentiles");
@@ -171,7 +191,8 @@ class DashboardBrowserTest {
         browser.manage().window().setSize(new Dimension(500, 900));
         for (final String page : List.of("", COMBINE, "#/roofline", "#/compare", "#/runs")) {
             show(page);
-            final Long overflow = (Long) browser.executeScript("return document.documentElement.scrollWidth - window.innerWidth");
+            final Long overflow = (Long) browser.executeScript(
+                "return document.documentElement.scrollWidth - window.innerWidth");
             assertThat(overflow).as("%s is wider than the screen", page).isLessThanOrEqualTo(0);
         }
         show("");
@@ -204,7 +225,9 @@ class DashboardBrowserTest {
     }
 
     private static double value(final String name, final int run) {
-        return runs.get(run).measurements().stream().filter(m -> m.series().label().equals(name + " hidden=7168 tokens=8 variant=0")).findFirst().orElseThrow().value();
+        return runs.get(run).measurements().stream()
+            .filter(m -> m.series().label().equals(name + " hidden=7168 tokens=8 variant=0")).findFirst().orElseThrow()
+            .value();
     }
 
     /** Mean over the nights, of which some have no run. */
@@ -216,7 +239,8 @@ class DashboardBrowserTest {
     }
 
     private static String digits(final double value) {
-        final String text = new BigDecimal(value).round(new MathContext(6)).round(new MathContext(4)).stripTrailingZeros().toPlainString();
+        final String text = new BigDecimal(value).round(new MathContext(6)).round(new MathContext(4))
+            .stripTrailingZeros().toPlainString();
         return value >= 1000 ? text.substring(0, text.length() - 3) + "," + text.substring(text.length() - 3) : text;
     }
 }

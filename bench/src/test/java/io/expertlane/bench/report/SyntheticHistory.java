@@ -11,14 +11,16 @@ import java.util.Map;
 import java.util.Random;
 
 /**
- * Nights with known steps, gaps, a change of machine and flags, for looking at the dashboard and for its scale. No benchmark made these numbers.
+ * Nights with known steps, gaps, a change of machine and flags, for looking at the dashboard and for its scale. No
+ * benchmark made these numbers.
  */
 public final class SyntheticHistory {
     /** The first night. */
     public static final Instant START = Instant.parse("2025-03-01T02:30:00Z");
     private static final int SERIES_PER_BENCHMARK = 2;
     private static final int FORKS = 3;
-    private static final String[] BENCHMARKS = {"LowLatencyBenchmark.dispatch", "LowLatencyBenchmark.combine", "HighThroughputBenchmark.dispatch",
+    private static final String[] BENCHMARKS = {"LowLatencyBenchmark.dispatch", "LowLatencyBenchmark.combine",
+        "HighThroughputBenchmark.dispatch",
         "HighThroughputBenchmark.combine", "CodecBenchmark.quantizeFp8", "RowMemoryBenchmark.reduce8"};
     private static final int SIMULATED = 12;
 
@@ -31,7 +33,8 @@ public final class SyntheticHistory {
     }
 
     /**
-     * Writes {@code nights} runs of {@code series} series and three latency percentiles. In series 0 there is a step of +10 % four nights before the end, in series 2 one of
+     * Writes {@code nights} runs of {@code series} series and three latency percentiles. In series 0 there is a step of
+     * +10 % four nights before the end, in series 2 one of
      * -20 % at half of the nights, which is known, and the machine changes at three quarters.
      */
     static void write(final Path folder, final int nights, final int series) throws IOException {
@@ -42,16 +45,21 @@ public final class SyntheticHistory {
                 continue;
             }
             final Instant date = START.plus(night, ChronoUnit.DAYS);
-            final SampleRun run = new SampleRun(date.toString(), String.format("%016x%024x", 0x9e3779b97f4a7c15L * (night + 1), night));
+            final SampleRun run = new SampleRun(date.toString(),
+                String.format("%016x%024x", 0x9e3779b97f4a7c15L * (night + 1), night));
             for (int i = 0; i < (series - SIMULATED) / SERIES_PER_BENCHMARK; i++) {
-                final double level = 1000 * (1 + i % 7) * (i == 0 && night >= nights - 4 ? 1.1 : 1) * (i == 1 && night >= half ? 0.8 : 1) * (night >= nights * 3 / 4 ? 0.9 : 1);
-                run.timed(BENCHMARKS[i % BENCHMARKS.length], Map.of("tokens", Integer.toString(8 << i / BENCHMARKS.length % 8), "hidden", "7168",
+                final double level = 1000 * (1 + i % 7) * (i == 0 && night >= nights - 4 ? 1.1 : 1)
+                    * (i == 1 && night >= half ? 0.8 : 1) * (night >= nights * 3 / 4 ? 0.9 : 1);
+                run.timed(BENCHMARKS[i % BENCHMARKS.length],
+                    Map.of("tokens", Integer.toString(8 << i / BENCHMARKS.length % 8), "hidden", "7168",
                     "variant", Integer.toString(i / BENCHMARKS.length)), 0, forks(random, level));
             }
             for (int i = 0; i < SIMULATED; i++) {
-                run.simulated("simulate.metric" + i, 100.0 + i + (i == 3 && night >= nights - 2 ? 1 : 0), i % 2 == 0 ? Better.LOWER : Better.HIGHER);
+                run.simulated("simulate.metric" + i, 100.0 + i + (i == 3 && night >= nights - 2 ? 1 : 0),
+                    i % 2 == 0 ? Better.LOWER : Better.HIGHER);
             }
-            run.latency("OpenLoopBenchmark.run", null, random.doubles(2000).mapToLong(u -> (long) (100_000 - 40_000 * Math.log(u))).toArray());
+            run.latency("OpenLoopBenchmark.run", null,
+                random.doubles(2000).mapToLong(u -> (long) (100_000 - 40_000 * Math.log(u))).toArray());
             if (night >= nights * 3 / 4) {
                 run.cpu("Newer CPU");
             }

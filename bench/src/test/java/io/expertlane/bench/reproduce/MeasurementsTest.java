@@ -20,8 +20,11 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 class MeasurementsTest {
-    private static final String HEADER = "id,source,hardware,mode,op,ep,tokens,hidden,topk,experts,dtype,knob,metric,value,unit,note\n";
-    private static final String ROW = "a,\"x, \"\"y\"\"\",H100+CX7 400G IB,LL,dispatch,16,8,7168,8,256,fp8,nvlink inside the node,latency,23.6,us,\"two\nlines\"\r\n";
+    private static final String HEADER =
+        "id,source,hardware,mode,op,ep,tokens,hidden,topk,experts,dtype,knob,metric,value,unit,note\n";
+    private static final String ROW =
+        "a,\"x, \"\"y\"\"\",H100+CX7 400G IB,LL,dispatch,16,8,7168,8,256,fp8,nvlink inside the "
+        + "node,latency,23.6,us,\"two\nlines\"\r\n";
 
     @TempDir
     private Path folder;
@@ -44,7 +47,8 @@ class MeasurementsTest {
     @Test
     void refusesFilesThatAreNoText() throws IOException {
         final Path file = Files.write(folder.resolve("rows.csv"), new byte[] {'i', 'd', (byte) 0xCD});
-        assertThatThrownBy(() -> Measurements.read(file)).isInstanceOf(IllegalArgumentException.class).hasMessage(file + ": not UTF-8");
+        assertThatThrownBy(() -> Measurements.read(file)).isInstanceOf(IllegalArgumentException.class)
+            .hasMessage(file + ": not UTF-8");
     }
 
     @Test
@@ -64,34 +68,45 @@ class MeasurementsTest {
     }
 
     private static LayerSimulation simulation(final List<Measurement> rows, final String id) {
-        return MeasuredConfiguration.of(rows.stream().filter(row -> row.id().equals(id)).findFirst().orElseThrow()).simulation(UnaryOperator.identity());
+        return MeasuredConfiguration.of(rows.stream().filter(row -> row.id().equals(id)).findFirst().orElseThrow())
+            .simulation(UnaryOperator.identity());
     }
 
     /** The small rows, which take little time; docs/cluster-model.md has all of them. */
     @Test
     void smallRowsAreWithinTheirLimits() throws IOException {
-        final List<Measurement> rows = Measurements.builtIn().stream().filter(row -> row.isExchange() && row.tokens() <= 32).toList();
+        final List<Measurement> rows = Measurements.builtIn().stream()
+            .filter(row -> row.isExchange() && row.tokens() <= 32).toList();
         final MeasurementReport report = MeasurementReport.of(rows, UnaryOperator.identity());
-        assertThat(report.rows()).hasSize(6).allSatisfy(row -> assertThat(row.error()).as(row.id()).isBetween(-0.15, 0.15));
+        assertThat(report.rows()).hasSize(6)
+            .allSatisfy(row -> assertThat(row.error()).as(row.id()).isBetween(-0.15, 0.15));
         assertThat(report.medianError()).isLessThan(0.08);
-        assertThat(report.worstError()).isEqualTo(report.rows().stream().mapToDouble(row -> Math.abs(row.error())).max().orElseThrow());
+        assertThat(report.worstError())
+            .isEqualTo(report.rows().stream().mapToDouble(row -> Math.abs(row.error())).max().orElseThrow());
     }
 
     @Test
     void aFitFindsTheParameterThatTheRowsWereMadeWith() throws IOException {
         final String field = "host.kernels.startNanos";
-        final List<Measurement> rows = Measurements.builtIn().stream().filter(row -> row.isExchange() && row.tokens() == 8).toList();
+        final List<Measurement> rows = Measurements.builtIn().stream()
+            .filter(row -> row.isExchange() && row.tokens() == 8).toList();
         final MeasurementReport simulated = MeasurementReport.of(rows, UnaryOperator.identity());
-        final List<Measurement> made = rows.stream().map(row -> new Measurement(row.id(), row.hardware(), row.mode(), row.op(), row.ep(), row.tokens(),
+        final List<Measurement> made = rows.stream()
+            .map(row -> new Measurement(row.id(), row.hardware(), row.mode(), row.op(), row.ep(), row.tokens(),
             row.hidden(), row.topK(), row.experts(), row.dtype(), row.knob(), row.metric(),
-            simulated.rows().stream().filter(each -> each.id().equals(row.id())).findFirst().orElseThrow().simulated(), row.unit(), row.note())).toList();
-        final ParameterFit fit = ParameterFit.of(made, cluster -> ProfileJson.with(cluster, field, "4000"), List.of(field));
-        assertThat(fit.parameters().getFirst().fitted()).isCloseTo(ClusterProfile.ofName("h100-cx7").host().kernels().startNanos(), withinPercentage(10));
+            simulated.rows().stream().filter(each -> each.id().equals(row.id())).findFirst().orElseThrow().simulated(),
+            row.unit(), row.note())).toList();
+        final ParameterFit fit = ParameterFit.of(made, cluster -> ProfileJson.with(cluster, field, "4000"),
+            List.of(field));
+        assertThat(fit.parameters().getFirst().fitted())
+            .isCloseTo(ClusterProfile.ofName("h100-cx7").host().kernels().startNanos(), withinPercentage(10));
         assertThat(fit.medianFitted()).isLessThan(0.02);
     }
 
     @ParameterizedTest
-    @CsvSource(delimiter = ';', value = {",16,8,; ,x,8,; ep=x: an integer", ",23.6,; ,0,; value=0: a number above 0", ",LL,; ,,; mode is missing",
+    @CsvSource(delimiter = ';',
+        value = {",16,8,; ,x,8,; ep=x: an integer", ",23.6,; ,0,; value=0: a number above 0",
+            ",LL,; ,,; mode is missing",
         "H100+CX7 400G IB; B200; hardware=B200: has all parts of none of the names"})
     void badRowsAreRefusedByTheirField(final String good, final String bad, final String message) {
         assertThat(ROW).contains(good);

@@ -22,13 +22,15 @@ class EnvironmentTest {
 
     @Test
     void readsWhatLinuxTells() throws IOException {
-        file("proc/cpuinfo", "processor\t: 0\nmodel name\t: A CPU @ 2 GHz: new\nprocessor\t: 1\nmodel name\t: A CPU @ 2 GHz: new\n");
+        file("proc/cpuinfo", "processor\t: 0\nmodel name\t: A CPU @ 2 GHz: new\nprocessor\t: 1\nmodel name\t: A CPU @ "
+            + "2 GHz: new\n");
         file("proc/meminfo", "MemTotal:        2048 kB\nMemFree: 1 kB\n");
         file("sys/devices/system/cpu/cpu0/cpufreq/scaling_governor", "performance\n");
         file("sys/kernel/mm/transparent_hugepage/enabled", "always [madvise] never\n");
         file("sys/fs/cgroup/cpu.max", "150000 100000\n");
         file("sys/fs/cgroup/memory.max", "1048576\n");
-        final JsonNode json = Json.mapper().readTree(Json.text(Environment.capture(CLOCK, root, Optional.empty(), List.of("bench", "--json"))));
+        final JsonNode json = Json.mapper()
+            .readTree(Json.text(Environment.capture(CLOCK, root, Optional.empty(), List.of("bench", "--json"))));
         assertThat(json.at("/date").asString()).isEqualTo("2026-01-02T03:04:05Z");
         assertThat(json.at("/commandLine").toString()).isEqualTo("[\"bench\",\"--json\"]");
         assertThat(json.at("/cpu/model").asString()).isEqualTo("A CPU @ 2 GHz: new");
@@ -46,7 +48,8 @@ class EnvironmentTest {
         file("sys/fs/cgroup/cpu/cpu.cfs_quota_us", "50000\n");
         file("sys/fs/cgroup/cpu/cpu.cfs_period_us", "100000\n");
         file("sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n");
-        final Environment.Container container = Environment.capture(CLOCK, root, Optional.empty(), List.of()).container();
+        final Environment.Container container = Environment.capture(CLOCK, root, Optional.empty(), List.of())
+            .container();
         assertThat(container).isEqualTo(new Environment.Container(0.5, null));
     }
 
@@ -56,7 +59,8 @@ class EnvironmentTest {
         file("sys/fs/cgroup/cpu.max", "max 100000\n");
         file("sys/fs/cgroup/memory.max", "max\n");
         file("sys/kernel/mm/transparent_hugepage/enabled", "");
-        final Environment environment = Environment.capture(CLOCK, root, Optional.of(root.resolve("no such folder")), List.of());
+        final Environment environment = Environment.capture(CLOCK, root, Optional.of(root.resolve("no such folder")),
+            List.of());
         assertThat(environment.cpu().model()).isNull();
         assertThat(environment.cpu().cores()).isNull();
         assertThat(environment.cpu().governor()).isNull();

@@ -41,7 +41,9 @@ class OutputDirectoryTest {
         assertThat(entries(folder)).isEmpty();
     }
 
-    /** Removing what is interrupted went on beside the renaming of it: a folder with a part of its files could appear. */
+    /**
+     * Removing what is interrupted went on beside the renaming of it: a folder with a part of its files could appear.
+     */
     @Test
     void doesNotAppearOnceItIsDiscarded() throws IOException {
         try (OutputDirectory directory = OutputDirectory.open("--out", folder.resolve("a/b"))) {
@@ -88,7 +90,10 @@ class OutputDirectoryTest {
         assertThat(entries(folder.resolve("a"))).containsExactly(folder.resolve("a/other"));
     }
 
-    /** Neither the temporary folder's name nor another one fits beside it: as with a mount, or a parent that is not ours. */
+    /**
+     * Neither the temporary folder's name nor another one fits beside it: as with a mount, or a parent that is not
+     * ours.
+     */
     @Test
     void keepsAnEmptyFolderThatCannotBeRenamed() throws IOException {
         final Path target = Files.createDirectory(folder.resolve("x".repeat(240)));
@@ -147,7 +152,8 @@ class OutputDirectoryTest {
         final Path file = Files.writeString(folder.resolve("file"), "1");
         assertThatThrownBy(() -> OutputDirectory.makeShared("--out", file)).isInstanceOf(IllegalArgumentException.class)
             .hasMessage("--out=" + file + ": exists and is not a folder");
-        assertThatThrownBy(() -> OutputDirectory.makeShared("--out", file.resolve("x"))).isInstanceOf(IllegalArgumentException.class)
+        assertThatThrownBy(() -> OutputDirectory.makeShared("--out", file.resolve("x")))
+            .isInstanceOf(IllegalArgumentException.class)
             .hasMessageStartingWith("--out=" + file.resolve("x") + ": cannot be made (");
     }
 
@@ -178,7 +184,8 @@ class OutputDirectoryTest {
         assertThat(dangling).isSymbolicLink();
         assertThat(entries(folder.resolve("data"))).hasSize(2);
         final Path loop = Files.createSymbolicLink(folder.resolve("loop"), Path.of("loop"));
-        assertThatThrownBy(() -> AtomicFile.write(loop, _ -> { })).isInstanceOf(IOException.class).hasMessageContaining(loop.toString());
+        assertThatThrownBy(() -> AtomicFile.write(loop, _ -> { })).isInstanceOf(IOException.class)
+            .hasMessageContaining(loop.toString());
     }
 
     /** The shell's {@code > file}, and /dev/stdout: the descriptor has been written to, and will be again. */

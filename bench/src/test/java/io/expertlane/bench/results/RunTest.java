@@ -31,16 +31,22 @@ class RunTest {
         final Run read = Run.read(run);
         assertThat(read.id()).isEqualTo(ID);
         assertThat(read.environment().cpu().model()).isEqualTo("Sample CPU");
-        assertThat(read.measurements()).extracting(m -> m.series().label()).containsExactly("Sample.step tokens=8", "Sample.step tokens=8 [allocation]",
-            "OpenLoop.step arrivals=poisson [p50 latency]", "OpenLoop.step arrivals=poisson [p99 latency]", "OpenLoop.step arrivals=poisson [p99.9 latency]",
+        assertThat(read.measurements()).extracting(m -> m.series().label())
+            .containsExactly("Sample.step tokens=8", "Sample.step tokens=8 [allocation]",
+            "OpenLoop.step arrivals=poisson [p50 latency]", "OpenLoop.step arrivals=poisson [p99 latency]",
+            "OpenLoop.step arrivals=poisson [p99.9 latency]",
             "simulate.tpot ep=16");
         final Measurement time = read.measurements().get(0);
         assertThat(time.forks()).containsExactly(11.0, 21.0);
-        assertThat(time).returns(16.0, Measurement::value).returns(11.0, Measurement::low).returns(21.0, Measurement::high)
+        assertThat(time).returns(16.0, Measurement::value).returns(11.0, Measurement::low)
+            .returns(21.0, Measurement::high)
             .returns(0.5, Measurement::rooflineRatio).returns(1000L, Measurement::bytesPerOp);
-        assertThat(time.rerun()).isEqualTo("bench/bin/expertlane jmh '^io\\.expertlane\\.bench\\.jmh\\.Sample\\.step$' -p tokens=8 -bm avgt -tu ns -t 1 "
+        assertThat(time.rerun()).isEqualTo(
+            "bench/bin/expertlane jmh '^io\\.expertlane\\.bench\\.jmh\\.Sample\\.step$' -p tokens=8 -bm avgt -tu ns -t "
+            + "1 "
             + "-f 2 -wi 2 -w 500ms -i 2 -r 500ms -prof gc");
-        assertThat(read.measurements().get(5).series()).returns(true, Series::simulated).returns(Better.HIGHER, Series::better);
+        assertThat(read.measurements().get(5).series()).returns(true, Series::simulated)
+            .returns(Better.HIGHER, Series::better);
         assertThat(run.resolve("latency/OpenLoop.step.hgrm")).content().contains("Value     Percentile", "#[Mean");
         assertThat(run.resolve("latency/OpenLoop.step.hlog")).content().contains("Histogram log format version");
     }
@@ -53,10 +59,12 @@ class RunTest {
         "environment.json; \"cores\" : 2; \"cores\" : 4294967298; cpu/cores",
         "environment.json; 2026-01-02T03:04:05Z; 2026-02-30T03:04:05Z; date",
         "jmh.json; \"threads\" : 1; \"threads\" : 4294967297; threads"})
-    void refusesNumbersThatNoFieldHolds(final String file, final String from, final String to, final String place) throws IOException {
+    void refusesNumbersThatNoFieldHolds(final String file, final String from, final String to, final String place)
+    throws IOException {
         final Path run = sample(DATE).write(folder);
         SampleRun.edit(run, file, from, to);
-        assertThatThrownBy(() -> Run.read(run)).isInstanceOf(IllegalArgumentException.class).hasMessageStartingWith(run.resolve(file) + ": ")
+        assertThatThrownBy(() -> Run.read(run)).isInstanceOf(IllegalArgumentException.class)
+            .hasMessageStartingWith(run.resolve(file) + ": ")
             .hasMessageContaining(place).message().hasLineCount(1);
     }
 
@@ -70,27 +78,33 @@ class RunTest {
     @Test
     void aFileWithoutABenchmarkHasNoFork() throws IOException {
         final Path empty = Files.writeString(folder.resolve("jmh.json"), "[]");
-        assertThatThrownBy(() -> JmhFile.fork(empty)).isInstanceOf(IllegalArgumentException.class).hasMessage(empty + ": has no benchmark");
+        assertThatThrownBy(() -> JmhFile.fork(empty)).isInstanceOf(IllegalArgumentException.class)
+            .hasMessage(empty + ": has no benchmark");
     }
 
     @Test
     void showsTheSpreadOfASingleForksIterations() throws IOException {
-        final Measurement time = Run.read(new SampleRun(DATE).timed("Sample.step", new double[] {8, 10, 12}).write(folder)).measurements().get(0);
-        assertThat(time).returns(10.0, Measurement::value).returns(8.0, Measurement::low).returns(12.0, Measurement::high);
+        final Measurement time = Run.read(new SampleRun(DATE).timed("Sample.step", new double[] {8, 10, 12})
+            .write(folder)).measurements().get(0);
+        assertThat(time).returns(10.0, Measurement::value).returns(8.0, Measurement::low)
+            .returns(12.0, Measurement::high);
         assertThat(time.forks()).containsExactly(10.0);
     }
 
     @Test
     void leavesExcludedLatencyRunsOut() throws IOException {
-        final Run read = Run.read(new SampleRun(DATE).latency("OpenLoop.step", "rate=3/s: missed 100/s", 1_000).write(folder));
+        final Run read = Run.read(new SampleRun(DATE).latency("OpenLoop.step", "rate=3/s: missed 100/s", 1_000)
+            .write(folder));
         assertThat(read.measurements()).isEmpty();
-        assertThat(read.summary().latency()).extracting(RunSummary.Latency::excluded).containsExactly("rate=3/s: missed 100/s");
+        assertThat(read.summary().latency()).extracting(RunSummary.Latency::excluded)
+            .containsExactly("rate=3/s: missed 100/s");
     }
 
     @Test
     void checksumsAreThoseOfSha256sum() throws IOException, InterruptedException {
         final Path run = sample(DATE).write(folder);
-        assertThat(new ProcessBuilder("sha256sum", "-c", "--quiet", "SHA256SUMS").directory(run.toFile()).inheritIO().start().waitFor()).isZero();
+        assertThat(new ProcessBuilder("sha256sum", "-c", "--quiet", "SHA256SUMS").directory(run.toFile()).inheritIO()
+            .start().waitFor()).isZero();
     }
 
     @ParameterizedTest
@@ -99,7 +113,8 @@ class RunTest {
         "summary.json; \"preset\" : \"sample\"; \"preset\" : 5; summary.json: preset=5: type \"string\"",
         "summary.json; \"interrupted\" : false,; ''; summary.json: interrupted: missing",
         "summary.json; \"preset\"; \"surprise\" : 1, \"preset\"; summary.json: surprise: unknown field",
-        "summary.json; \"nanosPerOp\" : 16.0; \"nanosPerOp\" : -1; summary.json: rows/0/nanosPerOp=-1: exclusiveMinimum 0",
+        "summary.json; \"nanosPerOp\" : 16.0; \"nanosPerOp\" : -1; summary.json: rows/0/nanosPerOp=-1: "
+        + "exclusiveMinimum 0",
         "summary.json; 2026-01-02T030405-0123456789; ../x; summary.json: run=\"../x\": pattern",
         "summary.json; \"simulated\" : false; \"simulated\" : true; summary.json: simulated=true: const false",
         "environment.json; \"cores\" : 2; \"cores\" : 0; environment.json: cpu/cores=0: minimum 1",
@@ -108,10 +123,12 @@ class RunTest {
         "jmh.json; \"threads\" : 1; \"threads\" : \"1\"; jmh.json: 0/threads=\"1\": type \"integer\"",
         "simulated.json; \"higher\"; \"best\"; simulated.json: metrics/0/better=\"best\": enum [\"lower\",\"higher\"]",
     })
-    void refusesWhatDoesNotFit(final String file, final String from, final String to, final String message) throws IOException {
+    void refusesWhatDoesNotFit(final String file, final String from, final String to, final String message)
+    throws IOException {
         final Path run = sample(DATE).write(folder);
         SampleRun.edit(run, file, from, to);
-        assertThatThrownBy(() -> Run.read(run)).isInstanceOf(IllegalArgumentException.class).hasMessageStartingWith(run + "/" + message);
+        assertThatThrownBy(() -> Run.read(run)).isInstanceOf(IllegalArgumentException.class)
+            .hasMessageStartingWith(run + "/" + message);
     }
 
     @Test
@@ -119,18 +136,22 @@ class RunTest {
         final Path run = sample(DATE).write(folder);
         for (final String file : List.of("summary.json", "environment.json", "jmh.json", "simulated.json")) {
             final String whole = Files.readString(run.resolve(file));
-            for (final String bad : List.of("", whole.substring(0, whole.length() / 2), whole + "]", "\"text\"", "null", "{\"a\": 1}", "[5]", "\0\1\2")) {
+            for (final String bad : List.of("", whole.substring(0, whole.length() / 2), whole + "]", "\"text\"", "null",
+                "{\"a\": 1}", "[5]", "\0\1\2")) {
                 Files.writeString(run.resolve(file), bad);
-                assertThatThrownBy(() -> Run.read(run)).as("%s %s", file, bad).isInstanceOf(IllegalArgumentException.class)
+                assertThatThrownBy(() -> Run.read(run)).as("%s %s", file, bad)
+                    .isInstanceOf(IllegalArgumentException.class)
                     .hasMessageStartingWith(run.resolve(file) + ": ").message().hasLineCount(1);
             }
             Files.delete(run.resolve(file));
             final String missing = "simulated.json".equals(file) ? ": missing, but named in SHA256SUMS" : ": missing";
-            assertThatThrownBy(() -> Run.read(run)).isInstanceOf(IllegalArgumentException.class).hasMessage(run.resolve(file) + missing);
+            assertThatThrownBy(() -> Run.read(run)).isInstanceOf(IllegalArgumentException.class)
+                .hasMessage(run.resolve(file) + missing);
             Files.writeString(run.resolve(file), whole);
         }
         assertThat(Run.read(run).id()).isEqualTo(ID);
-        assertThatThrownBy(() -> Run.read(folder.resolve("no"))).hasMessage("run=" + folder.resolve("no") + ": no such folder");
+        assertThatThrownBy(() -> Run.read(folder.resolve("no")))
+            .hasMessage("run=" + folder.resolve("no") + ": no such folder");
     }
 
     @Test
@@ -187,7 +208,8 @@ class RunTest {
     }
 
     private static SampleRun sample(final String date) {
-        return new SampleRun(date).timed("Sample.step", Map.of("tokens", "8"), 24, new double[] {10, 12}, new double[] {20, 22})
+        return new SampleRun(date)
+            .timed("Sample.step", Map.of("tokens", "8"), 24, new double[] {10, 12}, new double[] {20, 22})
             .simulated("simulate.tpot", 31.5, Better.HIGHER);
     }
 }

@@ -11,7 +11,9 @@ import java.util.Map;
 import java.util.TreeMap;
 import org.HdrHistogram.Histogram;
 
-/** Writes results folders with values of a test's choice, in the form of {@link RunWriter}, without running anything. */
+/**
+ * Writes results folders with values of a test's choice, in the form of {@link RunWriter}, without running anything.
+ */
 public final class SampleRun {
     private static final String COMMIT = "0123456789abcdef0123456789abcdef01234567";
 
@@ -54,17 +56,22 @@ public final class SampleRun {
     }
 
     /** A benchmark: the iterations of each fork, in ns. */
-    public SampleRun timed(final String name, final Map<String, String> params, final double allocatedBytes, final double[]... forks) {
-        final Map<String, Object> result = new TreeMap<>(Map.of("benchmark", "io.expertlane.bench.jmh." + name, "mode", "avgt", "threads", 1,
-            "forks", forks.length, "warmupIterations", 2, "warmupTime", "500 ms", "measurementIterations", forks[0].length, "measurementTime", "500 ms",
+    public SampleRun timed(final String name, final Map<String, String> params, final double allocatedBytes,
+        final double[]... forks) {
+        final Map<String, Object> result =
+            new TreeMap<>(Map.of("benchmark", "io.expertlane.bench.jmh." + name, "mode", "avgt", "threads", 1,
+            "forks", forks.length, "warmupIterations", 2, "warmupTime", "500 ms", "measurementIterations",
+            forks[0].length, "measurementTime", "500 ms",
             "primaryMetric", metric(forks, "ns/op")));
-        final double[][] allocated = Arrays.stream(forks).map(fork -> new double[] {allocatedBytes}).toArray(double[][]::new);
+        final double[][] allocated = Arrays.stream(forks).map(fork -> new double[] {allocatedBytes})
+            .toArray(double[][]::new);
         result.put("secondaryMetrics", Map.of("gc.alloc.rate.norm", metric(allocated, "B/op")));
         if (!params.isEmpty()) {
             result.put("params", params);
         }
         jmh.add(result);
-        rows.add(new RunSummary.Row(name, params, mean(forks), null, (long) forks.length * forks[0].length, 1000L, null, 1000 / mean(forks), "Sample.copy", 0.5,
+        rows.add(new RunSummary.Row(name, params, mean(forks), null, (long) forks.length * forks[0].length, 1000L, null,
+            1000 / mean(forks), "Sample.copy", 0.5,
             allocatedBytes, null));
         return this;
     }
@@ -81,8 +88,10 @@ public final class SampleRun {
         for (final long each : nanos) {
             histogram.recordValue(each);
         }
-        latency.add(new RunSummary.Latency(name, Map.of("arrivals", "poisson"), 100, 99, excluded, nanos.length, histogram.getValueAtPercentile(50),
-            histogram.getValueAtPercentile(90), histogram.getValueAtPercentile(99), histogram.getValueAtPercentile(99.9), histogram.getMaxValue(),
+        latency.add(new RunSummary.Latency(name, Map.of("arrivals", "poisson"), 100, 99, excluded, nanos.length,
+            histogram.getValueAtPercentile(50),
+            histogram.getValueAtPercentile(90), histogram.getValueAtPercentile(99),
+            histogram.getValueAtPercentile(99.9), histogram.getMaxValue(),
             "latency/" + name + ".hgrm"));
         return this;
     }
@@ -98,18 +107,22 @@ public final class SampleRun {
             for (final RunSummary.Latency each : latency) {
                 writer.latency(each.benchmark(), histogram);
             }
-            return writer.commit(new RunSummary(RunSummary.SCHEMA, RunWriter.id(environment), "sample", false, interrupted, rows, latency, List.of()));
+            return writer.commit(new RunSummary(RunSummary.SCHEMA, RunWriter.id(environment), "sample", false,
+                interrupted, rows, latency, List.of()));
         }
     }
 
     Environment environment() {
-        return new Environment(date, List.of("bench"), new Environment.Cpu(cpu, 2, 2, null), new Environment.Memory(1L << 34, "madvise"),
-            new Environment.Os("Linux", "6.1.0", "amd64"), new Environment.Jdk("25.0.1+8", "Sample", "Sample VM", List.of("-Xmx1g")),
+        return new Environment(date, List.of("bench"), new Environment.Cpu(cpu, 2, 2, null),
+            new Environment.Memory(1L << 34, "madvise"),
+            new Environment.Os("Linux", "6.1.0", "amd64"),
+            new Environment.Jdk("25.0.1+8", "Sample", "Sample VM", List.of("-Xmx1g")),
             new Environment.Container(null, null), new Environment.Git(commit, false));
     }
 
     /** Replaces {@code from} by {@code to} in a file of the run and corrects its checksum. */
-    public static void edit(final Path folder, final String file, final String from, final String to) throws IOException {
+    public static void edit(final Path folder, final String file, final String from, final String to)
+        throws IOException {
         final String text = Files.readString(folder.resolve(file));
         if (!text.contains(from)) {
             throw new AssertionError(file + " has no " + from);

@@ -22,7 +22,8 @@ class ClusterSchemaTest {
 
     private void check(final String path, final JsonNode schema, final JsonNode value) {
         if (value.isObject()) {
-            assertThat(new TreeSet<>(schema.get("properties").propertyNames())).as(path).isEqualTo(new TreeSet<>(value.propertyNames()));
+            assertThat(new TreeSet<>(schema.get("properties").propertyNames())).as(path)
+                .isEqualTo(new TreeSet<>(value.propertyNames()));
             assertThat(schema.get("required").size()).isEqualTo(value.size());
             assertThat(schema.get("additionalProperties").booleanValue()).isFalse();
             for (final String name : value.propertyNames()) {
@@ -32,12 +33,14 @@ class ClusterSchemaTest {
         }
         final String type = schema.get("type").stringValue();
         assertThat(type).as(path).isEqualTo(
-            value.isString() ? "string" : value.isBoolean() ? "boolean" : value.isIntegralNumber() ? "integer" : "number");
+            value.isString() ? "string" : value.isBoolean() ? "boolean" : value.isIntegralNumber() ? "integer"
+            : "number");
         if (!path.equals("name")) {
             assertThat(schema.has("description")).as(path + " is described").isTrue();
         }
         if (schema.has("enum")) {
-            schema.get("enum").forEach(each -> assertThat(ProfileJson.with(CLUSTER, path, each.asString())).isNotNull());
+            schema.get("enum").forEach(each ->
+                assertThat(ProfileJson.with(CLUSTER, path, each.asString())).isNotNull());
             limits++;
         }
         if (schema.has("minimum")) {
@@ -51,7 +54,8 @@ class ClusterSchemaTest {
     private void refused(final String path, final JsonNode limit, final int direction) {
         final double beyond = limit.doubleValue() + direction * Math.max(1, Math.abs(limit.doubleValue()) * 1e-3);
         final String text = limit.isIntegralNumber() ? Long.toString(Math.round(beyond)) : Double.toString(beyond);
-        assertThatThrownBy(() -> ProfileJson.with(CLUSTER, path, text)).as(path + "=" + text).isInstanceOf(IllegalArgumentException.class)
+        assertThatThrownBy(() -> ProfileJson.with(CLUSTER, path, text)).as(path + "=" + text)
+            .isInstanceOf(IllegalArgumentException.class)
             .hasMessageContaining(path.substring(path.lastIndexOf('.') + 1));
         limits++;
     }
@@ -61,7 +65,8 @@ class ClusterSchemaTest {
         assertThat(ProfileJson.with(CLUSTER, "nic.pcie.lanes", "8").nic().pcie().lanes()).isEqualTo(8);
         assertThat(ProfileJson.with(CLUSTER, "inNode.link", "NVLINK").inNode().link().name()).isEqualTo("NVLINK");
         for (final String path : new String[] {"nic.speed", "speed", "nic.ports.x", "", "nic", "nic.pcie"}) {
-            assertThatThrownBy(() -> ProfileJson.with(CLUSTER, path, "1")).as(path).isInstanceOf(IllegalArgumentException.class);
+            assertThatThrownBy(() -> ProfileJson.with(CLUSTER, path, "1")).as(path)
+                .isInstanceOf(IllegalArgumentException.class);
         }
     }
 

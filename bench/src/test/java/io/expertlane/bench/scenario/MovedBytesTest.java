@@ -28,10 +28,15 @@ class MovedBytesTest {
     /** Counts that are taken and told, beside the rows. */
     private static final long METADATA_BYTES = 1024;
 
-    /** Times that dispatch and combine copy each selection's row; staging a token is one more for each token on the zero path. */
+    /**
+     * Times that dispatch and combine copy each selection's row; staging a token is one more for each token on the zero
+     * path.
+     */
     @ParameterizedTest
-    @CsvSource({"ZERO, PUSH, false, 1, 1", "ZERO, PUSH, true, 1, 1", "ZERO, PULL, true, 1, 0", "RING, PUSH, true, 2, 2"})
-    void countsEachTimeARowIsCopied(final TransferPath path, final CombineMethod combine, final boolean mapped, final int dispatchCopies,
+    @CsvSource({"ZERO, PUSH, false, 1, 1", "ZERO, PUSH, true, 1, 1", "ZERO, PULL, true, 1, 0",
+        "RING, PUSH, true, 2, 2"})
+    void countsEachTimeARowIsCopied(final TransferPath path, final CombineMethod combine, final boolean mapped,
+    final int dispatchCopies,
                                     final int combineCopies) {
         final MoeShape shape = new MoeShape(RANKS, RANKS, 8, TOP_K, HIDDEN, TOKENS);
         final LowLatencyConfig config = LowLatencyConfig.of(shape).withPath(path).withCombine(combine);
@@ -45,12 +50,15 @@ class MovedBytesTest {
             moved.count(true);
             team.dispatch(rows, routings);
             final long staged = path == TransferPath.ZERO ? (long) RANKS * TOKENS * (ROW + message) / 2 : 0;
-            assertThat(moved.copiedBytes() - staged).as("dispatch").isBetween(dispatchCopies * ROWS * ROW, dispatchCopies * ROWS * message + METADATA_BYTES);
+            assertThat(moved.copiedBytes() - staged).as("dispatch")
+                .isBetween(dispatchCopies * ROWS * ROW, dispatchCopies * ROWS * message + METADATA_BYTES);
             team.runExperts();
             moved.count(true);
             team.combine(new MemorySegment[] {arena.allocate(TOKENS * ROW, 64), arena.allocate(TOKENS * ROW, 64)});
-            assertThat(moved.copiedBytes()).as("combine").isBetween(combineCopies * ROWS * ROW, combineCopies * ROWS * message + METADATA_BYTES);
-            assertThat(moved.stageBytes(Stage.REDUCE)).as("each row read, each sum written").isEqualTo(ROWS * ROW + RANKS * TOKENS * ROW);
+            assertThat(moved.copiedBytes()).as("combine")
+                .isBetween(combineCopies * ROWS * ROW, combineCopies * ROWS * message + METADATA_BYTES);
+            assertThat(moved.stageBytes(Stage.REDUCE)).as("each row read, each sum written")
+                .isEqualTo(ROWS * ROW + RANKS * TOKENS * ROW);
             moved.count(false);
             team.dispatch(rows, routings);
             team.release();

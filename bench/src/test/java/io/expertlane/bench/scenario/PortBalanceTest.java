@@ -19,8 +19,9 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /**
- * How evenly the two ports of each NIC are loaded, in dispatch and in combine, where everything is split over two queue pairs: source paper, L1, in
- * both modes and over both paths. The gate's skew is of the kind that is recorded of real ones.
+ * How evenly the two ports of each NIC are loaded, in dispatch and in combine, where everything is split over two queue
+ * pairs: source paper, L1, in both modes and over both paths. The gate's skew is of the kind that is recorded of real
+ * ones.
  */
 class PortBalanceTest {
     private static final int TOKENS = 128;
@@ -32,35 +33,44 @@ class PortBalanceTest {
     private static final double MOST_UNEVEN = 1.01;
 
     @ParameterizedTest
-    @CsvSource({"LL,ZERO,8", "LL,RING,8", "HT,ZERO,8", "HT,RING,8", "LL,ZERO,16", "LL,RING,16", "HT,ZERO,16", "HT,RING,16"})
-    void splitWritesLoadThePortsOfEveryNicEvenly(final ExchangeKind.Mode mode, final TransferPath path, final int ranks) {
+    @CsvSource({"LL,ZERO,8", "LL,RING,8", "HT,ZERO,8", "HT,RING,8", "LL,ZERO,16", "LL,RING,16", "HT,ZERO,16",
+        "HT,RING,16"})
+    void splitWritesLoadThePortsOfEveryNicEvenly(final ExchangeKind.Mode mode, final TransferPath path,
+    final int ranks) {
         for (final double ratio : portRatios(mode, path, ranks, true)) {
-            assertThat(ratio).as("larger over smaller port of the worst NIC, dispatch or combine, seed=%s", SEED).isBetween(1.0, MOST_UNEVEN);
+            assertThat(ratio).as("larger over smaller port of the worst NIC, dispatch or combine, seed=%s", SEED)
+                .isBetween(1.0, MOST_UNEVEN);
         }
-        assertThat(Arrays.stream(portRatios(mode, path, ranks, false)).max().getAsDouble()).as("the same routing, not split, seed=%s", SEED)
+        assertThat(Arrays.stream(portRatios(mode, path, ranks, false)).max().getAsDouble())
+            .as("the same routing, not split, seed=%s", SEED)
             .isGreaterThan(MOST_UNEVEN);
     }
 
     /** Larger over smaller port of the worst NIC, in dispatch and in combine. */
-    private static double[] portRatios(final ExchangeKind.Mode mode, final TransferPath path, final int ranks, final boolean split) {
+    private static double[] portRatios(final ExchangeKind.Mode mode, final TransferPath path, final int ranks,
+        final boolean split) {
         final boolean isLowLatency = mode == ExchangeKind.Mode.LL;
         final ClusterProfile cluster = ClusterProfile.ofName(ClusterProfile.DEFAULT_NAME);
         final int sms = isLowLatency ? cluster.host().kernels().lowLatencySms() : cluster.host().communicationSms();
         final MoeShape shape = new MoeShape(ranks, cluster.ranksPerNode(), EXPERTS, TOP_K, HIDDEN, TOKENS);
-        final ExchangeKind kind = new ExchangeKind(mode, path, DispatchType.FP8, CombineMethod.PUSH, split, LowLatencyConfig.NO_SEGMENTATION, 1,
+        final ExchangeKind kind = new ExchangeKind(mode, path, DispatchType.FP8, CombineMethod.PUSH, split,
+            LowLatencyConfig.NO_SEGMENTATION, 1,
             isLowLatency ? LowLatencyConfig.DEFAULT_CHUNK_TOKENS : ExchangeKind.DEFAULT_CHUNK_TOKENS,
-            isLowLatency ? LowLatencyConfig.DEFAULT_RING_TOKENS : ExchangeKind.DEFAULT_RING_TOKENS, 32, Payload.OMITTED);
+            isLowLatency ? LowLatencyConfig.DEFAULT_RING_TOKENS : ExchangeKind.DEFAULT_RING_TOKENS, 32,
+            Payload.OMITTED);
         final MemorySegment[] nothing = new MemorySegment[ranks];
         Arrays.fill(nothing, MemorySegment.NULL);
         try (Arena arena = Arena.ofConfined();
-             SimulatedRound round = new SimulatedRound(ranks, kind.heapBytes(shape), kind.pages(), cluster, PortPolicy.PREALLOCATED, sms, path == TransferPath.RING,
+             SimulatedRound round = new SimulatedRound(ranks, kind.heapBytes(shape), kind.pages(), cluster,
+                 PortPolicy.PREALLOCATED, sms, path == TransferPath.RING,
                  kind.rounds(shape, ExpertStep.IDENTITY, arena))) {
             final Routing[] routings = DrawnRouting.zipf(SKEW).routings(shape, TOKENS, SEED, arena);
             final long[][] before = portBytes(round, ranks, cluster.nic().ports());
             round.simulateDispatch(nothing, routings);
             final long[][] dispatched = portBytes(round, ranks, cluster.nic().ports());
             round.simulateCombine(nothing);
-            return new double[] {worstRatio(before, dispatched), worstRatio(dispatched, portBytes(round, ranks, cluster.nic().ports()))};
+            return new double[] {worstRatio(before, dispatched),
+                worstRatio(dispatched, portBytes(round, ranks, cluster.nic().ports()))};
         }
     }
 

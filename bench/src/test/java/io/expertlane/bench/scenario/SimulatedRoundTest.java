@@ -37,15 +37,21 @@ class SimulatedRoundTest {
     private final MemorySegment[] nothing = new MemorySegment[RANKS];
 
     private static SimulatedRound round(final TransferPath path, final MoeShape shape, final Arena arena) {
-        final ExchangeKind kind = new ExchangeKind(ExchangeKind.Mode.LL, path, DispatchType.FP8, CombineMethod.PUSH, false,
-            ExchangeKind.lowLatency(DispatchType.FP8, Payload.OMITTED).segmentBytes(), 1, ExchangeKind.DEFAULT_CHUNK_TOKENS,
+        final ExchangeKind kind = new ExchangeKind(ExchangeKind.Mode.LL, path, DispatchType.FP8, CombineMethod.PUSH,
+            false,
+            ExchangeKind.lowLatency(DispatchType.FP8, Payload.OMITTED).segmentBytes(), 1,
+            ExchangeKind.DEFAULT_CHUNK_TOKENS,
             ExchangeKind.DEFAULT_RING_TOKENS, 32, Payload.OMITTED);
         final ClusterProfile cluster = ClusterProfile.ofName(ClusterProfile.DEFAULT_NAME);
-        return new SimulatedRound(RANKS, kind.heapBytes(shape), kind.pages(), cluster, PortPolicy.PREALLOCATED, cluster.host().kernels().lowLatencySms(),
+        return new SimulatedRound(RANKS, kind.heapBytes(shape), kind.pages(), cluster, PortPolicy.PREALLOCATED,
+            cluster.host().kernels().lowLatencySms(),
             path == TransferPath.RING, kind.rounds(shape, ExpertStep.IDENTITY, arena));
     }
 
-    /** Kernel, hosts, NICs, fabric and event queue together: once arrays have grown and the compiler is through, not a byte, whatever the path. */
+    /**
+     * Kernel, hosts, NICs, fabric and event queue together: once arrays have grown and the compiler is through, not a
+     * byte, whatever the path.
+     */
     @ParameterizedTest
     @EnumSource(TransferPath.class)
     void simulatesWithoutAllocation(final TransferPath path) {
@@ -69,7 +75,8 @@ class SimulatedRoundTest {
                 clean = allocatedBytes == 0 ? clean + 1 : 0;
             }
             assertThat(events).as("events of %d calls", CALLS).isGreaterThan((long) CALLS * RANKS * TOKENS);
-            assertThat(clean).as("blocks of %d calls one after another without allocation; bytes of the last one: %d", CALLS, allocatedBytes).isEqualTo(CLEAN_BLOCKS);
+            assertThat(clean).as("blocks of %d calls one after another without allocation; bytes of the last one: %d",
+                CALLS, allocatedBytes).isEqualTo(CLEAN_BLOCKS);
         }
     }
 
@@ -82,7 +89,8 @@ class SimulatedRoundTest {
              SimulatedRound without = round(TransferPath.ZERO, shape, arena)) {
             final Routing[] routings = DrawnRouting.uniform().routings(shape, TOKENS, SEED, arena);
             for (int call = 0; call < 3; call++) {
-                assertThat(Arrays.stream(with.dispatch(nothing, routings))).hasSize(RANKS).allMatch(micros -> micros > 0);
+                assertThat(Arrays.stream(with.dispatch(nothing, routings))).hasSize(RANKS)
+                    .allMatch(micros -> micros > 0);
                 assertThat(Arrays.stream(with.combine(nothing))).hasSize(RANKS).allMatch(micros -> micros > 0);
                 without.simulateDispatch(nothing, routings);
                 without.simulateCombine(nothing);
@@ -91,7 +99,10 @@ class SimulatedRoundTest {
         }
     }
 
-    /** A rank that cannot be connected leaves nothing open: neither the heap nor the queues of those before it, simulated or for real. */
+    /**
+     * A rank that cannot be connected leaves nothing open: neither the heap nor the queues of those before it,
+     * simulated or for real.
+     */
     @Test
     void freesItsMemoryWhenARankCannotBeConnected() {
         final ClusterProfile cluster = ClusterProfile.ofName(ClusterProfile.DEFAULT_NAME);
@@ -101,8 +112,10 @@ class SimulatedRoundTest {
             memory.add(transport.connect(rank, rank + 1, 8, 0).memory());
             throw new IllegalArgumentException("rank=" + rank + ": refused");
         };
-        assertThatThrownBy(() -> new SimulatedRound(RANKS, 4096, Pages.BASE, cluster, PortPolicy.PREALLOCATED, 1, false, failing)).hasMessage("rank=0: refused");
-        assertThatThrownBy(() -> new ExchangeTeam(RANKS, RANKS, 4096, Pages.BASE, DirectTransport.Mapping.SELF, failing, 1)).hasMessage("rank=0: refused");
+        assertThatThrownBy(() -> new SimulatedRound(RANKS, 4096, Pages.BASE, cluster, PortPolicy.PREALLOCATED, 1, false,
+            failing)).hasMessage("rank=0: refused");
+        assertThatThrownBy(() -> new ExchangeTeam(RANKS, RANKS, 4096, Pages.BASE, DirectTransport.Mapping.SELF, failing,
+            1)).hasMessage("rank=0: refused");
         assertThat(memory).hasSize(4).noneMatch(segment -> segment.scope().isAlive());
     }
 
@@ -114,7 +127,8 @@ class SimulatedRoundTest {
             memory.add(transport.connect(rank, (rank + 1) % RANKS, 8, 0).memory());
             return null;
         };
-        assertThatThrownBy(() -> new ExchangeTeam(RANKS, RANKS, 4096, Pages.BASE, DirectTransport.Mapping.SELF, none, 0)).hasMessage("threads=0: at least 1");
+        assertThatThrownBy(() -> new ExchangeTeam(RANKS, RANKS, 4096, Pages.BASE, DirectTransport.Mapping.SELF, none,
+            0)).hasMessage("threads=0: at least 1");
         assertThat(memory).hasSize(RANKS).noneMatch(segment -> segment.scope().isAlive());
     }
 }

@@ -32,7 +32,8 @@ class TrafficMeterTest {
         private int bursts = BURSTS;
         private int deepest;
 
-        Poster(final SimulatedTransport transport, final AgentScheduler scheduler, final int rank, final SplittableRandom random) {
+        Poster(final SimulatedTransport transport, final AgentScheduler scheduler, final int rank,
+            final SplittableRandom random) {
             this.transport = transport;
             this.scheduler = scheduler;
             this.rank = rank;
@@ -71,10 +72,13 @@ class TrafficMeterTest {
     @ParameterizedTest
     @CsvSource({"NIC, 2, 1", "NIC, 2, 2", "NVLINK, 2, 3", "NVLINK, 2, 4", "NVLINK, 4, 5", "NVLINK, 4, 6"})
     void completionQueuesAreAsDeepAsTheirRanksSee(final String link, final int ranksPerNode, final long seed) {
-        final ClusterProfile cluster = ProfileJson.with(ProfileJson.with(ClusterProfile.ofName("h800-cx7"), "inNode.link", link), "ranksPerNode", Integer.toString(ranksPerNode));
+        final ClusterProfile cluster =
+            ProfileJson.with(ProfileJson.with(ClusterProfile.ofName("h800-cx7"), "inNode.link", link), "ranksPerNode",
+            Integer.toString(ranksPerNode));
         final SplittableRandom random = new SplittableRandom(seed);
         try (SymmetricHeap heap = new SymmetricHeap(RANKS, 4096);
-             SimulatedTransport transport = new SimulatedTransport(heap, cluster, PortPolicy.EXPLICIT, COMPLETION_QUEUE_DEPTH)) {
+             SimulatedTransport transport = new SimulatedTransport(heap, cluster, PortPolicy.EXPLICIT,
+                 COMPLETION_QUEUE_DEPTH)) {
             final AgentScheduler scheduler = new AgentScheduler(transport, 1, false);
             final List<Poster> posters = new ArrayList<>();
             for (int rank = 0; rank < RANKS; rank++) {

@@ -42,7 +42,8 @@ class ChangePointsTest {
                 values[i] += 4;
             }
             final List<Integer> found = indexes(values);
-            assertThat(found).as("seed %d", seed).isNotEmpty().isEqualTo(indexes(Arrays.stream(values).map(v -> -1e6 * v + 7).toArray()));
+            assertThat(found).as("seed %d", seed).isNotEmpty()
+                .isEqualTo(indexes(Arrays.stream(values).map(v -> -1e6 * v + 7).toArray()));
         }
     }
 
@@ -50,7 +51,8 @@ class ChangePointsTest {
     void splitsByTheEnergyDistance() {
         for (int seed = 0; seed < 50; seed++) {
             final Random random = new Random(seed);
-            final double[] values = DoubleStream.generate(() -> Math.round(random.nextGaussian() * 3)).limit(4 + random.nextInt(30)).toArray();
+            final double[] values = DoubleStream.generate(() -> Math.round(random.nextGaussian() * 3))
+                .limit(4 + random.nextInt(30)).toArray();
             double best = 0;
             for (int split = 2; split <= values.length - 2; split++) {
                 best = Math.max(best, scaledDistance(values, split));
@@ -60,9 +62,10 @@ class ChangePointsTest {
     }
 
     /**
-     * Night by night, as the nightly job sees them: 200 series of 80 nights. 100 have a step of three standard deviations up or down, 40 drift from
-     * a night on, 60 are noise, half of it with outliers. A step is found if it is told no later than two nights after its first night, within two
-     * nights of its place. An alarm is false if no step is within two nights and no drift has begun.
+     * Night by night, as the nightly job sees them: 200 series of 80 nights. 100 have a step of three standard
+     * deviations up or down, 40 drift from a night on, 60 are noise, half of it with outliers. A step is found if it is
+     * told no later than two nights after its first night, within two nights of its place. An alarm is false if no step
+     * is within two nights and no drift has begun.
      */
     @Test
     void findsStepsWithinTwoNightsWithFewFalseAlarms() {
@@ -105,7 +108,8 @@ class ChangePointsTest {
             found += told ? 1 : 0;
             driftsFound += driftTold ? 1 : 0;
         }
-        System.out.printf("change points: %d of %d steps within two nights, %d of %d drifts, %.2f false alarms in 1,000 nights%n", found, steps, driftsFound,
+        System.out.printf("change points: %d of %d steps within two nights, %d of %d drifts, %.2f false alarms in "
+            + "1,000 nights%n", found, steps, driftsFound,
             drifts, falseAlarms * 1000.0 / (200 * nights));
         assertThat(found).isGreaterThanOrEqualTo(90);
         assertThat(falseAlarms * 1000.0 / (200 * nights)).isLessThanOrEqualTo(2);
@@ -123,7 +127,8 @@ class ChangePointsTest {
     private static double scaledDistance(final double[] values, final int split) {
         final double[] left = Arrays.copyOf(values, split);
         final double[] right = Arrays.copyOfRange(values, split, values.length);
-        return (2 * meanDistance(left, right, 0) - meanDistance(left, left, left.length) - meanDistance(right, right, right.length)) * left.length * right.length
+        return (2 * meanDistance(left, right, 0) - meanDistance(left, left, left.length)
+            - meanDistance(right, right, right.length)) * left.length * right.length
             / values.length;
     }
 

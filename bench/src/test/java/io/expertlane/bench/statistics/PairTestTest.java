@@ -20,7 +20,8 @@ class PairTestTest {
     @Test
     void isExactForFewPairs() {
         final ForkTest test = PairTest.of(new double[] {0.01, 0.02, 0.03, 0.04, 0.05, 0.06, 0.07});
-        assertThat(test.pValue()).isEqualTo(2.0 / 128, offset(1e-12)).isEqualTo(PairTest.smallestPValue(7), offset(1e-12));
+        assertThat(test.pValue()).isEqualTo(2.0 / 128, offset(1e-12))
+            .isEqualTo(PairTest.smallestPValue(7), offset(1e-12));
         assertThat(test.change()).isEqualTo(Math.expm1(0.04), offset(1e-12));
         assertThat(test.low()).isBetween(Math.expm1(0.01), test.change());
         assertThat(test.high()).isBetween(test.change(), Math.expm1(0.07));
@@ -35,14 +36,17 @@ class PairTestTest {
         assertThat(PairTest.of(new double[] {0.1, -0.1, 0.1, -0.1, 0.1, -0.1, 0.1, -0.1}).pValue()).isGreaterThan(0.9);
         final List<double[]> none = List.of(new double[] {0}, new double[] {0});
         assertThat(PairTest.of(none, List.of(new double[] {0.9}, new double[] {0.9}), 1).change()).isZero();
-        assertThat(PairTest.of(none, List.of(new double[] {16}, new double[] {16}), 1).change()).isEqualTo(15, offset(1e-12));
+        assertThat(PairTest.of(none, List.of(new double[] {16}, new double[] {16}), 1).change())
+            .isEqualTo(15, offset(1e-12));
     }
 
     @Test
     void halfAPairDoesNotCount() {
         final List<double[]> first = List.of(new double[] {1, 1, 1}, new double[] {1}, new double[0]);
-        assertThat(PairTest.of(first, List.of(new double[] {2, 2}, new double[0], new double[] {5}), SMALLEST).change()).isEqualTo(1, offset(1e-12));
-        assertThatThrownBy(() -> PairTest.of(first, List.of(new double[0], new double[0], new double[] {5}), SMALLEST)).hasMessage("pairs=0: at least 1");
+        assertThat(PairTest.of(first, List.of(new double[] {2, 2}, new double[0], new double[] {5}), SMALLEST).change())
+            .isEqualTo(1, offset(1e-12));
+        assertThatThrownBy(() -> PairTest.of(first, List.of(new double[0], new double[0], new double[] {5}), SMALLEST))
+            .hasMessage("pairs=0: at least 1");
     }
 
     /** Critical values of the rank sum for 10 % in two tails: the published tables. */
@@ -55,12 +59,17 @@ class PairTestTest {
     @Test
     void disturbancesThatOutlastAnIterationCancel() {
         final Disturbed drift = new Disturbed(new Random(5), 1.0, 0, 0, 2);
-        assertThat(PairTest.of(drift.first, drift.second, SMALLEST).change()).as("tripled within a fork").isEqualTo(0, offset(0.01));
+        assertThat(PairTest.of(drift.first, drift.second, SMALLEST).change()).as("tripled within a fork")
+            .isEqualTo(0, offset(0.01));
         final Disturbed states = new Disturbed(new Random(6), 1.05, 0.1, 0.02, 0);
-        assertThat(PairTest.of(states.first, states.second, SMALLEST).change()).as("two speeds").isEqualTo(0.05, offset(0.01));
+        assertThat(PairTest.of(states.first, states.second, SMALLEST).change()).as("two speeds")
+            .isEqualTo(0.05, offset(0.01));
     }
 
-    /** A machine of two speeds 1.5 apart that changes over every tenth iteration, with 8 % of noise: what 12 pairs of 50 iterations tell of it. */
+    /**
+     * A machine of two speeds 1.5 apart that changes over every tenth iteration, with 8 % of noise: what 12 pairs of 50
+     * iterations tell of it.
+     */
     @Test
     void findsFivePerCentAndCallsNothingWhereNothingChanged() {
         int found = 0;
@@ -76,7 +85,8 @@ class PairTestTest {
         }
         assertThat(found).as("found of %d", TRIES).isGreaterThan(TRIES * 95 / 100);
         assertThat(called).as("p of 2 %% or less, of %d", TRIES).isBetween(TRIES / 200, TRIES * 3 / 100);
-        assertThat(covered).as("intervals that hold the truth, of %d", TRIES).isBetween(TRIES * 87 / 100, TRIES * 94 / 100);
+        assertThat(covered).as("intervals that hold the truth, of %d", TRIES)
+            .isBetween(TRIES * 87 / 100, TRIES * 94 / 100);
     }
 
     /** Forks in pairs on a disturbed machine; the second sample takes {@code ratio} times as long. */
@@ -84,7 +94,8 @@ class PairTestTest {
         private final List<double[]> first = new ArrayList<>();
         private final List<double[]> second = new ArrayList<>();
 
-        Disturbed(final Random random, final double ratio, final double switches, final double noise, final double growth) {
+        Disturbed(final Random random, final double ratio, final double switches, final double noise,
+            final double growth) {
             boolean slow = random.nextBoolean();
             for (int pair = 0; pair < PAIRS; pair++) {
                 final double[][] forks = new double[2][ITERATIONS];

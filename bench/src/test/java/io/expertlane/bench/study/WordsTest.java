@@ -30,7 +30,8 @@ class WordsTest {
     @ValueSource(longs = {1, 2, 3})
     void wrapsWithoutLosingAWord(final long seed) {
         final SplittableRandom random = new SplittableRandom(seed);
-        final String words = IntStream.range(0, 300).mapToObj(_ -> "w".repeat(1 + random.nextInt(12))).collect(Collectors.joining(" "));
+        final String words = IntStream.range(0, 300).mapToObj(_ -> "w".repeat(1 + random.nextInt(12)))
+            .collect(Collectors.joining(" "));
         final String item = Words.item(words);
         assertThat(item.lines()).as("seed %d", seed).hasSizeGreaterThan(1).allMatch(line -> line.length() <= 180);
         assertThat(item.lines().skip(1)).as("seed %d", seed).allMatch(line -> line.startsWith("  w"));

@@ -17,7 +17,8 @@ class FiguresTest {
 
     @Test
     void thePresetMeasuresBothSidesOfEveryFigure() {
-        assertThat(Figures.commands()).hasSize(2 * Figures.names().size()).allSatisfy(command -> assertThat(command).contains("-p", "hidden=7168"));
+        assertThat(Figures.commands()).hasSize(2 * Figures.names().size())
+            .allSatisfy(command -> assertThat(command).contains("-p", "hidden=7168"));
     }
 
     @Test
@@ -57,11 +58,14 @@ class FiguresTest {
 
     @Test
     void anAimInsideTheIntervalIsOpen() {
-        final List<double[]> of = List.of(new double[] {100}, new double[] {100}, new double[] {100}, new double[] {100}, new double[] {100});
-        final List<double[]> by = List.of(new double[] {85}, new double[] {88}, new double[] {91}, new double[] {94}, new double[] {97});
+        final List<double[]> of = List.of(new double[] {100}, new double[] {100}, new double[] {100},
+            new double[] {100}, new double[] {100});
+        final List<double[]> by = List.of(new double[] {85}, new double[] {88}, new double[] {91}, new double[] {94},
+            new double[] {97});
         final Figures.Measured figure = Figures.measured(COPY, of, by, 1);
         assertThat(figure.reached()).isEqualTo("open");
-        assertThat(Figures.lines(List.of(figure))).map(line -> line.replaceAll(" {2,}", "|")).containsExactly("figure|aim|ratio|90 % interval|reached",
+        assertThat(Figures.lines(List.of(figure))).map(line -> line.replaceAll(" {2,}", "|"))
+            .containsExactly("figure|aim|ratio|90 % interval|reached",
             COPY + "|>= 0.90|0.91|0.85 to 0.97|open");
     }
 
@@ -75,6 +79,8 @@ class FiguresTest {
     /** Five forks of twenty iterations, all of one time, or with the disturbance of {@code seed}. */
     private static List<double[]> forks(final double nanos, final long seed) {
         final SplittableRandom random = new SplittableRandom(seed);
-        return IntStream.range(0, 5).mapToObj(_ -> IntStream.range(0, 20).mapToDouble(_ -> nanos * (seed == 0 ? 1 : random.nextDouble(1, 1.5))).toArray()).toList();
+        return IntStream.range(0, 5)
+            .mapToObj(_ -> IntStream.range(0, 20).mapToDouble(_ -> nanos * (seed == 0 ? 1 : random.nextDouble(1, 1.5)))
+            .toArray()).toList();
     }
 }

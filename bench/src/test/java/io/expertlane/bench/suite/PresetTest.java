@@ -32,8 +32,10 @@ class PresetTest {
     void refusesRowsThatNameNothing() {
         assertThatThrownBy(() -> new Preset("p", List.of(PresetRow.timed("No.such", SHORT))).trials(_ -> true))
             .isInstanceOf(IllegalArgumentException.class).hasMessage("preset=p: benchmark No.such is not in the jar");
-        assertThatThrownBy(() -> new Preset("p", List.of(PresetRow.timed("SampleBenchmark.copy", SHORT).param("x", "1"))).trials(_ -> true))
-            .isInstanceOf(IllegalArgumentException.class).hasMessage("preset=p: SampleBenchmark.copy has parameters [lengthBytes], not all of [x]");
+        assertThatThrownBy(() -> new Preset("p",
+            List.of(PresetRow.timed("SampleBenchmark.copy", SHORT).param("x", "1"))).trials(_ -> true))
+            .isInstanceOf(IllegalArgumentException.class)
+            .hasMessage("preset=p: SampleBenchmark.copy has parameters [lengthBytes], not all of [x]");
     }
 
     /** A few kilobytes of values would be more combinations than memory holds. */
@@ -42,15 +44,18 @@ class PresetTest {
         final String[] many = IntStream.rangeClosed(1, 1001).mapToObj(Integer::toString).toArray(String[]::new);
         final PresetRow row = PresetRow.timed("LowLatencyBenchmark.dispatch", SHORT);
         final PresetRow wide = row.param("tokens", many).param("hidden", many);
-        assertThatThrownBy(() -> new Preset("p", List.of(wide)).trials(_ -> true)).isInstanceOf(IllegalArgumentException.class)
+        assertThatThrownBy(() -> new Preset("p", List.of(wide)).trials(_ -> true))
+            .isInstanceOf(IllegalArgumentException.class)
             .hasMessage("preset=p: LowLatencyBenchmark.dispatch has more combinations of parameters than 100000");
     }
 
     @Test
     void addsCeilingsThatAPresetLeavesOut() {
-        final Preset preset = new Preset("p", List.of(PresetRow.timed("SampleBenchmark.allocate", SHORT).param("lengthBytes", "4096")));
+        final Preset preset = new Preset("p",
+            List.of(PresetRow.timed("SampleBenchmark.allocate", SHORT).param("lengthBytes", "4096")));
         assertThat(preset.trials(_ -> true)).extracting(Trial::label).containsExactly(
-            "SampleBenchmark.copy lengthBytes=4096", "SampleBenchmark.copy lengthBytes=65536", "SampleBenchmark.allocate lengthBytes=4096");
+            "SampleBenchmark.copy lengthBytes=4096", "SampleBenchmark.copy lengthBytes=65536",
+            "SampleBenchmark.allocate lengthBytes=4096");
     }
 
     @ParameterizedTest
@@ -66,33 +71,43 @@ class PresetTest {
     @ParameterizedTest
     @CsvSource({"quick, 3", "standard, 30", "nightly, 120", "kernel, 10"})
     void shippedPresetsFitTheirTime(final String name, final int minutes) {
-        final long millis = Presets.all().get(name).trials(_ -> true).stream().mapToLong(t -> t.row().expectedMillis()).sum();
+        final long millis = Presets.all().get(name).trials(_ -> true).stream().mapToLong(t -> t.row().expectedMillis())
+            .sum();
         assertThat(millis).isBetween(minutes * 40_000L, minutes * 60_000L);
     }
 
     @ParameterizedTest
     @CsvSource({"standard", "nightly"})
     void theLongPresetsLeaveNoBenchmarkClassOut(final String name) {
-        assertThat(Presets.all().get(name).rows().stream().map(row -> row.benchmark().substring(0, row.benchmark().indexOf('.'))).distinct())
-            .containsExactlyInAnyOrderElementsOf(new Suite().names().stream().map(n -> n.substring(0, n.indexOf('.'))).distinct()
+        assertThat(Presets.all().get(name).rows().stream()
+            .map(row -> row.benchmark().substring(0, row.benchmark().indexOf('.'))).distinct())
+            .containsExactlyInAnyOrderElementsOf(new Suite().names().stream().map(n -> n.substring(0, n.indexOf('.')))
+            .distinct()
                 .filter(n -> !n.startsWith("Sample") && !n.startsWith("Broken")).toList());
     }
 
     @ParameterizedTest
     @CsvSource(delimiter = ';', value = {
-        "{\"rows\": []}; rows is missing or empty", "[]; line 1", "{\"rows\": [{\"benchmark\": \"A.b\"}]}; a row without timing",
-        "{\"row\": []}; row", "{; line 1", "{\"timing\": {\"forks\": 0, \"warmupIterations\": 0, \"measurementIterations\": 1, \"iterationMillis\": 1}}; forks=0: 1 to",
-        "{\"timing\": {\"forks\": 1, \"warmupIterations\": 0, \"measurementIterations\": 1, \"iterationMillis\": 1}, \"rows\": [{\"benchmark\": \"A.b\","
+        "{\"rows\": []}; rows is missing or empty", "[]; line 1",
+            "{\"rows\": [{\"benchmark\": \"A.b\"}]}; a row without timing",
+        "{\"row\": []}; row", "{; line 1",
+        "{\"timing\": {\"forks\": 0, \"warmupIterations\": 0, \"measurementIterations\": 1, \"iterationMillis\": 1}}; "
+        + "forks=0: 1 to",
+        "{\"timing\": {\"forks\": 1, \"warmupIterations\": 0, \"measurementIterations\": 1, \"iterationMillis\": 1}, "
+        + "\"rows\": [{\"benchmark\": \"A.b\","
             + "\"setupMillis\": -1}]}; setupMillis=-1: 0 to 1000000"})
-    void refusesFilesThatAreNoPreset(final String text, final String complaint, @TempDir final Path folder) throws IOException {
+    void refusesFilesThatAreNoPreset(final String text, final String complaint, @TempDir final Path folder)
+    throws IOException {
         final Path file = Files.writeString(folder.resolve("p.json"), text);
-        assertThatThrownBy(() -> Presets.read(file)).isInstanceOf(IllegalArgumentException.class).hasMessageStartingWith("preset=" + file)
+        assertThatThrownBy(() -> Presets.read(file)).isInstanceOf(IllegalArgumentException.class)
+            .hasMessageStartingWith("preset=" + file)
             .hasMessageContaining(complaint);
     }
 
     @Test
     void refusesFilesThatAreNoText(@TempDir final Path folder) throws IOException {
         final Path file = Files.write(folder.resolve("p.json"), new byte[] {(byte) 0xCD});
-        assertThatThrownBy(() -> Presets.read(file)).isInstanceOf(IllegalArgumentException.class).hasMessage("preset=" + file + ": not UTF-8");
+        assertThatThrownBy(() -> Presets.read(file)).isInstanceOf(IllegalArgumentException.class)
+            .hasMessage("preset=" + file + ": not UTF-8");
     }
 }

@@ -31,7 +31,8 @@ class ProgressTest {
         nanos.addAndGet(20_000_000_000L);
         progress.nextTrial();
         progress.done();
-        assertThat(err.toString().lines()).containsExactly("[1/3] A.a n=1  0:30 left", "[2/3] B.b n=1  0:40 left", "[3/3] C.c n=1  0:20 left");
+        assertThat(err.toString().lines())
+            .containsExactly("[1/3] A.a n=1  0:30 left", "[2/3] B.b n=1  0:40 left", "[3/3] C.c n=1  0:20 left");
     }
 
     @Test
@@ -53,10 +54,12 @@ class ProgressTest {
         progress.nextTrial();
         progress.println("x".repeat(100_000));
         progress.println("last words");
-        assertThat(progress.trialOutput()).endsWith("xx" + System.lineSeparator() + "last words").hasSizeLessThan(70_000).doesNotContain("first");
+        assertThat(progress.trialOutput()).endsWith("xx" + System.lineSeparator() + "last words")
+            .hasSizeLessThan(70_000).doesNotContain("first");
     }
 
     private static Trial trial(final String name) {
-        return new Trial("p." + name, Map.of("n", "1"), PresetRow.timed(name, TEN_SECONDS), Optional.empty(), Mode.AverageTime);
+        return new Trial("p." + name, Map.of("n", "1"), PresetRow.timed(name, TEN_SECONDS), Optional.empty(),
+            Mode.AverageTime);
     }
 }

@@ -67,7 +67,8 @@ class TurnsTest {
     private static void requireStopped(final String name, final long processId) {
         final long deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(10);
         while (LINUX && state(processId) != STOPPED) {
-            assertThat(System.nanoTime()).as("%s runs while another has its turn, state %s", name, state(processId)).isLessThan(deadline);
+            assertThat(System.nanoTime()).as("%s runs while another has its turn, state %s", name, state(processId))
+                .isLessThan(deadline);
             Thread.onSpinWait();
         }
     }

@@ -3,8 +3,8 @@ package io.expertlane.kernel.codec;
 /**
  * BF16 (bfloat16): the high half of an IEEE 754 binary32, 1 sign, 8 exponent and 7 mantissa bits.
  *
- * <p>Conversions keep infinities, signed zeros and subnormals. Every NaN becomes the one quiet NaN {@link #NAN}, so that results do not
- * depend on how a CPU propagates NaN payloads.
+ * <p>Conversions keep infinities, signed zeros and subnormals. Every NaN becomes the one quiet NaN {@link #NAN}, so
+ * that results do not depend on how a CPU propagates NaN payloads.
  */
 public final class Bfloat16 {
     /** Bytes of one value. */
@@ -17,7 +17,10 @@ public final class Bfloat16 {
     private Bfloat16() {
     }
 
-    /** The BF16 bits nearest to {@code value}, ties to even; magnitudes that round past the largest finite value become infinite. */
+    /**
+     * The BF16 bits nearest to {@code value}, ties to even; magnitudes that round past the largest finite value become
+     * infinite.
+     */
     public static short fromFloat(final float value) {
         if (Float.isNaN(value)) {
             return NAN;

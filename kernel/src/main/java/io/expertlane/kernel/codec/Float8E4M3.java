@@ -1,10 +1,11 @@
 package io.expertlane.kernel.codec;
 
 /**
- * FP8 e4m3 in its "fn" form (finite, NaN): 1 sign, 4 exponent (bias 7) and 3 mantissa bits, no infinities, largest value 448,
- * NaN is {@code 0x7f} or {@code 0xff}, subnormals are multiples of 2^-9.
+ * FP8 e4m3 in its "fn" form (finite, NaN): 1 sign, 4 exponent (bias 7) and 3 mantissa bits, no infinities, largest
+ * value 448, NaN is {@code 0x7f} or {@code 0xff}, subnormals are multiples of 2^-9.
  *
- * <p>Source: OCP 8-bit Floating Point Specification (OFP8) 1.0; "FP8 Formats for Deep Learning", Micikevicius et al. 2022.
+ * <p>Source: OCP 8-bit Floating Point Specification (OFP8) 1.0; "FP8 Formats for Deep Learning", Micikevicius et al.
+ * 2022.
  */
 public final class Float8E4M3 {
     /** Bytes of one value. */
@@ -38,8 +39,8 @@ public final class Float8E4M3 {
     }
 
     /**
-     * The code nearest to {@code value}, ties to even. Finite magnitudes above {@link #MAX} saturate to it; NaN and infinities, which
-     * e4m3 cannot hold, become {@link #NAN}.
+     * The code nearest to {@code value}, ties to even. Finite magnitudes above {@link #MAX} saturate to it; NaN and
+     * infinities, which e4m3 cannot hold, become {@link #NAN}.
      */
     public static byte encode(final float value) {
         final int bits = Float.floatToRawIntBits(value);

@@ -3,12 +3,12 @@ package io.expertlane.kernel.codec;
 /**
  * LogFMT-10: 10 bits a channel on a logarithmic scale between the smallest and the largest magnitude of 128 channels.
  *
- * <p>Code of a channel: bit 9 is the sign, bits 0 to 8 the level. Level 0 is zero, or NaN with the sign set. Level {@code k} of 1 to 511 is
- * {@code 2^(min + (k - 1) * step)} with {@code min = max(log2(amin), log2(amax) - 32)} and {@code step = (log2(amax) - min) / 510}, and
- * stands for the magnitudes nearest to it, on the linear scale. {@code amax} and {@code amin} are the largest and the smallest finite,
- * normal magnitude of the group; both come back exactly, and so does a group of one magnitude. Magnitudes below {@code 2^min} come back as
- * that, subnormal ones as zero, infinities as NaN. The relative error is at most {@code 2^(32 / 510 / 2) - 1}, 2.2 %, plus BF16's
- * rounding.
+ * <p>Code of a channel: bit 9 is the sign, bits 0 to 8 the level. Level 0 is zero, or NaN with the sign set. Level
+ * {@code k} of 1 to 511 is {@code 2^(min + (k - 1) * step)} with {@code min = max(log2(amin), log2(amax) - 32)} and
+ * {@code step = (log2(amax) - min) / 510}, and stands for the magnitudes nearest to it, on the linear scale. {@code
+ * amax} and {@code amin} are the largest and the smallest finite, normal magnitude of the group; both come back
+ * exactly, and so does a group of one magnitude. Magnitudes below {@code 2^min} come back as that, subnormal ones as
+ * zero, infinities as NaN. The relative error is at most {@code 2^(32 / 510 / 2) - 1}, 2.2 %, plus BF16's rounding.
  *
  * <pre>
  *  Row of hidden channels, little endian          bytes
@@ -27,10 +27,12 @@ package io.expertlane.kernel.codec;
  * </pre>
  * A row of 7168 channels takes 9184 bytes, 64 % of BF16.
  *
- * <p>The logarithm and the power are polynomials (error below 4e-6), evaluated in the same way by the scalar and the vector form.
+ * <p>The logarithm and the power are polynomials (error below 4e-6), evaluated in the same way by the scalar and the
+ * vector form.
  *
- * <p>Source: "Insights into DeepSeek-V3", Zhao et al. 2025, section 3.2 (LogFMT-nBit). DeepEP's low-latency combine has the same levels and
- * size limit; it sends groups with {@code amax >= 1} as BF16 and orders the bits differently. Here every group has the same size.
+ * <p>Source: "Insights into DeepSeek-V3", Zhao et al. 2025, section 3.2 (LogFMT-nBit). DeepEP's low-latency combine has
+ * the same levels and size limit; it sends groups with {@code amax >= 1} as BF16 and orders the bits differently. Here
+ * every group has the same size.
  */
 public final class LogFmt10 {
     /** Consecutive channels with a scale of their own. */
@@ -68,7 +70,10 @@ public final class LogFmt10 {
     private static final float OCTAVES = 32f;
     private static final int MANTISSA = 0x007f_ffff;
     private static final int ONE_BITS = 0x3f80_0000;
-    /** Twice the second-order term of {@code log2((1 + 2^step) / 2) = step / 2 + step^2 * ln(2) / 8}, which is where levels meet. */
+    /**
+     * Twice the second-order term of {@code log2((1 + 2^step) / 2) = step / 2 + step^2 * ln(2) / 8}, which is where
+     * levels meet.
+     */
     private static final float MIDPOINT = 0.0866434f;
 
     private LogFmt10() {

@@ -4,8 +4,9 @@ import java.lang.System.Logger;
 import java.lang.System.Logger.Level;
 
 /**
- * The one place that picks a {@link RowCodec}. {@link VectorRowCodec} is touched only after its module was found: it cannot be linked
- * without. It has a factory method because a constructor call here would make the verifier load it to check its type.
+ * The one place that picks a {@link RowCodec}. {@link VectorRowCodec} is touched only after its module was found: it
+ * cannot be linked without. It has a factory method because a constructor call here would make the verifier load it to
+ * check its type.
  */
 final class RowCodecs {
     static final RowCodec SCALAR = new ScalarRowCodec();

@@ -3,8 +3,8 @@ package io.expertlane.kernel.codec;
 import java.lang.foreign.MemorySegment;
 
 /**
- * The rows of one reduction, in summation order: for each a segment, a byte offset and an fp32 weight. Rows may lie in different segments.
- * Made once, then filled and cleared per token without allocating.
+ * The rows of one reduction, in summation order: for each a segment, a byte offset and an fp32 weight. Rows may lie in
+ * different segments. Made once, then filled and cleared per token without allocating.
  *
  * <p>Threading: not safe for use by several threads.
  */
@@ -70,7 +70,10 @@ public final class RowTable {
         return capacity;
     }
 
-    /** Fills up the last pass with a row of zeros. Its weight is -0, since adding -0 changes no sum, and adding +0 changes -0. */
+    /**
+     * Fills up the last pass with a row of zeros. Its weight is -0, since adding -0 changes no sum, and adding +0
+     * changes -0.
+     */
     void pad(final MemorySegment zeros, final long offset) {
         final int end = Math.ceilDiv(count, ROWS_PER_PASS) * ROWS_PER_PASS;
         for (int k = count; k < end; k++) {

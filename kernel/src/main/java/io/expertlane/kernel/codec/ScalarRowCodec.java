@@ -11,24 +11,28 @@ final class ScalarRowCodec extends RowCodec {
     private static final int GROUP = Float8E4M3.CHANNELS_PER_SCALE;
 
     @Override
-    void doFloatToBfloat16(final MemorySegment src, final long srcOffset, final MemorySegment dst, final long dstOffset, final int hidden) {
+    void doFloatToBfloat16(final MemorySegment src, final long srcOffset, final MemorySegment dst, final long dstOffset,
+        final int hidden) {
         floatToBfloat16(src, srcOffset, dst, dstOffset, 0, hidden);
     }
 
     static void floatToBfloat16(
-            final MemorySegment src, final long srcOffset, final MemorySegment dst, final long dstOffset, final int from, final int to) {
+            final MemorySegment src, final long srcOffset, final MemorySegment dst, final long dstOffset,
+            final int from, final int to) {
         for (int c = from; c < to; c++) {
             dst.set(BF16, dstOffset + 2L * c, Bfloat16.fromFloat(src.get(FP32, srcOffset + 4L * c)));
         }
     }
 
     @Override
-    void doBfloat16ToFloat(final MemorySegment src, final long srcOffset, final MemorySegment dst, final long dstOffset, final int hidden) {
+    void doBfloat16ToFloat(final MemorySegment src, final long srcOffset, final MemorySegment dst, final long dstOffset,
+        final int hidden) {
         bfloat16ToFloat(src, srcOffset, dst, dstOffset, 0, hidden);
     }
 
     static void bfloat16ToFloat(
-            final MemorySegment src, final long srcOffset, final MemorySegment dst, final long dstOffset, final int from, final int to) {
+            final MemorySegment src, final long srcOffset, final MemorySegment dst, final long dstOffset,
+            final int from, final int to) {
         for (int c = from; c < to; c++) {
             dst.set(FP32, dstOffset + 4L * c, Bfloat16.toFloat(src.get(BF16, srcOffset + 2L * c)));
         }
@@ -36,7 +40,8 @@ final class ScalarRowCodec extends RowCodec {
 
     @Override
     void doScale(
-            final MemorySegment src, final long srcOffset, final MemorySegment dst, final long dstOffset, final int hidden, final float factor) {
+            final MemorySegment src, final long srcOffset, final MemorySegment dst, final long dstOffset,
+            final int hidden, final float factor) {
         scale(src, srcOffset, dst, dstOffset, 0, hidden, factor);
     }
 
@@ -44,7 +49,8 @@ final class ScalarRowCodec extends RowCodec {
             final MemorySegment src, final long srcOffset, final MemorySegment dst, final long dstOffset,
             final int from, final int to, final float factor) {
         for (int c = from; c < to; c++) {
-            dst.set(BF16, dstOffset + 2L * c, Bfloat16.fromFloat(Bfloat16.toFloat(src.get(BF16, srcOffset + 2L * c)) * factor));
+            dst.set(BF16, dstOffset + 2L * c,
+                Bfloat16.fromFloat(Bfloat16.toFloat(src.get(BF16, srcOffset + 2L * c)) * factor));
         }
     }
 
@@ -55,14 +61,16 @@ final class ScalarRowCodec extends RowCodec {
         final int groups = hidden / GROUP;
         for (int g = 0; g < groups; g++) {
             final float scale = quantizeGroup(
-                    src, srcOffset + (long) g * GROUP * Bfloat16.BYTES, values, valuesOffset + (long) g * GROUP, roundScale);
+                    src, srcOffset + (long) g * GROUP * Bfloat16.BYTES, values, valuesOffset + (long) g * GROUP,
+                    roundScale);
             scales.set(FP32, scalesOffset + (long) g * Float8E4M3.SCALE_BYTES, scale);
         }
     }
 
     /** Casts one group and returns its scale. */
     static float quantizeGroup(
-            final MemorySegment src, final long srcOffset, final MemorySegment values, final long valuesOffset, final boolean roundScale) {
+            final MemorySegment src, final long srcOffset, final MemorySegment values, final long valuesOffset,
+            final boolean roundScale) {
         float amax = 0f;
         for (int c = 0; c < GROUP; c++) {
             final float magnitude = Math.abs(Bfloat16.toFloat(src.get(BF16, srcOffset + 2L * c)));
@@ -91,7 +99,8 @@ final class ScalarRowCodec extends RowCodec {
     }
 
     @Override
-    void doEncodeLogFmt10(final MemorySegment src, final long srcOffset, final MemorySegment dst, final long dstOffset, final int hidden) {
+    void doEncodeLogFmt10(final MemorySegment src, final long srcOffset, final MemorySegment dst, final long dstOffset,
+        final int hidden) {
         final int groups = hidden / GROUP;
         for (int g = 0; g < groups; g++) {
             encodeLogFmt10Group(
@@ -101,7 +110,8 @@ final class ScalarRowCodec extends RowCodec {
     }
 
     static void encodeLogFmt10Group(
-            final MemorySegment src, final long srcOffset, final MemorySegment dst, final long metadataOffset, final long codesOffset) {
+            final MemorySegment src, final long srcOffset, final MemorySegment dst, final long metadataOffset,
+            final long codesOffset) {
         short amax = 0;
         short amin = 0x7fff;
         for (int c = 0; c < GROUP; c++) {
@@ -134,7 +144,8 @@ final class ScalarRowCodec extends RowCodec {
     }
 
     @Override
-    void doDecodeLogFmt10(final MemorySegment src, final long srcOffset, final MemorySegment dst, final long dstOffset, final int hidden) {
+    void doDecodeLogFmt10(final MemorySegment src, final long srcOffset, final MemorySegment dst, final long dstOffset,
+        final int hidden) {
         final int groups = hidden / GROUP;
         for (int g = 0; g < groups; g++) {
             final short amax = src.get(BF16, srcOffset + LogFmt10.metadataOffset(g));
@@ -144,7 +155,8 @@ final class ScalarRowCodec extends RowCodec {
             final long codesOffset = srcOffset + LogFmt10.codesOffset(g, groups);
             for (int c = 0; c < GROUP; c++) {
                 final int low = src.get(ValueLayout.JAVA_BYTE, codesOffset + c) & 0xff;
-                final int highs = src.get(ValueLayout.JAVA_BYTE, codesOffset + LogFmt10.HIGH_BITS_OFFSET + c % LogFmt10.HIGH_BITS_BYTES);
+                final int highs = src.get(ValueLayout.JAVA_BYTE, codesOffset + LogFmt10.HIGH_BITS_OFFSET
+                    + c % LogFmt10.HIGH_BITS_BYTES);
                 final int code = low | (highs >>> c / LogFmt10.HIGH_BITS_BYTES * 2 & 3) << 8;
                 dst.set(BF16, dstOffset + ((long) g * GROUP + c) * Bfloat16.BYTES, LogFmt10.decode(code, lowest, step));
             }
@@ -156,7 +168,8 @@ final class ScalarRowCodec extends RowCodec {
         reduce(rows, dst, dstOffset, 0, hidden);
     }
 
-    static void reduce(final RowTable rows, final MemorySegment dst, final long dstOffset, final int from, final int to) {
+    static void reduce(final RowTable rows, final MemorySegment dst, final long dstOffset, final int from,
+        final int to) {
         final MemorySegment[] segments = rows.segments;
         final long[] offsets = rows.offsets;
         final float[] weights = rows.weights;

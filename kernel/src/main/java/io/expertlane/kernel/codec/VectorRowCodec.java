@@ -22,9 +22,10 @@ import jdk.incubator.vector.VectorSpecies;
 /**
  * The vector form. The CPU chooses the vector size, 128 bits or more; nothing depends on it.
  *
- * <p>An int lane holds two consecutive BF16 channels, the even one in its low half. Widening needs no shuffle then: the even float is
- * {@code lane << 16}, the odd one {@code lane & 0xffff0000}. Arithmetic runs on an even and an odd float vector, and the results are packed
- * back the same way. FP8 values of two channels are packed into 16 bits of an int lane and narrowed.
+ * <p>An int lane holds two consecutive BF16 channels, the even one in its low half. Widening needs no shuffle then: the
+ * even float is {@code lane << 16}, the odd one {@code lane & 0xffff0000}. Arithmetic runs on an even and an odd float
+ * vector, and the results are packed back the same way. FP8 values of two channels are packed into 16 bits of an int
+ * lane and narrowed.
  */
 final class VectorRowCodec extends RowCodec {
     private static final ByteOrder ORDER = ByteOrder.LITTLE_ENDIAN;
@@ -40,13 +41,14 @@ final class VectorRowCodec extends RowCodec {
     /** Where the sums of odd channels begin. */
     private static final int HALF_BLOCK = RowTable.BLOCK_CHANNELS / 2;
     /** The row that fills up a pass. */
-    private static final MemorySegment ZEROS = Arena.ofAuto().allocate((long) RowTable.BLOCK_CHANNELS * Bfloat16.BYTES, 64).asReadOnly();
+    private static final MemorySegment ZEROS = Arena.ofAuto()
+        .allocate((long) RowTable.BLOCK_CHANNELS * Bfloat16.BYTES, 64).asReadOnly();
 
     private static final int GROUP = Float8E4M3.CHANNELS_PER_SCALE;
 
-    // The JIT stops inlining at a number of nodes, about 50 vector operations a method, and what it does not inline allocates. So operands
-    // are constant vectors (an int operand costs a broadcast more) and methods are short. A variable that a loop changes must not start
-    // as one of these constants, or it is boxed in every iteration.
+    // The JIT stops inlining at a number of nodes, about 50 vector operations a method, and what it does not inline
+    // allocates. So operands are constant vectors (an int operand costs a broadcast more) and methods are short. A
+    // variable that a loop changes must not start as one of these constants, or it is boxed in every iteration.
     private static final IntVector HIGH_HALF = ints(0xffff_0000);
     private static final IntVector ABS_MASK = ints(0x7fff_ffff);
     private static final IntVector ONE = ints(1);
@@ -89,8 +91,9 @@ final class VectorRowCodec extends RowCodec {
     private static final FloatVector E3 = floats(LogFmt10.E3);
 
     /**
-     * {@link #storeMagnitudes}, called by a handle that is not a constant: so the JIT cannot inline it. Inlined into one method, the two passes of
-     * the cast to FP8 exceed what it inlines; whether it tries depended on which of them it happened to compile first.
+     * {@link #storeMagnitudes}, called by a handle that is not a constant: so the JIT cannot inline it. Inlined into
+     * one method, the two passes of the cast to FP8 exceed what it inlines; whether it tries depended on which of them
+     * it happened to compile first.
      */
     private static MethodHandle magnitudes = storeMagnitudesHandle();
 
@@ -100,7 +103,8 @@ final class VectorRowCodec extends RowCodec {
     private static MethodHandle storeMagnitudesHandle() {
         try {
             return MethodHandles.lookup().findStatic(VectorRowCodec.class, "storeMagnitudes",
-                MethodType.methodType(void.class, MemorySegment.class, long.class, MemorySegment.class, long.class, int.class));
+                MethodType.methodType(void.class, MemorySegment.class, long.class, MemorySegment.class, long.class,
+                int.class));
         } catch (final ReflectiveOperationException e) {
             throw new IllegalStateException(e);
         }
@@ -123,7 +127,8 @@ final class VectorRowCodec extends RowCodec {
     }
 
     @Override
-    void doFloatToBfloat16(final MemorySegment src, final long srcOffset, final MemorySegment dst, final long dstOffset, final int hidden) {
+    void doFloatToBfloat16(final MemorySegment src, final long srcOffset, final MemorySegment dst, final long dstOffset,
+        final int hidden) {
         final int end = hidden - hidden % LANES;
         for (int c = 0; c < end; c += LANES) {
             final FloatVector x = FloatVector.fromMemorySegment(FLOATS, src, srcOffset + 4L * c, ORDER);
@@ -133,7 +138,8 @@ final class VectorRowCodec extends RowCodec {
     }
 
     @Override
-    void doBfloat16ToFloat(final MemorySegment src, final long srcOffset, final MemorySegment dst, final long dstOffset, final int hidden) {
+    void doBfloat16ToFloat(final MemorySegment src, final long srcOffset, final MemorySegment dst, final long dstOffset,
+        final int hidden) {
         final int end = hidden - hidden % LANES;
         for (int c = 0; c < end; c += LANES) {
             loadShorts(src, srcOffset + 2L * c).lanewise(LSHL, 16).intoMemorySegment(dst, dstOffset + 4L * c, ORDER);
@@ -143,7 +149,8 @@ final class VectorRowCodec extends RowCodec {
 
     @Override
     void doScale(
-            final MemorySegment src, final long srcOffset, final MemorySegment dst, final long dstOffset, final int hidden, final float factor) {
+            final MemorySegment src, final long srcOffset, final MemorySegment dst, final long dstOffset,
+            final int hidden, final float factor) {
         final int end = hidden - hidden % CHANNELS;
         final FloatVector factors = FloatVector.broadcast(FLOATS, factor);
         for (int c = 0; c < end; c += CHANNELS) {
@@ -172,21 +179,28 @@ final class VectorRowCodec extends RowCodec {
             final float scale;
             if (amax < Float.POSITIVE_INFINITY) {
                 scale = Float8E4M3.scale(amax, roundScale);
-                encodeGroup(src, groupOffset, values, valuesOffset + (long) g * GROUP, Float8E4M3.inverseScale(amax, scale, roundScale));
+                encodeGroup(src, groupOffset, values, valuesOffset + (long) g * GROUP,
+                    Float8E4M3.inverseScale(amax, scale, roundScale));
             } else {
-                scale = ScalarRowCodec.quantizeGroup(src, groupOffset, values, valuesOffset + (long) g * GROUP, roundScale);
+                scale = ScalarRowCodec.quantizeGroup(src, groupOffset, values, valuesOffset + (long) g * GROUP,
+                    roundScale);
             }
             scales.set(ScalarRowCodec.FP32, scaleOffset, scale);
         }
     }
 
-    /** Stores the largest magnitude of each group where its scale will be; infinity or NaN if the group has such a value. */
+    /**
+     * Stores the largest magnitude of each group where its scale will be; infinity or NaN if the group has such a
+     * value.
+     */
     private static void storeMagnitudes(
-            final MemorySegment src, final long srcOffset, final MemorySegment scales, final long scalesOffset, final int hidden) {
+            final MemorySegment src, final long srcOffset, final MemorySegment scales, final long scalesOffset,
+            final int hidden) {
         final int groups = hidden / GROUP;
         for (int g = 0; g < groups; g++) {
             final int amaxBits = amaxBits(src, srcOffset + (long) g * GROUP * Bfloat16.BYTES);
-            scales.set(ScalarRowCodec.FP32, scalesOffset + (long) g * Float8E4M3.SCALE_BYTES, Bfloat16.toFloat((short) amaxBits));
+            scales.set(ScalarRowCodec.FP32, scalesOffset + (long) g * Float8E4M3.SCALE_BYTES,
+                Bfloat16.toFloat((short) amaxBits));
         }
     }
 
@@ -202,7 +216,8 @@ final class VectorRowCodec extends RowCodec {
 
     /** Encodes a finite group; magnitudes and signs go separate ways, the signs of both channels of a lane together. */
     private static void encodeGroup(
-            final MemorySegment src, final long srcOffset, final MemorySegment values, final long valuesOffset, final float inverseScale) {
+            final MemorySegment src, final long srcOffset, final MemorySegment values, final long valuesOffset,
+            final float inverseScale) {
         final FloatVector factors = FloatVector.broadcast(FLOATS, inverseScale);
         for (int c = 0; c < GROUP; c += CHANNELS) {
             final IntVector x = load(src, srcOffset + 2L * c);
@@ -210,14 +225,16 @@ final class VectorRowCodec extends RowCodec {
             final IntVector magnitudes = x.sub(signs);
             final IntVector even = encodeFp8(even(magnitudes).mul(factors));
             final IntVector odd = encodeFp8(magnitudes.and(HIGH_HALF).reinterpretAsFloats().mul(factors));
-            final IntVector codes = even.add(odd.lanewise(LSHL, 8)).or(signs.lanewise(LSHR, 8)).or(signs.lanewise(LSHR, 16));
+            final IntVector codes = even.add(odd.lanewise(LSHL, 8)).or(signs.lanewise(LSHR, 8))
+                .or(signs.lanewise(LSHR, 16));
             narrow(codes).intoMemorySegment(values, valuesOffset + c, ORDER);
         }
     }
 
     /**
-     * {@link Float8E4M3#encode} for magnitudes that do not round to more than {@link Float8E4M3#MAX}. Adding the power of two whose last
-     * place is the code's last place rounds; what that added to the power's bits, on top of the exponent, is the code.
+     * {@link Float8E4M3#encode} for magnitudes that do not round to more than {@link Float8E4M3#MAX}. Adding the power
+     * of two whose last place is the code's last place rounds; what that added to the power's bits, on top of the
+     * exponent, is the code.
      */
     private static IntVector encodeFp8(final FloatVector magnitude) {
         final IntVector exponent = magnitude.reinterpretAsInts().and(INFINITY_BITS).max(FP8_MIN_NORMAL);
@@ -233,12 +250,14 @@ final class VectorRowCodec extends RowCodec {
         final int groups = hidden / GROUP;
         for (int g = 0; g < groups; g++) {
             final float scale = scales.get(ScalarRowCodec.FP32, scalesOffset + (long) g * Float8E4M3.SCALE_BYTES);
-            dequantizeGroup(values, valuesOffset + (long) g * GROUP, scale, dst, dstOffset + (long) g * GROUP * Bfloat16.BYTES);
+            dequantizeGroup(values, valuesOffset + (long) g * GROUP, scale, dst, dstOffset
+                + (long) g * GROUP * Bfloat16.BYTES);
         }
     }
 
     private static void dequantizeGroup(
-            final MemorySegment values, final long valuesOffset, final float scale, final MemorySegment dst, final long dstOffset) {
+            final MemorySegment values, final long valuesOffset, final float scale, final MemorySegment dst,
+            final long dstOffset) {
         final FloatVector factors = FloatVector.broadcast(FLOATS, scale);
         for (int c = 0; c < GROUP; c += CHANNELS) {
             final IntVector codes = loadShorts(values, valuesOffset + c);
@@ -253,7 +272,8 @@ final class VectorRowCodec extends RowCodec {
         final IntVector sign = codes.and(FLOAT_SIGN);
         final IntVector magnitude = codes.lanewise(LSHR, 4).and(FP8_FLOAT_MAGNITUDE);
         final IntVector normal = magnitude.add(FP8_BIAS_DIFFERENCE);
-        final IntVector subnormal = magnitude.or(FP8_MIN_NORMAL).reinterpretAsFloats().sub(FP8_MIN_NORMAL_FLOAT).reinterpretAsInts();
+        final IntVector subnormal = magnitude.or(FP8_MIN_NORMAL).reinterpretAsFloats().sub(FP8_MIN_NORMAL_FLOAT)
+            .reinterpretAsInts();
         return normal
                 .blend(subnormal, magnitude.lt(FP8_FIRST_NORMAL))
                 .blend(NAN_BITS, magnitude.eq(FP8_FLOAT_MAGNITUDE))
@@ -262,7 +282,8 @@ final class VectorRowCodec extends RowCodec {
     }
 
     @Override
-    void doEncodeLogFmt10(final MemorySegment src, final long srcOffset, final MemorySegment dst, final long dstOffset, final int hidden) {
+    void doEncodeLogFmt10(final MemorySegment src, final long srcOffset, final MemorySegment dst, final long dstOffset,
+        final int hidden) {
         final int groups = hidden / GROUP;
         for (int g = 0; g < groups; g++) {
             encodeLogFmt10Group(
@@ -272,7 +293,8 @@ final class VectorRowCodec extends RowCodec {
     }
 
     private static void encodeLogFmt10Group(
-            final MemorySegment src, final long srcOffset, final MemorySegment dst, final long metadataOffset, final long codesOffset) {
+            final MemorySegment src, final long srcOffset, final MemorySegment dst, final long metadataOffset,
+            final long codesOffset) {
         final int amax = amaxBits(src, srcOffset);
         if (amax >= Bfloat16.INFINITY_BITS || amax < LogFmt10.MIN_NORMAL_BITS) {
             ScalarRowCodec.encodeLogFmt10Group(src, srcOffset, dst, metadataOffset, codesOffset);
@@ -292,7 +314,8 @@ final class VectorRowCodec extends RowCodec {
     private static int aminBits(final MemorySegment src, final long srcOffset) {
         ShortVector min = ShortVector.broadcast(SHORTS, Short.MAX_VALUE);
         for (int c = 0; c < GROUP; c += CHANNELS) {
-            final ShortVector magnitude = ShortVector.fromMemorySegment(SHORTS, src, srcOffset + 2L * c, ORDER).and(SHORT_ABS_MASK);
+            final ShortVector magnitude = ShortVector.fromMemorySegment(SHORTS, src, srcOffset + 2L * c, ORDER)
+                .and(SHORT_ABS_MASK);
             min = min.min(magnitude.blend(SHORT_ABS_MASK, magnitude.lt(SHORT_MIN_NORMAL)));
         }
         final IntVector pairs = min.reinterpretAsInts();
@@ -320,7 +343,8 @@ final class VectorRowCodec extends RowCodec {
     }
 
     private static void orShorts(final IntVector lanes, final MemorySegment dst, final long offset) {
-        narrow(lanes).or(ShortVector.fromMemorySegment(HALF_SHORTS, dst, offset, ORDER)).intoMemorySegment(dst, offset, ORDER);
+        narrow(lanes).or(ShortVector.fromMemorySegment(HALF_SHORTS, dst, offset, ORDER))
+            .intoMemorySegment(dst, offset, ORDER);
     }
 
     /** {@link LogFmt10#encode} of finite BF16 values in the high half of each lane. */
@@ -329,15 +353,18 @@ final class VectorRowCodec extends RowCodec {
         final IntVector magnitude = x.and(ABS_MASK);
         final FloatVector u = magnitude.and(MANTISSA).or(ONE_BITS).reinterpretAsFloats().sub(ONE_FLOAT);
         final FloatVector q = L5.fma(u, L4).fma(u, L3).fma(u, L2).fma(u, L1).fma(u, L0);
-        final FloatVector exponent = (FloatVector) magnitude.lanewise(LSHR, 23).sub(EXPONENT_BIAS).convert(VectorOperators.I2F, 0);
+        final FloatVector exponent = (FloatVector) magnitude.lanewise(LSHR, 23).sub(EXPONENT_BIAS)
+            .convert(VectorOperators.I2F, 0);
         final FloatVector position = q.fma(u, exponent).sub(lowest).fma(inverseStep, levelOffset);
-        final IntVector level = position.add(INTEGER_ROUNDER).reinterpretAsInts().sub(INTEGER_ROUNDER_BITS).max(ONE).min(MAX_LEVEL);
+        final IntVector level = position.add(INTEGER_ROUNDER).reinterpretAsInts().sub(INTEGER_ROUNDER_BITS).max(ONE)
+            .min(MAX_LEVEL);
         final IntVector code = level.or(x.lanewise(LSHR, 22).and(LOGFMT_SIGN));
         return code.blend(0, magnitude.lt(MIN_NORMAL));
     }
 
     @Override
-    void doDecodeLogFmt10(final MemorySegment src, final long srcOffset, final MemorySegment dst, final long dstOffset, final int hidden) {
+    void doDecodeLogFmt10(final MemorySegment src, final long srcOffset, final MemorySegment dst, final long dstOffset,
+        final int hidden) {
         final int groups = hidden / GROUP;
         for (int g = 0; g < groups; g++) {
             final short amax = src.get(ScalarRowCodec.BF16, srcOffset + LogFmt10.metadataOffset(g));
@@ -362,7 +389,8 @@ final class VectorRowCodec extends RowCodec {
                 final int c = quarter * LogFmt10.HIGH_BITS_BYTES + j;
                 final IntVector low = loadShorts(src, codesOffset + c).and(LOW_BYTE);
                 final IntVector codes = highs.lanewise(LSHR, 2 * quarter).and(LOW_TWO_BITS).lanewise(LSHL, 8).or(low);
-                decodeLogFmt10(codes, origin, steps).lanewise(LSHR, 16).intoMemorySegment(dst, dstOffset + 2L * c, ORDER);
+                decodeLogFmt10(codes, origin, steps).lanewise(LSHR, 16)
+                    .intoMemorySegment(dst, dstOffset + 2L * c, ORDER);
             }
         }
     }
@@ -380,7 +408,8 @@ final class VectorRowCodec extends RowCodec {
                 final IntVector low = loadShorts(src, codesOffset + c).lanewise(LSHR, 8);
                 final IntVector codes = highs.lanewise(LSHR, 2 * quarter).and(LOW_TWO_BITS).lanewise(LSHL, 8).or(low);
                 final IntVector even = load(dst, dstOffset + 2L * c);
-                decodeLogFmt10(codes, origin, steps).and(HIGH_HALF).or(even).intoMemorySegment(dst, dstOffset + 2L * c, ORDER);
+                decodeLogFmt10(codes, origin, steps).and(HIGH_HALF).or(even)
+                    .intoMemorySegment(dst, dstOffset + 2L * c, ORDER);
             }
         }
     }
@@ -388,11 +417,13 @@ final class VectorRowCodec extends RowCodec {
     /** {@link LogFmt10#decode} in the high half of each lane; the low half is undefined. */
     private static IntVector decodeLogFmt10(final IntVector codes, final FloatVector lowest, final FloatVector step) {
         final IntVector level = codes.and(MAX_LEVEL);
-        final FloatVector y = ((FloatVector) level.sub(ONE).convert(VectorOperators.I2F, 0)).fma(step, lowest).max(MIN_EXPONENT);
+        final FloatVector y = ((FloatVector) level.sub(ONE).convert(VectorOperators.I2F, 0)).fma(step, lowest)
+            .max(MIN_EXPONENT);
         final FloatVector rounded = y.add(INTEGER_ROUNDER);
         final FloatVector r = y.sub(rounded.sub(INTEGER_ROUNDER));
         final FloatVector p = E3.fma(r, E2).fma(r, E1).fma(r, E0).fma(r, ONE_FLOAT);
-        final IntVector bits = rounded.reinterpretAsInts().sub(INTEGER_ROUNDER_BITS).lanewise(LSHL, 23).add(p.reinterpretAsInts());
+        final IntVector bits = rounded.reinterpretAsInts().sub(INTEGER_ROUNDER_BITS).lanewise(LSHL, 23)
+            .add(p.reinterpretAsInts());
         return bits.add(bits.lanewise(LSHR, 16).and(ONE)).add(HALF_ULP_BELOW)
                 .or(codes.lanewise(LSHR, 9).lanewise(LSHL, 31))
                 .blend(0, level.eq(0))
@@ -409,13 +440,15 @@ final class VectorRowCodec extends RowCodec {
     }
 
     /**
-     * Reduces a block of columns: the even channels of 8 rows a pass, then their odd ones; at last both are packed. The sums stay in the
-     * first-level cache. A pass is short enough for the JIT to inline it, a counted loop that it lifts all checks out of, and has few
-     * instructions and stores per cache line read: that lets the CPU have many cache misses under way, which decides the speed of a
-     * reduction from memory. (Keeping both sums of a vector in registers over all rows reads each line once, but took 1.5 times as long.)
+     * Reduces a block of columns: the even channels of 8 rows a pass, then their odd ones; at last both are packed. The
+     * sums stay in the first-level cache. A pass is short enough for the JIT to inline it, a counted loop that it lifts
+     * all checks out of, and has few instructions and stores per cache line read: that lets the CPU have many cache
+     * misses under way, which decides the speed of a reduction from memory. (Keeping both sums of a vector in registers
+     * over all rows reads each line once, but took 1.5 times as long.)
      */
     private static void reduceBlock(
-            final RowTable rows, final long columnBytes, final int channels, final MemorySegment dst, final long dstOffset) {
+            final RowTable rows, final long columnBytes, final int channels, final MemorySegment dst,
+            final long dstOffset) {
         final float[] sums = rows.sums;
         final int count = rows.count();
         Arrays.fill(sums, 0, channels / 2, 0f);
@@ -508,7 +541,8 @@ final class VectorRowCodec extends RowCodec {
         }
     }
 
-    private static void packBlock(final float[] sums, final int channels, final MemorySegment dst, final long dstOffset) {
+    private static void packBlock(final float[] sums, final int channels, final MemorySegment dst,
+        final long dstOffset) {
         for (int c = 0; c < channels; c += CHANNELS) {
             final FloatVector even = FloatVector.fromArray(FLOATS, sums, c / 2);
             final FloatVector odd = FloatVector.fromArray(FLOATS, sums, HALF_BLOCK + c / 2);
@@ -539,7 +573,8 @@ final class VectorRowCodec extends RowCodec {
     /** {@link Bfloat16#fromFloat} in the high half of each lane; the low half is undefined. */
     private static IntVector round(final FloatVector x) {
         final IntVector bits = x.reinterpretAsInts();
-        return bits.add(bits.lanewise(LSHR, 16).and(ONE)).add(HALF_ULP_BELOW).blend(NAN_BITS, INFINITY_BITS.lt(bits.and(ABS_MASK)));
+        return bits.add(bits.lanewise(LSHR, 16).and(ONE)).add(HALF_ULP_BELOW)
+            .blend(NAN_BITS, INFINITY_BITS.lt(bits.and(ABS_MASK)));
     }
 
     private static ShortVector narrow(final IntVector lanes) {

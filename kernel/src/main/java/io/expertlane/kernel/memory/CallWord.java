@@ -1,7 +1,8 @@
 package io.expertlane.kernel.memory;
 
 /**
- * The one layout of the words by which ranks tell each other how far a call has come: counts, flags, signals, slot words.
+ * The one layout of the words by which ranks tell each other how far a call has come: counts, flags, signals, slot
+ * words.
  *
  * <pre>
  *   63                    52 51                       24 23                     0
@@ -18,9 +19,9 @@ package io.expertlane.kernel.memory;
  *  +------------------------+----------------------------------------------------+
  * </pre>
  *
- * <p>The link tag follows the sum of both ends' epochs: it changes whenever either end joins again. A word counts only if its tag and
- * call number are those expected, so words need no clearing and what an earlier life wrote never passes for a later one's. Call numbers
- * start at 1, so zeroed memory holds no word of any call.
+ * <p>The link tag follows the sum of both ends' epochs: it changes whenever either end joins again. A word counts only
+ * if its tag and call number are those expected, so words need no clearing and what an earlier life wrote never passes
+ * for a later one's. Call numbers start at 1, so zeroed memory holds no word of any call.
  *
  * <p>Example: {@code CallWord.of(tag, 7, 128)} announces 128 rows of call 7; the receiver waits until
  * {@code CallWord.isOf(word, tag, 7)} and reads {@code CallWord.value(word)}.

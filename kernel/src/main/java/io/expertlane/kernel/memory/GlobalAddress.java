@@ -1,8 +1,9 @@
 package io.expertlane.kernel.memory;
 
 /**
- * A place in the memory of any rank: rank, mapping key and offset, packed into a long, so that addresses are passed, stored and sent
- * without allocating. {@link SymmetricHeap#address} makes one, {@link SymmetricHeap#resolve} checks one and takes it apart.
+ * A place in the memory of any rank: rank, mapping key and offset, packed into a long, so that addresses are passed,
+ * stored and sent without allocating. {@link SymmetricHeap#address} makes one, {@link SymmetricHeap#resolve} checks one
+ * and takes it apart.
  *
  * <pre>
  *  63            48 47        36 35                                 0
@@ -11,8 +12,8 @@ package io.expertlane.kernel.memory;
  *  +---------------+------------+------------------------------------+
  * </pre>
  *
- * <p>Life cycle: valid from when it is made until the rank's region is revoked or the heap closed; a stale one is refused by key. 0 is
- * never an address.
+ * <p>Life cycle: valid from when it is made until the rank's region is revoked or the heap closed; a stale one is
+ * refused by key. 0 is never an address.
  */
 public final class GlobalAddress {
     /** Largest size of a region: 64 GiB. */

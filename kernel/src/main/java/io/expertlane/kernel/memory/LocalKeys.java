@@ -71,7 +71,8 @@ final class LocalKeys extends MappingKeys {
     void copyFrom(final LocalKeys other) {
         for (int rank = 0; rank < keys.length; rank++) {
             KEYS.setRelease(keys, rank, other.key(rank));
-            WRITER_KEYS.setRelease(writerKeys, rank, other.writerKeys[rank] == null ? null : other.writerKeys[rank].clone());
+            WRITER_KEYS.setRelease(writerKeys, rank,
+                other.writerKeys[rank] == null ? null : other.writerKeys[rank].clone());
         }
     }
 }

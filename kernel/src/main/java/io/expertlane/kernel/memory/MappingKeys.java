@@ -1,7 +1,8 @@
 package io.expertlane.kernel.memory;
 
 /**
- * The keys under which ranks reach each other's regions: kept in this process, or in memory that all processes of a job have mapped.
+ * The keys under which ranks reach each other's regions: kept in this process, or in memory that all processes of a job
+ * have mapped.
  *
  * <p>Threading: any thread reads; {@code revoke} and {@code claim} are called by one thread at a time.
  */
@@ -21,6 +22,9 @@ abstract sealed class MappingKeys permits LocalKeys, SharedKeys {
     /** Keys revoked so far, anybody's. */
     abstract int revocations();
 
-    /** A user takes {@code rank}'s region over; returns whether one in another process, that has ended, had taken it before. */
+    /**
+     * A user takes {@code rank}'s region over; returns whether one in another process, that has ended, had taken it
+     * before.
+     */
     abstract boolean claim(int rank);
 }

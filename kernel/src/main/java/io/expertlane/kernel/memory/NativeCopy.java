@@ -9,13 +9,13 @@ import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 
 /**
- * Copies between addresses by the C library's {@code memcpy}, which on CPUs that have them uses instructions that write whole cache lines
- * without reading them first: rows that go to memory that is not cached take less time than by
- * {@link MemorySegment#copy} ({@code docs/decisions/0302}).
+ * Copies between addresses by the C library's {@code memcpy}, which on CPUs that have them uses instructions that write
+ * whole cache lines without reading them first: rows that go to memory that is not cached take less time than by {@link
+ * MemorySegment#copy} ({@code docs/decisions/0302}).
  *
- * <p>The addresses are not protected by the segment's scope during such a copy, so the memory's owner counts them: {@link #enter}, then a
- * look whether the memory is still open, the copy, {@link #leave}; who unmaps closes the memory first and calls {@link #awaitNone}. The
- * counter is striped over cache lines by thread.
+ * <p>The addresses are not protected by the segment's scope during such a copy, so the memory's owner counts them:
+ * {@link #enter}, then a look whether the memory is still open, the copy, {@link #leave}; who unmaps closes the memory
+ * first and calls {@link #awaitNone}. The counter is striped over cache lines by thread.
  */
 final class NativeCopy {
     /** Below this the call costs more than it saves. */
@@ -59,7 +59,8 @@ final class NativeCopy {
     private static final class Library {
         private static final MethodHandle MEMCPY = Linker.nativeLinker().downcallHandle(
                 Linker.nativeLinker().defaultLookup().findOrThrow("memcpy"),
-                FunctionDescriptor.of(ValueLayout.JAVA_LONG, ValueLayout.JAVA_LONG, ValueLayout.JAVA_LONG, ValueLayout.JAVA_LONG),
+                FunctionDescriptor.of(ValueLayout.JAVA_LONG, ValueLayout.JAVA_LONG, ValueLayout.JAVA_LONG,
+                ValueLayout.JAVA_LONG),
                 Linker.Option.critical(false));
     }
 }

@@ -10,9 +10,10 @@ import java.lang.invoke.MethodHandle;
 import java.util.Locale;
 
 /**
- * Zeroed memory whose pages are committed on first touch: an anonymous private mapping without swap reservation on Linux, so that
- * worst-case layouts larger than the machine's memory can be laid out. Elsewhere, and where the JVM denies native access, the arena's own
- * allocation in base pages, committed at once; the latter is said once, to the {@link System.Logger} of this class's name.
+ * Zeroed memory whose pages are committed on first touch: an anonymous private mapping without swap reservation on
+ * Linux, so that worst-case layouts larger than the machine's memory can be laid out. Elsewhere, and where the JVM
+ * denies native access, the arena's own allocation in base pages, committed at once; the latter is said once, to the
+ * {@link System.Logger} of this class's name.
  */
 public final class PageMemory {
     private static final int PAGE_BYTES = 4096;
@@ -22,7 +23,8 @@ public final class PageMemory {
     private static final int MADV_HUGEPAGE = 14;
     private static final int MADV_NOHUGEPAGE = 15;
     private static final long MAP_FAILED = -1;
-    private static final boolean MAPS = System.getProperty("os.name").toLowerCase(Locale.ROOT).startsWith("linux") && mayCallNative();
+    private static final boolean MAPS = System.getProperty("os.name").toLowerCase(Locale.ROOT).startsWith("linux")
+        && mayCallNative();
 
     private PageMemory() {
     }
@@ -41,7 +43,9 @@ public final class PageMemory {
         return (bytes + PAGE_BYTES - 1) / PAGE_BYTES * PAGE_BYTES;
     }
 
-    /** Whether {@link #reserve} calls {@code beforeUnmap} between the end of the arena's life and that of the mapping. */
+    /**
+     * Whether {@link #reserve} calls {@code beforeUnmap} between the end of the arena's life and that of the mapping.
+     */
     static boolean tellsUnmap() {
         return MAPS;
     }
@@ -53,8 +57,11 @@ public final class PageMemory {
             return MemorySegment.NULL.reinterpret(1).byteSize() == 1;
         } catch (final IllegalCallerException _) {
             final Module module = PageMemory.class.getModule();
-            System.getLogger(PageMemory.class.getName()).log(System.Logger.Level.WARNING, "native access is denied: memory is committed at once, in base pages, "
-                + "and copied by Java; java --enable-native-access=" + (module.isNamed() ? module.getName() : "ALL-UNNAMED") + " allows it");
+            System.getLogger(PageMemory.class.getName())
+                .log(System.Logger.Level.WARNING,
+                "native access is denied: memory is committed at once, in base pages, "
+                + "and copied by Java; java --enable-native-access="
+                + (module.isNamed() ? module.getName() : "ALL-UNNAMED") + " allows it");
             return false;
         }
     }
@@ -74,7 +81,8 @@ public final class PageMemory {
         if (mapped == MAP_FAILED) {
             throw new IllegalArgumentException(refusal(bytes));
         }
-        final long address = pages == Pages.HUGE ? (mapped + HUGE_PAGE_BYTES - 1) / HUGE_PAGE_BYTES * HUGE_PAGE_BYTES : mapped;
+        final long address = pages == Pages.HUGE ? (mapped + HUGE_PAGE_BYTES - 1) / HUGE_PAGE_BYTES * HUGE_PAGE_BYTES
+            : mapped;
         // Advice only: kernels without huge pages refuse it, and the mapping serves as well.
         Posix.advise(mapped, reserved, pages == Pages.HUGE ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
         return MemorySegment.ofAddress(address).reinterpret(bytes, arena, ignored -> {
@@ -97,10 +105,13 @@ public final class PageMemory {
         static {
             final Linker linker = Linker.nativeLinker();
             final SymbolLookup lookup = linker.defaultLookup();
-            MMAP = linker.downcallHandle(lookup.findOrThrow("mmap"), FunctionDescriptor.of(ValueLayout.JAVA_LONG, ValueLayout.JAVA_LONG,
-                ValueLayout.JAVA_LONG, ValueLayout.JAVA_INT, ValueLayout.JAVA_INT, ValueLayout.JAVA_INT, ValueLayout.JAVA_LONG));
+            MMAP = linker.downcallHandle(lookup.findOrThrow("mmap"),
+                FunctionDescriptor.of(ValueLayout.JAVA_LONG, ValueLayout.JAVA_LONG,
+                ValueLayout.JAVA_LONG, ValueLayout.JAVA_INT, ValueLayout.JAVA_INT, ValueLayout.JAVA_INT,
+                ValueLayout.JAVA_LONG));
             MADVISE = linker.downcallHandle(lookup.findOrThrow("madvise"),
-                FunctionDescriptor.of(ValueLayout.JAVA_INT, ValueLayout.JAVA_LONG, ValueLayout.JAVA_LONG, ValueLayout.JAVA_INT));
+                FunctionDescriptor.of(ValueLayout.JAVA_INT, ValueLayout.JAVA_LONG, ValueLayout.JAVA_LONG,
+                ValueLayout.JAVA_INT));
             MUNMAP = linker.downcallHandle(lookup.findOrThrow("munmap"),
                 FunctionDescriptor.of(ValueLayout.JAVA_INT, ValueLayout.JAVA_LONG, ValueLayout.JAVA_LONG));
         }

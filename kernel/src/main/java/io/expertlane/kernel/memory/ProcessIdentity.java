@@ -12,10 +12,12 @@ import java.util.UUID;
 import java.util.zip.CRC32;
 
 /**
- * What tells a process from every other: where it runs, its number there, and when it began, since numbers are used again.
+ * What tells a process from every other: where it runs, its number there, and when it began, since numbers are used
+ * again.
  *
- * <p>On Linux a place is one boot of a machine and one namespace of process numbers, so that containers and hosts that share a folder are told
- * apart, and the beginning is counted from the boot, so that a clock that is set does not change it.
+ * <p>On Linux a place is one boot of a machine and one namespace of process numbers, so that containers and hosts that
+ * share a folder are told apart, and the beginning is counted from the boot, so that a clock that is set does not
+ * change it.
  *
  * @param place where it runs: 8 hexadecimal digits
  * @param pid   its number
@@ -49,10 +51,12 @@ public record ProcessIdentity(String place, long pid, long start) {
     /** When the process of that number began, {@link #NONE} if there is none. */
     private static long start(final long pid) {
         if (!HAS_PROC) {
-            return ProcessHandle.of(pid).map(process -> process.info().startInstant().map(Instant::toEpochMilli).orElse(UNKNOWN)).orElse(NONE);
+            return ProcessHandle.of(pid)
+                .map(process -> process.info().startInstant().map(Instant::toEpochMilli).orElse(UNKNOWN)).orElse(NONE);
         }
         try {
-            final String stat = Files.readString(PROC.resolve(Long.toString(pid)).resolve("stat"), StandardCharsets.ISO_8859_1);
+            final String stat = Files.readString(PROC.resolve(Long.toString(pid)).resolve("stat"),
+                StandardCharsets.ISO_8859_1);
             // The name, in brackets, may itself have brackets and blanks.
             final String[] fields = stat.substring(stat.lastIndexOf(')') + 2).split(" ");
             // One that was killed has a number until its parent asks for its exit code: it writes nothing any more.
@@ -67,7 +71,8 @@ public record ProcessIdentity(String place, long pid, long start) {
     private static String here() {
         String machine;
         try {
-            machine = HAS_PROC ? Files.readString(PROC.resolve("sys/kernel/random/boot_id")) + Files.readSymbolicLink(PROC.resolve("self/ns/pid"))
+            machine = HAS_PROC ? Files.readString(PROC.resolve("sys/kernel/random/boot_id"))
+                + Files.readSymbolicLink(PROC.resolve("self/ns/pid"))
                 : InetAddress.getLocalHost().getHostName();
         } catch (final IOException _) {
             // A place of its own: no other process takes it for one that has ended, nor it others.

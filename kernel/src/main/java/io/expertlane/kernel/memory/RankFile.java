@@ -54,11 +54,12 @@ import java.util.zip.CRC32;
  *     1024    4 R  keys of the region, by writer
  * </pre>
  *
- * <p>What lies before the checksum is written once, before the file has its name. Life cycle and invariants: {@code docs/ranks.md}.
+ * <p>What lies before the checksum is written once, before the file has its name. Life cycle and invariants: {@code
+ * docs/ranks.md}.
  *
  * <p>Failure: a file that is another user's, no regular file, truncated, or not of this layout is refused with
- * {@link IllegalArgumentException} before anything of it is used. Blocks are allocated before the file is mapped, so a full folder is refused too,
- * and an access never faults unless somebody truncates the file.
+ * {@link IllegalArgumentException} before anything of it is used. Blocks are allocated before the file is mapped, so a
+ * full folder is refused too, and an access never faults unless somebody truncates the file.
  */
 final class RankFile {
     static final int KEY_SEQUENCE_OFFSET = 768;
@@ -88,7 +89,8 @@ final class RankFile {
     private static final int START_BITS = 42;
     private static final int BLOCK_BYTES = 1 << 20;
     private static final int HEX = 16;
-    private static final Set<PosixFilePermission> PRIVATE = EnumSet.of(PosixFilePermission.OWNER_READ, PosixFilePermission.OWNER_WRITE);
+    private static final Set<PosixFilePermission> PRIVATE = EnumSet.of(PosixFilePermission.OWNER_READ,
+        PosixFilePermission.OWNER_WRITE);
     private static final VarHandle LONG = JAVA_LONG.varHandle();
     private static final VarHandle INT = JAVA_INT.varHandle();
 
@@ -108,7 +110,8 @@ final class RankFile {
                 throw new IllegalArgumentException("rank=" + rank + ": 0 to " + (ranks - 1));
             }
             if (regionBytes < 1 || regionBytes > GlobalAddress.MAX_OFFSET) {
-                throw new IllegalArgumentException("bytesPerRank=" + regionBytes + ": 1 to " + GlobalAddress.MAX_OFFSET);
+                throw new IllegalArgumentException("bytesPerRank=" + regionBytes + ": 1 to "
+                    + GlobalAddress.MAX_OFFSET);
             }
             final int layoutBytes = layout.getBytes(StandardCharsets.UTF_8).length;
             if (layoutBytes > MAX_LAYOUT_BYTES) {
@@ -155,9 +158,11 @@ final class RankFile {
     }
 
     /**
-     * Makes the file, whole, under its name; or takes over the one that a process of this rank and job left that has ended.
+     * Makes the file, whole, under its name; or takes over the one that a process of this rank and job left that has
+     * ended.
      *
-     * @throws IllegalArgumentException if a live process has it, or it is not what {@code identity} says, or there is no room
+     * @throws IllegalArgumentException if a live process has it, or it is not what {@code identity} says, or there is
+     *         no room
      */
     static RankFile own(final Path folder, final Identity identity) throws IOException {
         final Path path = folder.resolve(name(identity.job(), identity.rank()));
@@ -170,7 +175,8 @@ final class RankFile {
             // Unlike a rename, a link never replaces what another process has put there meanwhile.
             Files.createLink(path, temporary);
         } catch (final FileAlreadyExistsException e) {
-            throw new IllegalArgumentException(path + ": made by another process meanwhile, rank " + identity.rank() + " is started twice", e);
+            throw new IllegalArgumentException(path + ": made by another process meanwhile, rank " + identity.rank()
+                + " is started twice", e);
         } finally {
             Files.deleteIfExists(temporary);
         }
@@ -179,17 +185,20 @@ final class RankFile {
 
     private static Path temporary(final Path path) {
         final ProcessIdentity self = ProcessIdentity.current();
-        return path.resolveSibling("." + path.getFileName() + "." + self.place() + "-" + self.pid() + "-" + self.start() + ".tmp");
+        return path.resolveSibling("." + path.getFileName() + "." + self.place() + "-" + self.pid() + "-" + self.start()
+            + ".tmp");
     }
 
     private static void write(final Path path, final Identity identity) throws IOException {
         final long bytes = identity.fileBytes();
         final long free = Files.getFileStore(path.toAbsolutePath().getParent()).getUsableSpace();
         if (bytes > free) {
-            throw new IllegalArgumentException("region bytes=" + bytes + ": " + path.getParent() + " has room for " + free);
+            throw new IllegalArgumentException("region bytes=" + bytes + ": " + path.getParent() + " has room for "
+                + free);
         }
         Files.deleteIfExists(path);
-        try (FileChannel channel = FileChannel.open(path, Set.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE),
+        try (FileChannel channel = FileChannel.open(path,
+            Set.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE),
                 PosixFilePermissions.asFileAttribute(PRIVATE))) {
             // Zeros and not a length: what is mapped must have its blocks, or an access ends the process.
             final ByteBuffer zeros = ByteBuffer.allocateDirect((int) Math.min(BLOCK_BYTES, bytes));
@@ -203,7 +212,8 @@ final class RankFile {
         }
     }
 
-    private static void writeFully(final FileChannel channel, final ByteBuffer buffer, final long at) throws IOException {
+    private static void writeFully(final FileChannel channel, final ByteBuffer buffer, final long at)
+        throws IOException {
         for (long next = at; buffer.hasRemaining(); ) {
             next += channel.write(buffer, next);
         }
@@ -263,7 +273,8 @@ final class RankFile {
         }
         if (!LONG.compareAndSet(file.header, OWNER_OFFSET, before, self())) {
             file.unmap();
-            throw new IllegalArgumentException(path + ": taken over by another process meanwhile, rank " + identity.rank() + " is started twice");
+            throw new IllegalArgumentException(path + ": taken over by another process meanwhile, rank "
+                + identity.rank() + " is started twice");
         }
         final int ignored = (int) INT.getAndAdd(file.header, LIVES_OFFSET, 1);
         file.isTakenOver = true;
@@ -300,16 +311,19 @@ final class RankFile {
 
     /** Maps any rank's file. */
     static RankFile open(final Path path) throws IOException {
-        final PosixFileAttributes attributes = Files.readAttributes(path, PosixFileAttributes.class, LinkOption.NOFOLLOW_LINKS);
+        final PosixFileAttributes attributes = Files.readAttributes(path, PosixFileAttributes.class,
+            LinkOption.NOFOLLOW_LINKS);
         if (!attributes.isRegularFile()) {
             throw new IllegalArgumentException(path + ": no regular file");
         }
         if (!attributes.owner().equals(user()) || !attributes.permissions().equals(PRIVATE)) {
-            throw new IllegalArgumentException(path + " owner=" + attributes.owner() + " permissions=" + PosixFilePermissions.toString(attributes.permissions())
+            throw new IllegalArgumentException(path + " owner=" + attributes.owner() + " permissions="
+                + PosixFilePermissions.toString(attributes.permissions())
                 + ": only " + user() + " may read and write a rank's memory");
         }
         final Arena arena = Arena.ofShared();
-        try (FileChannel channel = FileChannel.open(path, StandardOpenOption.READ, StandardOpenOption.WRITE, LinkOption.NOFOLLOW_LINKS)) {
+        try (FileChannel channel = FileChannel.open(path, StandardOpenOption.READ, StandardOpenOption.WRITE,
+            LinkOption.NOFOLLOW_LINKS)) {
             requireHeader(path, channel);
             return new RankFile(path, arena, channel.map(FileChannel.MapMode.READ_WRITE, 0, channel.size(), arena));
         } catch (final IOException | RuntimeException e) {
@@ -328,7 +342,8 @@ final class RankFile {
     }
 
     private static UserPrincipal user() throws IOException {
-        return Files.getOwner(Files.exists(Path.of("/proc/self")) ? Path.of("/proc/self") : Path.of(System.getProperty("user.home")));
+        return Files.getOwner(Files.exists(Path.of("/proc/self")) ? Path.of("/proc/self")
+            : Path.of(System.getProperty("user.home")));
     }
 
     private static void requireHeader(final Path path, final FileChannel channel) throws IOException {
@@ -338,7 +353,8 @@ final class RankFile {
             read = channel.read(fixed, fixed.position());
         }
         if (fixed.hasRemaining()) {
-            throw new IllegalArgumentException(path + " bytes=" + fixed.position() + ": truncated, a header has " + FIXED_BYTES);
+            throw new IllegalArgumentException(path + " bytes=" + fixed.position() + ": truncated, a header has "
+                + FIXED_BYTES);
         }
         final String refusal = refusal(fixed.array(), channel.size());
         if (refusal != null) {
@@ -356,7 +372,8 @@ final class RankFile {
             return "version=" + header.get(JAVA_INT_UNALIGNED, VERSION_OFFSET) + ": this program's is " + VERSION;
         }
         if (header.get(JAVA_INT_UNALIGNED, CHECKSUM_OFFSET) != checksum(header)) {
-            return String.format("checksum=%08x: the header's is %08x", header.get(JAVA_INT_UNALIGNED, CHECKSUM_OFFSET), checksum(header));
+            return String.format("checksum=%08x: the header's is %08x", header.get(JAVA_INT_UNALIGNED, CHECKSUM_OFFSET),
+                checksum(header));
         }
         return sizesRefusal(header, fileBytes);
     }
@@ -382,7 +399,10 @@ final class RankFile {
         return fileBytes == wanted ? null : "bytes=" + fileBytes + ": truncated or grown, expected " + wanted;
     }
 
-    /** The region, in memory that lives as long as {@code heapArena}: when it ends, {@code beforeUnmap} runs, then the file is unmapped. */
+    /**
+     * The region, in memory that lives as long as {@code heapArena}: when it ends, {@code beforeUnmap} runs, then the
+     * file is unmapped.
+     */
     @SuppressWarnings("restricted")
     MemorySegment takeRegion(final Arena heapArena, final Runnable beforeUnmap) {
         final MemorySegment region = memory.asSlice(header.byteSize(), regionBytes());
@@ -439,7 +459,8 @@ final class RankFile {
     /** The process that has the file. */
     ProcessIdentity owner() {
         final long word = ownerWord();
-        return new ProcessIdentity(String.format("%08x", header.get(JAVA_INT, PLACE_OFFSET)), word >>> START_BITS, word & (1L << START_BITS) - 1);
+        return new ProcessIdentity(String.format("%08x", header.get(JAVA_INT, PLACE_OFFSET)), word >>> START_BITS,
+            word & (1L << START_BITS) - 1);
     }
 
     boolean isOwn() {

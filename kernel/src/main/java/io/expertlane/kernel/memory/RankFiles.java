@@ -17,11 +17,13 @@ import java.util.regex.Pattern;
 /**
  * What ranks have in a folder for shared memory, and what crashed ones left.
  *
- * <p>Threading: any thread. Failure: what cannot be read is listed as {@link State#REFUSED}; it is never mapped as a rank's memory, nor removed.
+ * <p>Threading: any thread. Failure: what cannot be read is listed as {@link State#REFUSED}; it is never mapped as a
+ * rank's memory, nor removed.
  */
 public final class RankFiles {
     private static final Pattern NAME = Pattern.compile("expertlane-([0-9a-f]{16})-(\\d{1,4})");
-    private static final Pattern TEMPORARY = Pattern.compile("\\.expertlane-[0-9a-f]{16}-\\d{1,4}\\.([0-9a-f]{8})-(\\d{1,18})-(\\d{1,18})\\.tmp");
+    private static final Pattern TEMPORARY =
+        Pattern.compile("\\.expertlane-[0-9a-f]{16}-\\d{1,4}\\.([0-9a-f]{8})-(\\d{1,18})-(\\d{1,18})\\.tmp");
     private static final int HEX = 16;
 
     /** What became of the process that has a file. */
@@ -57,7 +59,8 @@ public final class RankFiles {
             for (final Path path : paths) {
                 final Matcher name = NAME.matcher(path.getFileName().toString());
                 if (name.matches()) {
-                    final Entry entry = entry(path, Long.parseUnsignedLong(name.group(1), HEX), Integer.parseInt(name.group(2)));
+                    final Entry entry = entry(path, Long.parseUnsignedLong(name.group(1), HEX),
+                        Integer.parseInt(name.group(2)));
                     if (entry != null) {
                         entries.add(entry);
                     }
@@ -91,15 +94,17 @@ public final class RankFiles {
             return new Entry(file.path(), job, rank, State.REFUSED, 0, file.path() + ": was renamed");
         }
         final ProcessIdentity owner = file.owner();
-        final State state = !owner.place().equals(ProcessIdentity.current().place()) ? State.ELSEWHERE : owner.hasEnded() ? State.DEAD : State.LIVE;
+        final State state = !owner.place().equals(ProcessIdentity.current().place()) ? State.ELSEWHERE
+            : owner.hasEnded() ? State.DEAD : State.LIVE;
         final long silentMillis = Math.max(0, System.currentTimeMillis() - file.heartbeatMillis());
-        return new Entry(file.path(), job, rank, state, owner.pid(), String.format("%d ranks, %.1f MB, lives %d, heartbeat %.1f s ago", file.ranks(),
+        return new Entry(file.path(), job, rank, state, owner.pid(),
+            String.format("%d ranks, %.1f MB, lives %d, heartbeat %.1f s ago", file.ranks(),
             file.regionBytes() / 1e6, file.lives(), silentMillis / 1e3));
     }
 
     /**
-     * Removes the files of jobs of which no process lives, and what was left unfinished. The file of a rank that has crashed stays as long as others of
-     * its job live: the rank that is started again takes it over.
+     * Removes the files of jobs of which no process lives, and what was left unfinished. The file of a rank that has
+     * crashed stays as long as others of its job live: the rank that is started again takes it over.
      *
      * @return the files that were removed
      */
@@ -133,7 +138,8 @@ public final class RankFiles {
         try (DirectoryStream<Path> paths = Files.newDirectoryStream(folder)) {
             for (final Path path : paths) {
                 final Matcher name = TEMPORARY.matcher(path.getFileName().toString());
-                if (name.matches() && new ProcessIdentity(name.group(1), Long.parseLong(name.group(2)), Long.parseLong(name.group(3))).hasEnded()
+                if (name.matches() && new ProcessIdentity(name.group(1), Long.parseLong(name.group(2)),
+                    Long.parseLong(name.group(3))).hasEnded()
                     && RankFile.isOfThisUser(path) && Files.deleteIfExists(path)) {
                     removed.add(path);
                 }

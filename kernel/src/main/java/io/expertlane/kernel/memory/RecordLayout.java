@@ -3,12 +3,12 @@ package io.expertlane.kernel.memory;
 /**
  * How records of one size lie one behind another: a small header, then a body that begins on a cache line.
  *
- * <pre>
- *  |&lt;- lead -&gt;|&lt;- header -&gt;|&lt;------ body ------&gt;|&lt;- padding -&gt;|&lt;- header -&gt;|&lt;------ body ...
+ * <pre>{@code
+ *  |<- lead ->|<- header ->|<------ body ------>|<- padding ->|<- header ->|<------ body ...
  *  ^ multiple of 64        ^ multiple of 64                                 ^ multiple of 64
- *             |&lt;------ wire bytes (a multiple of 16) ---&gt;|
- *             |&lt;------------ stride (a multiple of 64) -------&gt;|
- * </pre>
+ *             |<------ wire bytes (a multiple of 16) --->|
+ *             |<------------ stride (a multiple of 64) ------->|
+ * }</pre>
  *
  * <p>Where bodies are left out of memory, headers lie packed, and records have their full length on the wire only.
  *
@@ -35,7 +35,8 @@ public final class RecordLayout {
      */
     public RecordLayout(final int headerBytes, final int bodyBytes, final boolean bodiesInMemory) {
         if (headerBytes < 0 || headerBytes % Integer.BYTES != 0 || headerBytes > MAX_RECORD_BYTES) {
-            throw new IllegalArgumentException("headerBytes=" + headerBytes + ": a multiple of 4, at most " + MAX_RECORD_BYTES);
+            throw new IllegalArgumentException("headerBytes=" + headerBytes + ": a multiple of 4, at most "
+                + MAX_RECORD_BYTES);
         }
         if (bodyBytes < 0 || bodyBytes > MAX_RECORD_BYTES) {
             throw new IllegalArgumentException("bodyBytes=" + bodyBytes + ": 0 to " + MAX_RECORD_BYTES);

@@ -8,11 +8,13 @@ import java.nio.file.Path;
 import java.util.concurrent.TimeUnit;
 
 /**
- * The symmetric heap of ranks that live in a process each, on one machine: a file a rank, mapped by all. Whatever works on a
- * {@link SymmetricHeap} works on {@link #heap()}: mapped paths, queue pairs of {@code DirectTransport}, pulled combine, masks, joins.
+ * The symmetric heap of ranks that live in a process each, on one machine: a file a rank, mapped by all. Whatever works
+ * on a {@link SymmetricHeap} works on {@link #heap()}: mapped paths, queue pairs of {@code DirectTransport}, pulled
+ * combine, masks, joins.
  *
  * <pre>{@code
- * SharedHeap.Job job = new SharedHeap.Job(SharedHeap.DEFAULT_FOLDER, jobId, ranks, LowLatencyExchange.heapBytes(config), config.toString());
+ * SharedHeap.Job job = new SharedHeap.Job(SharedHeap.DEFAULT_FOLDER, jobId, ranks,
+ *     LowLatencyExchange.heapBytes(config), config.toString());
  * try (SharedHeap shared = SharedHeap.open(job, rank, TimeUnit.SECONDS.toNanos(30));
  *      DirectTransport transport = new DirectTransport(shared.heap(), Mapping.ALL, 1024)) {
  *     LowLatencyExchange exchange = new LowLatencyExchange(config, transport, rank, WorkMeter.NONE, System::nanoTime);
@@ -20,14 +22,15 @@ import java.util.concurrent.TimeUnit;
  * }
  * }</pre>
  *
- * <p>A process that is started again for a rank of the same job takes its file over, once the process before has ended: what peers have mapped stays
- * what it is, and an exchange on it begins with {@code rejoin()}. A job that is started again as a whole has another number.
+ * <p>A process that is started again for a rank of the same job takes its file over, once the process before has ended:
+ * what peers have mapped stays what it is, and an exchange on it begins with {@code rejoin()}. A job that is started
+ * again as a whole has another number.
  *
  * <p>Threading: as {@link SymmetricHeap}; {@link #close()} by one thread, when no rank is driven any more.
  *
- * <p>Failure: a file that is not what it should be is refused with {@link IllegalArgumentException}, before any other change. The file's name goes with
- * {@link #close()}, at the latest when the JVM ends; what a killed process leaves, {@link RankFiles} shows and removes, and so does the next job.
- * The protocol is in {@code docs/ranks.md}.
+ * <p>Failure: a file that is not what it should be is refused with {@link IllegalArgumentException}, before any other
+ * change. The file's name goes with {@link #close()}, at the latest when the JVM ends; what a killed process leaves,
+ * {@link RankFiles} shows and removes, and so does the next job. The protocol is in {@code docs/ranks.md}.
  */
 public final class SharedHeap implements AutoCloseable {
     /** The folder for files in memory on Linux. */
@@ -71,12 +74,13 @@ public final class SharedHeap implements AutoCloseable {
      * Makes this rank's file, or takes it over, and maps those of all others, which may be started later.
      *
      * @param timeoutNanos how long to wait for the others
-     * @throws IllegalArgumentException if a rank's file is not of this job, or this rank is live in another process, or there is no room, or a rank
-     *                                  has not come in time
+     * @throws IllegalArgumentException if a rank's file is not of this job, or this rank is live in another process, or
+     *                                  there is no room, or a rank has not come in time
      * @throws IOException              if files cannot be made in the folder
      */
     public static SharedHeap open(final Job job, final int rank, final long timeoutNanos) throws IOException {
-        final RankFile.Identity identity = new RankFile.Identity(job.id(), rank, job.ranks(), job.bytesPerRank(), job.layout());
+        final RankFile.Identity identity = new RankFile.Identity(job.id(), rank, job.ranks(), job.bytesPerRank(),
+            job.layout());
         if (!Files.isDirectory(job.folder())) {
             throw new IllegalArgumentException("folder=" + job.folder() + ": no folder");
         }
@@ -105,7 +109,8 @@ public final class SharedHeap implements AutoCloseable {
         }
     }
 
-    private static RankFile await(final Job job, final RankFile.Identity identity, final long start, final long timeoutNanos) throws IOException {
+    private static RankFile await(final Job job, final RankFile.Identity identity, final long start,
+        final long timeoutNanos) throws IOException {
         final Path path = job.folder().resolve(RankFile.name(job.id(), identity.rank()));
         while (true) {
             try {

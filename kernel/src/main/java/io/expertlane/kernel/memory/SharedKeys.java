@@ -6,9 +6,9 @@ import java.lang.foreign.MemorySegment;
 import java.lang.invoke.VarHandle;
 
 /**
- * Keys in the headers of {@link RankFile}s, so that every process sees what any other has revoked. A region's keys and their sequence are written by
- * its own rank only, and stay when another process takes the region over. The count of revocations is one for all ranks, in the header of rank 0:
- * who asks whether anything was revoked reads one word.
+ * Keys in the headers of {@link RankFile}s, so that every process sees what any other has revoked. A region's keys and
+ * their sequence are written by its own rank only, and stay when another process takes the region over. The count of
+ * revocations is one for all ranks, in the header of rank 0: who asks whether anything was revoked reads one word.
  */
 final class SharedKeys extends MappingKeys {
     private static final VarHandle INT = JAVA_INT.varHandle();
@@ -57,7 +57,8 @@ final class SharedKeys extends MappingKeys {
 
     private void requireOwn(final int rank) {
         if (rank != ownRank) {
-            throw new IllegalArgumentException("rank=" + rank + ": only rank " + ownRank + "'s keys are this process's to revoke");
+            throw new IllegalArgumentException("rank=" + rank + ": only rank " + ownRank
+                + "'s keys are this process's to revoke");
         }
     }
 

@@ -7,23 +7,23 @@ import java.util.Objects;
 import java.util.function.BooleanSupplier;
 
 /**
- * Off-heap memory of a set of ranks, laid out alike on every rank: an offset means the same thing everywhere. The ranks live in one process, or
- * in one each ({@link SharedHeap}).
+ * Off-heap memory of a set of ranks, laid out alike on every rank: an offset means the same thing everywhere. The ranks
+ * live in one process, or in one each ({@link SharedHeap}).
  *
- * <p>Layout: one region of {@link #bytesPerRank()} bytes a rank, page-aligned, zero at first. Pages are committed when first
- * touched, so a worst-case layout costs address space, not memory, for what is never used.
+ * <p>Layout: one region of {@link #bytesPerRank()} bytes a rank, page-aligned, zero at first. Pages are committed when
+ * first touched, so a worst-case layout costs address space, not memory, for what is never used.
  *
  * <p>Threading: any thread may access any region; ordering is the caller's (see {@code QueuePair}).
  *
- * <p>Failure: {@link #revoke(int)} changes the rank's mapping key: queue pairs connected and {@link GlobalAddress}es made under the old
- * key are refused from then on. {@link #revoke(int, int)} does so for the queue pairs of one writer, as a region registered for it alone or a
- * memory window bound to its queue pair would. Loads and stores of ranks that have the region mapped carry no key: their protocol asks for it
- * first, and a store that has begun can't be stopped. After {@link #close()} every access throws {@link IllegalStateException}, as does
- * a second {@code close()}.
+ * <p>Failure: {@link #revoke(int)} changes the rank's mapping key: queue pairs connected and {@link GlobalAddress}es
+ * made under the old key are refused from then on. {@link #revoke(int, int)} does so for the queue pairs of one writer,
+ * as a region registered for it alone or a memory window bound to its queue pair would. Loads and stores of ranks that
+ * have the region mapped carry no key: their protocol asks for it first, and a store that has begun can't be stopped.
+ * After {@link #close()} every access throws {@link IllegalStateException}, as does a second {@code close()}.
  *
- * <p>Keys are drawn from one sequence of {@value GlobalAddress#KEYS} in the process, so that an address of another heap is refused as
- * well as a stale one; the sequence starts over, as the variant part of an InfiniBand R_Key does. A region that processes share has a sequence of
- * its own, which goes on when a process takes the region over.
+ * <p>Keys are drawn from one sequence of {@value GlobalAddress#KEYS} in the process, so that an address of another heap
+ * is refused as well as a stale one; the sequence starts over, as the variant part of an InfiniBand R_Key does. A
+ * region that processes share has a sequence of its own, which goes on when a process takes the region over.
  */
 public final class SymmetricHeap implements AutoCloseable {
     /** Every object a layout places in the heap starts at a multiple of this many bytes: a cache line. */
@@ -115,7 +115,10 @@ public final class SymmetricHeap implements AutoCloseable {
         revoked();
     }
 
-    /** Invalidates the key that {@code writer} has of {@code rank}'s region, and nobody else's. Allocates the first time. */
+    /**
+     * Invalidates the key that {@code writer} has of {@code rank}'s region, and nobody else's. Allocates the first
+     * time.
+     */
     public synchronized void revoke(final int rank, final int writer) {
         keys.revoke(rank, writer);
         revoked();
@@ -127,10 +130,11 @@ public final class SymmetricHeap implements AutoCloseable {
     }
 
     /**
-     * Takes {@code rank}'s region over for a new user, as a rank that starts again does. The user before, if there is one, is superseded: what
-     * it would do from now on would overwrite the new one's data.
+     * Takes {@code rank}'s region over for a new user, as a rank that starts again does. The user before, if there is
+     * one, is superseded: what it would do from now on would overwrite the new one's data.
      *
-     * @param superseded runs when another user takes the region over, on that one's thread; returns whether this one had used it
+     * @param superseded runs when another user takes the region over, on that one's thread; returns whether this one
+     *                   had used it
      * @return whether the region has been used, so that it holds what a user before and its peers wrote
      */
     public synchronized boolean claim(final int rank, final BooleanSupplier superseded) {
@@ -157,7 +161,8 @@ public final class SymmetricHeap implements AutoCloseable {
     }
 
     /**
-     * The offset that {@code address} means in the region of its rank, checked for {@code lengthBytes} bytes from there.
+     * The offset that {@code address} means in the region of its rank, checked for {@code lengthBytes} bytes from
+     * there.
      *
      * @throws IllegalArgumentException  if the address is stale or of another heap
      * @throws IndexOutOfBoundsException if the bytes do not lie inside the region
@@ -166,25 +171,29 @@ public final class SymmetricHeap implements AutoCloseable {
         final int rank = GlobalAddress.rank(address);
         if (rank >= regions.length || key(rank) != GlobalAddress.key(address)) {
             throw new IllegalArgumentException("address=" + GlobalAddress.format(address) + ": "
-                + (rank >= regions.length ? "ranks=" + regions.length : "stale or of another heap, the key is " + key(rank)));
+                + (rank >= regions.length ? "ranks=" + regions.length : "stale or of another heap, the key is "
+                + key(rank)));
         }
         final long offset = GlobalAddress.offset(address);
         if (lengthBytes < 0 || offset > bytesPerRank - lengthBytes) {
-            throw new IndexOutOfBoundsException("offset=" + offset + " length=" + lengthBytes + ": region has " + bytesPerRank + " bytes");
+            throw new IndexOutOfBoundsException("offset=" + offset + " length=" + lengthBytes + ": region has "
+                + bytesPerRank + " bytes");
         }
         return offset;
     }
 
     /**
-     * Copies bytes that do not overlap, as {@link MemorySegment#copy(MemorySegment, long, MemorySegment, long, long)} does; faster if they
-     * are many, go from this heap to this heap, and are not in the cache where they go. The copy is ordered before a later release store
-     * of the same thread.
+     * Copies bytes that do not overlap, as {@link MemorySegment#copy(MemorySegment, long, MemorySegment, long, long)}
+     * does; faster if they are many, go from this heap to this heap, and are not in the cache where they go. The copy
+     * is ordered before a later release store of the same thread.
      *
      * @throws IndexOutOfBoundsException if the bytes do not lie inside both segments
      * @throws IllegalStateException     if a segment's memory is closed
      */
-    public void copy(final MemorySegment src, final long srcOffset, final MemorySegment dst, final long dstOffset, final long bytes) {
-        if (bytes < NativeCopy.MIN_BYTES || !PageMemory.tellsUnmap() || !holds(src) || !holds(dst) || dst.isReadOnly()) {
+    public void copy(final MemorySegment src, final long srcOffset, final MemorySegment dst, final long dstOffset,
+        final long bytes) {
+        if (bytes < NativeCopy.MIN_BYTES || !PageMemory.tellsUnmap() || !holds(src) || !holds(dst)
+            || dst.isReadOnly()) {
             MemorySegment.copy(src, srcOffset, dst, dstOffset, bytes);
             return;
         }
@@ -206,13 +215,15 @@ public final class SymmetricHeap implements AutoCloseable {
     }
 
     /**
-     * Takes over contents and keys of a heap of the same size: for transports that copy themselves. Commits all pages of both.
+     * Takes over contents and keys of a heap of the same size: for transports that copy themselves. Commits all pages
+     * of both.
      *
      * @throws IllegalArgumentException if the sizes differ, or one of the heaps is shared by processes
      */
     public void copyFrom(final SymmetricHeap other) {
         if (other.ranks() != ranks() || other.bytesPerRank != bytesPerRank) {
-            throw new IllegalArgumentException("ranks=" + other.ranks() + " bytesPerRank=" + other.bytesPerRank + ": " + ranks() + " and " + bytesPerRank);
+            throw new IllegalArgumentException("ranks=" + other.ranks() + " bytesPerRank=" + other.bytesPerRank + ": "
+                + ranks() + " and " + bytesPerRank);
         }
         if (!(keys instanceof final LocalKeys own) || !(other.keys instanceof final LocalKeys others)) {
             throw new IllegalArgumentException("heap=shared by processes: only heaps of one process are copied");

@@ -7,8 +7,9 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
 /**
- * Selections dealt to experts in turn; sizes and the limit to groups are those of another source, which it stands in for. Without a limit no expert
- * gets more than one selection more than another; with one, none of a group. What is left of an exchange's time with it does not come from skew.
+ * Selections dealt to experts in turn; sizes and the limit to groups are those of another source, which it stands in
+ * for. Without a limit no expert gets more than one selection more than another; with one, none of a group. What is
+ * left of an exchange's time with it does not come from skew.
  *
  * @param source whose sizes it takes
  */

@@ -43,7 +43,8 @@ public record BurstRouting(RoutingSource source, int factor) implements DerivedR
 
     private int most(final int tokens) {
         if ((long) tokens * factor > Integer.MAX_VALUE) {
-            throw new IllegalArgumentException("burst=" + factor + ": at most " + Integer.MAX_VALUE / tokens + " with " + tokens + " tokens");
+            throw new IllegalArgumentException("burst=" + factor + ": at most " + Integer.MAX_VALUE / tokens + " with "
+                + tokens + " tokens");
         }
         return tokens * factor;
     }

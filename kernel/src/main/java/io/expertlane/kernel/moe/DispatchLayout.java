@@ -6,8 +6,8 @@ import java.util.BitSet;
 /**
  * How the tokens of one rank spread over experts, ranks and nodes: the host reference of the exchange's metadata.
  *
- * <p>A token counts once per destination rank in {@link #tokensPerRank}, once per destination node in {@link #tokensPerNode}, and once
- * per selection in {@link #tokensPerExpert}. Source: DeepEP's {@code get_dispatch_layout}.
+ * <p>A token counts once per destination rank in {@link #tokensPerRank}, once per destination node in {@link
+ * #tokensPerNode}, and once per selection in {@link #tokensPerExpert}. Source: DeepEP's {@code get_dispatch_layout}.
  */
 public final class DispatchLayout {
     private final MoeShape shape;
@@ -23,7 +23,8 @@ public final class DispatchLayout {
      */
     public DispatchLayout(final MoeShape shape, final Routing routing) {
         if (routing.experts() != shape.experts()) {
-            throw new IllegalArgumentException("routing experts=" + routing.experts() + ": " + shape.experts() + ", as the shape has");
+            throw new IllegalArgumentException("routing experts=" + routing.experts() + ": " + shape.experts()
+                + ", as the shape has");
         }
         this.shape = shape;
         this.tokensPerRank = new int[shape.ranks()];

@@ -8,14 +8,15 @@ import java.lang.foreign.MemorySegment;
 import java.util.SplittableRandom;
 
 /**
- * Routings drawn at random: each token selects K different experts, expert number i (after a random renumbering) with a chance in
- * proportion to 1 / (i + 1)^exponent at each draw without replacement. Exponent 0 is the uniform choice. Weights are drawn in (0, 1] and
- * scaled to a sum of 1 a token.
+ * Routings drawn at random: each token selects K different experts, expert number i (after a random renumbering) with a
+ * chance in proportion to 1 / (i + 1)^exponent at each draw without replacement. Exponent 0 is the uniform choice.
+ * Weights are drawn in (0, 1] and scaled to a sum of 1 a token.
  *
- * <p>With a {@link GroupLimit} a token draws as before, but from its groups only; its affinity to an expert is log chance + Gumbel noise, the key
- * that the draw goes by.
+ * <p>With a {@link GroupLimit} a token draws as before, but from its groups only; its affinity to an expert is log
+ * chance + Gumbel noise, the key that the draw goes by.
  *
- * <p>Source of the drawing: the k largest of log p + Gumbel noise are a sample without replacement (Vieira, 2014; Efraimidis and Spirakis, 2006).
+ * <p>Source of the drawing: the k largest of log p + Gumbel noise are a sample without replacement (Vieira, 2014;
+ * Efraimidis and Spirakis, 2006).
  */
 public final class DrawnRouting implements RoutingSource {
     private static final double MAX_EXPONENT = 10;
@@ -51,11 +52,12 @@ public final class DrawnRouting implements RoutingSource {
     }
 
     /**
-     * Zipf's law with the exponent at which the likeliest expert is expected to be selected {@code ratio} times as often as experts are on average,
-     * whatever experts and top-k there are. That is an expectation: with few tokens, chance adds to what the busiest expert gets. A
-     * {@linkplain #limitedTo limit to groups} comes on top.
+     * Zipf's law with the exponent at which the likeliest expert is expected to be selected {@code ratio} times as
+     * often as experts are on average, whatever experts and top-k there are. That is an expectation: with few tokens,
+     * chance adds to what the busiest expert gets. A {@linkplain #limitedTo limit to groups} comes on top.
      *
-     * @param ratio 1 to E / K, at which every token selects the likeliest expert; the upper limit is checked against the shape
+     * @param ratio 1 to E / K, at which every token selects the likeliest expert; the upper limit is checked against
+     *              the shape
      * @throws IllegalArgumentException if it is not
      */
     public static DrawnRouting maxOverMean(final double ratio) {
@@ -90,7 +92,8 @@ public final class DrawnRouting implements RoutingSource {
         limit.size(shape);
         final double most = (double) shape.experts() / shape.topK();
         if (maxOverMean > most) {
-            throw new IllegalArgumentException("maxOverMean=" + maxOverMean + ": 1 to " + most + ", experts=" + shape.experts()
+            throw new IllegalArgumentException("maxOverMean=" + maxOverMean + ": 1 to " + most + ", experts="
+                + shape.experts()
                 + " over topK=" + shape.topK());
         }
     }
@@ -111,12 +114,15 @@ public final class DrawnRouting implements RoutingSource {
     /** The law and the limit, as {@code zipf:0.8, 4 of 8 groups}. */
     @Override
     public String toString() {
-        final String law = maxOverMean != NO_TARGET ? "max-mean:" + maxOverMean : exponent == 0 ? "uniform" : "zipf:" + exponent;
-        return limit.equals(GroupLimit.NONE) ? law : law + ", " + limit.perToken() + " of " + limit.groups() + " groups";
+        final String law = maxOverMean != NO_TARGET ? "max-mean:" + maxOverMean : exponent == 0 ? "uniform" : "zipf:"
+            + exponent;
+        return limit.equals(GroupLimit.NONE) ? law : law + ", " + limit.perToken() + " of " + limit.groups()
+            + " groups";
     }
 
     private double exponent(final MoeShape shape) {
-        return maxOverMean == NO_TARGET ? exponent : ZipfLoad.exponent(maxOverMean, shape.experts(), shape.topK(), MAX_EXPONENT);
+        return maxOverMean == NO_TARGET ? exponent
+            : ZipfLoad.exponent(maxOverMean, shape.experts(), shape.topK(), MAX_EXPONENT);
     }
 
     private static double[] logChances(final int experts, final double exponent, final SplittableRandom random) {
@@ -129,7 +135,8 @@ public final class DrawnRouting implements RoutingSource {
         return logChances;
     }
 
-    private Routing draw(final MoeShape shape, final int tokens, final double[] logChances, final int groupSize, final SplittableRandom random,
+    private Routing draw(final MoeShape shape, final int tokens, final double[] logChances, final int groupSize,
+        final SplittableRandom random,
                          final Arena arena) {
         final int topK = shape.topK();
         final MemorySegment idx = arena.allocate((long) tokens * topK * Integer.BYTES, Integer.BYTES);
@@ -203,7 +210,8 @@ public final class DrawnRouting implements RoutingSource {
     }
 
     private static void store(
-        final MemorySegment idx, final MemorySegment weights, final long first, final int[] chosen, final SplittableRandom random) {
+        final MemorySegment idx, final MemorySegment weights, final long first, final int[] chosen,
+        final SplittableRandom random) {
         final float[] drawn = new float[chosen.length];
         float sum = 0;
         for (int k = 0; k < drawn.length; k++) {

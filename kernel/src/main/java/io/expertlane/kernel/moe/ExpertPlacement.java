@@ -1,12 +1,13 @@
 package io.expertlane.kernel.moe;
 
 /**
- * Which logical expert each physical expert is a copy of. A gate chooses logical experts; ranks hold physical ones, contiguously as
- * {@link MoeShape} says, and exchanges know only those. An expert with a high load is given more copies than one.
+ * Which logical expert each physical expert is a copy of. A gate chooses logical experts; ranks hold physical ones,
+ * contiguously as {@link MoeShape} says, and exchanges know only those. An expert with a high load is given more copies
+ * than one.
  *
- * <p>Choice of the copy: a rank's selections of one logical expert, counted from 0 in token order and then in top-k order, go to its copies
- * in turn, beginning with copy number (rank mod copies). So a rank's selections of an expert spread over its copies evenly to within
- * one, and the odd ones of different ranks go to different copies.
+ * <p>Choice of the copy: a rank's selections of one logical expert, counted from 0 in token order and then in top-k
+ * order, go to its copies in turn, beginning with copy number (rank mod copies). So a rank's selections of an expert
+ * spread over its copies evenly to within one, and the odd ones of different ranks go to different copies.
  *
  * <p>Threading: immutable. Source: redundant experts as in DeepSeek's EPLB; the rule above is ours.
  */
@@ -58,7 +59,8 @@ public final class ExpertPlacement {
         for (int physical = 0; physical < physicalToLogical.length; physical++) {
             if (physicalToLogical[physical] < 0 || physicalToLogical[physical] >= logicalExperts) {
                 throw new IllegalArgumentException(
-                    "physicalToLogical[" + physical + "]=" + physicalToLogical[physical] + ": 0 to " + (logicalExperts - 1));
+                    "physicalToLogical[" + physical + "]=" + physicalToLogical[physical] + ": 0 to "
+                    + (logicalExperts - 1));
             }
         }
         return new ExpertPlacement(logicalExperts, physicalToLogical.clone());

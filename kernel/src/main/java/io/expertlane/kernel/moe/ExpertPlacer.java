@@ -9,8 +9,8 @@ import java.util.Arrays;
 /**
  * Turns one rank's routings over logical experts into routings over physical ones, before they are dispatched.
  *
- * <p>Threading: one thread. The routing it gives lies in its own memory and is good until the next: two live calls need two placers.
- * Does not allocate where token count and weights memory are those of the routing before.
+ * <p>Threading: one thread. The routing it gives lies in its own memory and is good until the next: two live calls need
+ * two placers. Does not allocate where token count and weights memory are those of the routing before.
  */
 public final class ExpertPlacer {
     private final ExpertPlacement placement;
@@ -27,9 +27,11 @@ public final class ExpertPlacer {
      * @param maxTokens most tokens of a routing
      * @param arena     where the physical indices lie: {@code maxTokens * topK * 4} bytes
      */
-    public ExpertPlacer(final ExpertPlacement placement, final int rank, final int maxTokens, final int topK, final Arena arena) {
+    public ExpertPlacer(final ExpertPlacement placement, final int rank, final int maxTokens, final int topK,
+        final Arena arena) {
         if (rank < 0 || maxTokens < 0 || topK < 1) {
-            throw new IllegalArgumentException("rank=" + rank + " maxTokens=" + maxTokens + " topK=" + topK + ": rank and maxTokens >= 0, topK >= 1");
+            throw new IllegalArgumentException("rank=" + rank + " maxTokens=" + maxTokens + " topK=" + topK
+                + ": rank and maxTokens >= 0, topK >= 1");
         }
         this.placement = placement;
         this.rank = rank;
@@ -50,13 +52,15 @@ public final class ExpertPlacer {
                 + ": " + placement.logicalExperts() + " and " + topK + ", as the placement has");
         }
         if ((long) logical.tokens() * topK * Integer.BYTES > topkIdx.byteSize()) {
-            throw new IllegalArgumentException("routing tokens=" + logical.tokens() + ": at most " + topkIdx.byteSize() / Integer.BYTES / topK);
+            throw new IllegalArgumentException("routing tokens=" + logical.tokens() + ": at most "
+                + topkIdx.byteSize() / Integer.BYTES / topK);
         }
         Arrays.fill(selections, 0);
         for (int token = 0; token < logical.tokens(); token++) {
             for (int k = 0; k < topK; k++) {
                 final int expert = logical.expert(token, k);
-                topkIdx.setAtIndex(JAVA_INT_UNALIGNED, (long) token * topK + k, expert == Routing.NONE ? Routing.NONE : choose(expert));
+                topkIdx.setAtIndex(JAVA_INT_UNALIGNED, (long) token * topK + k,
+                    expert == Routing.NONE ? Routing.NONE : choose(expert));
             }
         }
         if (placed == null || placed.tokens() != logical.tokens() || placed.topkWeights() != logical.topkWeights()) {

@@ -1,11 +1,12 @@
 package io.expertlane.kernel.moe;
 
 /**
- * Node-limited routing: experts come in groups of consecutive ids, and a token selects from a few groups only, those in which its affinities are
- * highest. A group's score is the sum of its highest ceil(K / G) affinities. Where groups and nodes coincide, no token goes to more nodes than G.
+ * Node-limited routing: experts come in groups of consecutive ids, and a token selects from a few groups only, those in
+ * which its affinities are highest. A group's score is the sum of its highest ceil(K / G) affinities. Where groups and
+ * nodes coincide, no token goes to more nodes than G.
  *
- * <p>Source: DeepSeek-V3 Technical Report, 2.1.2 (node-limited routing); DeepSeek-V3 has 8 groups and selects from 4, so that a score is the sum of
- * two affinities.
+ * <p>Source: DeepSeek-V3 Technical Report, 2.1.2 (node-limited routing); DeepSeek-V3 has 8 groups and selects from 4,
+ * so that a score is the sum of two affinities.
  *
  * @param groups   N, groups of equally many experts, at least 1
  * @param perToken G, groups that a token selects from, 1 to {@code groups}
@@ -31,7 +32,8 @@ public record GroupLimit(int groups, int perToken) {
     /**
      * The experts of one group.
      *
-     * @throws IllegalArgumentException if {@code shape}'s experts do not make as many groups, or a token's groups have fewer experts than it selects
+     * @throws IllegalArgumentException if {@code shape}'s experts do not make as many groups, or a token's groups have
+     *         fewer experts than it selects
      */
     int size(final MoeShape shape) {
         if (shape.experts() % groups != 0) {

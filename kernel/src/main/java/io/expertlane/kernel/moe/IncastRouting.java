@@ -8,9 +8,10 @@ import java.lang.foreign.MemorySegment;
 import java.util.SplittableRandom;
 
 /**
- * One rank is hot: of its K selections every token has {@code selections} among the experts of rank 0, on average over a rank's tokens where it
- * is no whole number, and the rest among those of the other ranks, all experts of either kind being equally likely. So rank 0 gets
- * {@code selections} R / K times as many as the ranks do on average. Weights are equal.
+ * One rank is hot: of its K selections every token has {@code selections} among the experts of rank 0, on average over
+ * a rank's tokens where it is no whole number, and the rest among those of the other ranks, all experts of either kind
+ * being equally likely. So rank 0 gets {@code selections} R / K times as many as the ranks do on average. Weights are
+ * equal.
  *
  * @param selections 0 to K, and no more than a rank has experts
  */
@@ -42,7 +43,8 @@ public record IncastRouting(double selections) implements RoutingSource {
     public void check(final MoeShape shape, final int tokensPerRank) {
         final int most = Math.min(shape.topK(), shape.localExperts());
         if (selections > most || shape.topK() - Math.floor(selections) > shape.experts() - shape.localExperts()) {
-            throw new IllegalArgumentException("incast selections=" + selections + ": at most " + most + ", and the other ranks' "
+            throw new IllegalArgumentException("incast selections=" + selections + ": at most " + most
+                + ", and the other ranks' "
                 + (shape.experts() - shape.localExperts()) + " experts must do for the rest of topK=" + shape.topK());
         }
     }
@@ -62,7 +64,8 @@ public record IncastRouting(double selections) implements RoutingSource {
         return routings;
     }
 
-    private Routing draw(final MoeShape shape, final int tokens, final int[] experts, final SplittableRandom random, final Arena arena) {
+    private Routing draw(final MoeShape shape, final int tokens, final int[] experts, final SplittableRandom random,
+        final Arena arena) {
         final int topK = shape.topK();
         final MemorySegment idx = arena.allocate((long) tokens * topK * Integer.BYTES, Integer.BYTES);
         final MemorySegment weights = arena.allocate((long) tokens * topK * Float.BYTES, Float.BYTES);
@@ -84,8 +87,12 @@ public record IncastRouting(double selections) implements RoutingSource {
         return "incast:" + selections;
     }
 
-    /** Brings a random choice of {@code count} of the numbers from {@code first} to {@code end} (exclusive) to their front. */
-    private static void shuffle(final int[] numbers, final int first, final int end, final int count, final SplittableRandom random) {
+    /**
+     * Brings a random choice of {@code count} of the numbers from {@code first} to {@code end} (exclusive) to their
+     * front.
+     */
+    private static void shuffle(final int[] numbers, final int first, final int end, final int count,
+        final SplittableRandom random) {
         for (int i = first; i < first + count; i++) {
             final int j = random.nextInt(i, end);
             final int number = numbers[i];

@@ -1,17 +1,17 @@
 package io.expertlane.kernel.moe;
 
 /**
- * Plans which senders hand tokens over to which helpers, from counts that all ranks have exchanged: each rank computes the same plan by
- * itself, so that nobody has to ask. A plan is a list of moves of whole token ranges; what is done with it is the caller's. No exchange
- * uses one unless its caller does.
+ * Plans which senders hand tokens over to which helpers, from counts that all ranks have exchanged: each rank computes
+ * the same plan by itself, so that nobody has to ask. A plan is a list of moves of whole token ranges; what is done
+ * with it is the caller's. No exchange uses one unless its caller does.
  *
  * <p>Policy:
  * <ul>
  * <li>a rank gives if it has more than {@code threshold} times the mean, and never goes below the mean;
  * <li>a rank helps if it has less than the mean, and never goes above it: so the largest load never grows;
  * <li>what it gives are its last tokens, in ranges of at least {@code minTokens};
- * <li>givers come in descending order of load, equal ones by rank; helpers in ascending order of rank, beginning with helper number
- * (round mod helpers), so that over as many rounds as there are helpers each comes first once.
+ * <li>givers come in descending order of load, equal ones by rank; helpers in ascending order of rank, beginning with
+ * helper number (round mod helpers), so that over as many rounds as there are helpers each comes first once.
  * </ul>
  * Means are rounded up for givers and down for helpers.
  *
@@ -78,7 +78,8 @@ public final class LoadPlanner {
         long sum = 0;
         for (int rank = 0; rank < ranks; rank++) {
             if (tokensPerRank[rank] < 0) {
-                throw new IllegalArgumentException("tokensPerRank[" + rank + "]=" + tokensPerRank[rank] + ": at least 0");
+                throw new IllegalArgumentException("tokensPerRank[" + rank + "]=" + tokensPerRank[rank]
+                    + ": at least 0");
             }
             load[rank] = tokensPerRank[rank];
             sum += load[rank];

@@ -16,7 +16,10 @@ import io.expertlane.kernel.memory.CallWord;
 public record MoeShape(int ranks, int ranksPerNode, int experts, int topK, int hidden, int maxTokensPerRank) {
     /** Most selections a token can have. Source: DeepEP's HT kernels accept top-k up to 32. */
     public static final int MAX_TOP_K = 32;
-    /** Channels of a row are a multiple of this: a row is then a multiple of the 16-byte unit the wire formats are aligned to. */
+    /**
+     * Channels of a row are a multiple of this: a row is then a multiple of the 16-byte unit the wire formats are
+     * aligned to.
+     */
     public static final int HIDDEN_MULTIPLE = 8;
     private static final int MAX_RANKS = 1 << 16;
     private static final int MAX_EXPERTS = 1 << 20;

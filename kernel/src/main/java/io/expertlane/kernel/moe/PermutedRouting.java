@@ -7,15 +7,19 @@ import java.lang.foreign.MemorySegment;
 import java.util.SplittableRandom;
 
 /**
- * The routing of another layer: the selections of {@code source} with experts renumbered by a permutation that depends on seed and layer alone, so
- * that every layer has its hot experts elsewhere. Groups keep their members, as the limit to groups would otherwise no longer hold: groups change
- * places, and experts change places within their group. Layer 0 is as the source has it.
+ * The routing of another layer: the selections of {@code source} with experts renumbered by a permutation that depends
+ * on seed and layer alone, so that every layer has its hot experts elsewhere. Groups keep their members, as the limit
+ * to groups would otherwise no longer hold: groups change places, and experts change places within their group. Layer 0
+ * is as the source has it.
  *
  * @param source what is renumbered
  * @param layer  number of the layer, 0 or more
  */
 public record PermutedRouting(RoutingSource source, int layer) implements DerivedRouting {
-    /** Spreads the layers' seeds; not the step of {@link SplittableRandom}, or a layer's numbers would be those of the one before, one on. */
+    /**
+     * Spreads the layers' seeds; not the step of {@link SplittableRandom}, or a layer's numbers would be those of the
+     * one before, one on.
+     */
     private static final long LAYER_SEED = 0xD1342543DE82EF95L;
 
     /** Checks the layer. */
@@ -24,7 +28,8 @@ public record PermutedRouting(RoutingSource source, int layer) implements Derive
             throw new IllegalArgumentException("layer=" + layer + ": at least 0");
         }
         if (layer > 0 && source instanceof IncastRouting) {
-            throw new IllegalArgumentException("layer=" + layer + ": 0 with " + source + ", whose hot experts are those of one rank");
+            throw new IllegalArgumentException("layer=" + layer + ": 0 with " + source
+                + ", whose hot experts are those of one rank");
         }
     }
 
@@ -71,11 +76,13 @@ public record PermutedRouting(RoutingSource source, int layer) implements Derive
     }
 
     private static Routing renumbered(final Routing routing, final int[] numbers, final Arena arena) {
-        final MemorySegment idx = arena.allocate((long) routing.tokens() * routing.topK() * Integer.BYTES, Integer.BYTES);
+        final MemorySegment idx = arena.allocate((long) routing.tokens() * routing.topK() * Integer.BYTES,
+            Integer.BYTES);
         for (int token = 0; token < routing.tokens(); token++) {
             for (int k = 0; k < routing.topK(); k++) {
                 final int expert = routing.expert(token, k);
-                idx.setAtIndex(JAVA_INT, (long) token * routing.topK() + k, expert == Routing.NONE ? Routing.NONE : numbers[expert]);
+                idx.setAtIndex(JAVA_INT, (long) token * routing.topK() + k,
+                    expert == Routing.NONE ? Routing.NONE : numbers[expert]);
             }
         }
         return new Routing(routing.tokens(), routing.topK(), routing.experts(), idx, routing.topkWeights());

@@ -17,8 +17,9 @@ import java.util.stream.Stream;
 /**
  * Choices of a real gate: those of DeepSeek-V2-Lite as published with ESFT (64 routed experts, top-6).
  *
- * <p>Format: text files, one sequence a line; fields are separated by tabs: the expert ids, 6 a token; an empty field; as many gate
- * weights in the same order. The files of a folder whose names end in {@code .txt} are read in the order of their names.
+ * <p>Format: text files, one sequence a line; fields are separated by tabs: the expert ids, 6 a token; an empty field;
+ * as many gate weights in the same order. The files of a folder whose names end in {@code .txt} are read in the order
+ * of their names.
  *
  * <p>Tokens are dealt to ranks in order: rank 0 gets the first T of them, rank 1 the next T, and so on.
  */
@@ -43,7 +44,8 @@ public final class RecordedRouting implements RoutingSource {
     /**
      * Reads all files of {@code folder}.
      *
-     * @throws IllegalArgumentException if there is no such folder or file, or a line is not in the format; the message names file, line and field
+     * @throws IllegalArgumentException if there is no such folder or file, or a line is not in the format; the message
+     *         names file, line and field
      * @throws IOException              if reading fails
      */
     public static RecordedRouting read(final Path folder) throws IOException {
@@ -64,7 +66,8 @@ public final class RecordedRouting implements RoutingSource {
                 entries.add(file.getFileName() + " line " + (line + 1), lines.get(line).split("\t", -1));
             }
         }
-        return new RecordedRouting(folder, Arrays.copyOf(entries.ids, entries.count), Arrays.copyOf(entries.weights, entries.count));
+        return new RecordedRouting(folder, Arrays.copyOf(entries.ids, entries.count),
+            Arrays.copyOf(entries.weights, entries.count));
     }
 
     /** Ids and weights read so far, in arrays that double: the work stays linear in the lines. */
@@ -76,11 +79,13 @@ public final class RecordedRouting implements RoutingSource {
         void add(final String place, final String[] fields) {
             final int more = fields.length / 2;
             if (fields.length % 2 == 0 || more % TOP_K != 0 || !fields[more].isEmpty()) {
-                throw new IllegalArgumentException(place + " fields=" + fields.length + ": ids, an empty field and as many weights, a multiple of "
+                throw new IllegalArgumentException(place + " fields=" + fields.length
+                    + ": ids, an empty field and as many weights, a multiple of "
                     + TOP_K + " each");
             }
             if (ids.length - count < more) {
-                final int length = Math.max(Math.addExact(count, more), (int) Math.min(2L * ids.length, Integer.MAX_VALUE - Long.BYTES));
+                final int length = Math.max(Math.addExact(count, more),
+                    (int) Math.min(2L * ids.length, Integer.MAX_VALUE - Long.BYTES));
                 ids = Arrays.copyOf(ids, length);
                 weights = Arrays.copyOf(weights, length);
             }
@@ -150,11 +155,13 @@ public final class RecordedRouting implements RoutingSource {
     @Override
     public void check(final MoeShape shape, final int tokensPerRank) {
         if (shape.experts() != EXPERTS || shape.topK() != TOP_K) {
-            throw new IllegalArgumentException("experts=" + shape.experts() + " topK=" + shape.topK() + ": " + EXPERTS + " and " + TOP_K
+            throw new IllegalArgumentException("experts=" + shape.experts() + " topK=" + shape.topK() + ": " + EXPERTS
+                + " and " + TOP_K
                 + ", as the recorded model has");
         }
         if ((long) tokensPerRank * shape.ranks() > tokens()) {
-            throw new IllegalArgumentException("tokensPerRank=" + tokensPerRank + " on ranks=" + shape.ranks() + ": " + folder + " has "
+            throw new IllegalArgumentException("tokensPerRank=" + tokensPerRank + " on ranks=" + shape.ranks() + ": "
+                + folder + " has "
                 + tokens() + " tokens");
         }
     }

@@ -6,11 +6,11 @@ import static java.lang.foreign.ValueLayout.JAVA_INT_UNALIGNED;
 import java.lang.foreign.MemorySegment;
 
 /**
- * The gate's choice for the tokens of one rank, off-heap: {@code topkIdx} int32 [T, K] and {@code topkWeights} float32 [T, K], row-major.
- * An index is a global expert id, or {@link #NONE}; the weight beside {@link #NONE} has
- * no effect.
+ * The gate's choice for the tokens of one rank, off-heap: {@code topkIdx} int32 [T, K] and {@code topkWeights} float32
+ * [T, K], row-major. An index is a global expert id, or {@link #NONE}; the weight beside {@link #NONE} has no effect.
  *
- * <p>Threading: an immutable view of the caller's memory. An exchange copies it when a call begins, so it may change once {@code dispatch} has returned.
+ * <p>Threading: an immutable view of the caller's memory. An exchange copies it when a call begins, so it may change
+ * once {@code dispatch} has returned.
  */
 public final class Routing {
     /** No selection. */
@@ -30,13 +30,15 @@ public final class Routing {
      * @param experts     E
      * @param topkIdx     at least T * K * 4 bytes
      * @param topkWeights at least T * K * 4 bytes
-     * @throws IllegalArgumentException if a size is too small, an index is outside [-1, E), or a weight is not finite; the message names
-     *                                  the token and selection
+     * @throws IllegalArgumentException if a size is too small, an index is outside [-1, E), or a weight is not finite;
+     *                                  the message names the token and selection
      */
-    public Routing(final int tokens, final int topK, final int experts, final MemorySegment topkIdx, final MemorySegment topkWeights) {
+    public Routing(final int tokens, final int topK, final int experts, final MemorySegment topkIdx,
+        final MemorySegment topkWeights) {
         final long entries = (long) tokens * topK;
         if (tokens < 0 || topK < 1 || topK > MoeShape.MAX_TOP_K) {
-            throw new IllegalArgumentException("tokens=" + tokens + " topK=" + topK + ": tokens >= 0, topK 1 to " + MoeShape.MAX_TOP_K);
+            throw new IllegalArgumentException("tokens=" + tokens + " topK=" + topK + ": tokens >= 0, topK 1 to "
+                + MoeShape.MAX_TOP_K);
         }
         requireBytes("topkIdx", topkIdx, entries * Integer.BYTES);
         requireBytes("topkWeights", topkWeights, entries * Float.BYTES);
@@ -47,7 +49,8 @@ public final class Routing {
             }
             final float weight = topkWeights.getAtIndex(JAVA_FLOAT_UNALIGNED, entry);
             if (!Float.isFinite(weight)) {
-                throw new IllegalArgumentException("topkWeights[" + entry / topK + "][" + entry % topK + "]=" + weight + ": a finite number");
+                throw new IllegalArgumentException("topkWeights[" + entry / topK + "][" + entry % topK + "]=" + weight
+                    + ": a finite number");
             }
         }
         this.tokens = tokens;
@@ -57,8 +60,10 @@ public final class Routing {
         this.topkWeights = topkWeights;
     }
 
-    private static IllegalArgumentException outOfRange(final long entry, final int topK, final int expert, final int experts) {
-        return new IllegalArgumentException("topkIdx[" + entry / topK + "][" + entry % topK + "]=" + expert + ": -1 to " + (experts - 1));
+    private static IllegalArgumentException outOfRange(final long entry, final int topK, final int expert,
+        final int experts) {
+        return new IllegalArgumentException("topkIdx[" + entry / topK + "][" + entry % topK + "]=" + expert + ": -1 to "
+            + (experts - 1));
     }
 
     private static void requireBytes(final String name, final MemorySegment segment, final long bytes) {
@@ -92,8 +97,12 @@ public final class Routing {
         return topkWeights.getAtIndex(JAVA_FLOAT_UNALIGNED, (long) token * topK + k);
     }
 
-    /** Copies the K indices of {@code token} to {@code target} at {@code indicesOffset}, and its K weights at {@code weightsOffset}. */
-    public void copyToken(final int token, final MemorySegment target, final long indicesOffset, final long weightsOffset) {
+    /**
+     * Copies the K indices of {@code token} to {@code target} at {@code indicesOffset}, and its K weights at {@code
+     * weightsOffset}.
+     */
+    public void copyToken(final int token, final MemorySegment target, final long indicesOffset,
+        final long weightsOffset) {
         final long first = (long) token * topK * Integer.BYTES;
         MemorySegment.copy(topkIdx, first, target, indicesOffset, (long) topK * Integer.BYTES);
         MemorySegment.copy(topkWeights, first, target, weightsOffset, (long) topK * Float.BYTES);

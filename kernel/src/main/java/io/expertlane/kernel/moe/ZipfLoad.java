@@ -3,17 +3,21 @@ package io.expertlane.kernel.moe;
 import java.util.Arrays;
 
 /**
- * The load of the likeliest expert where tokens select K different experts of E, expert i with a chance in proportion to 1 / (i + 1)^s at each draw.
+ * The load of the likeliest expert where tokens select K different experts of E, expert i with a chance in proportion
+ * to 1 / (i + 1)^s at each draw.
  *
- * <p>Such a draw is a race: expert i comes in after an exponentially distributed time of rate r_i = 1 / (i + 1)^s, and the first K are selected
- * (Efraimidis and Spirakis, 2006). So the likeliest expert, of rate 1, is selected with the chance
+ * <p>Such a draw is a race: expert i comes in after an exponentially distributed time of rate r_i = 1 / (i + 1)^s, and
+ * the first K are selected (Efraimidis and Spirakis, 2006). So the likeliest expert, of rate 1, is selected with the
+ * chance
  * <pre>
  * P = integral over u from 0 to 1 of Pr[fewer than K of the others are in at time -ln(1 - u)] du,
  * </pre>
  * each of the others being in by then with chance 1 - (1 - u)^r_i on its own; and its load is P * E / K times the mean.
  */
 final class ZipfLoad {
-    /** With these the load is right to 1e-3 of itself and the exponent to 1e-6; a test holds it against closed forms. */
+    /**
+     * With these the load is right to 1e-3 of itself and the exponent to 1e-6; a test holds it against closed forms.
+     */
     private static final int STEPS = 256;
     private static final int HALVINGS = 24;
     /** Beyond K arrivals by this many standard deviations, fewer than K are as good as impossible. */
@@ -22,7 +26,10 @@ final class ZipfLoad {
     private ZipfLoad() {
     }
 
-    /** The exponent from 0 to {@code most} at which the load comes nearest to {@code maxOverMean} times the mean; it grows with the exponent. */
+    /**
+     * The exponent from 0 to {@code most} at which the load comes nearest to {@code maxOverMean} times the mean; it
+     * grows with the exponent.
+     */
     static double exponent(final double maxOverMean, final int experts, final int topK, final double most) {
         if (maxOverMean == 1) {
             return 0;
@@ -69,7 +76,10 @@ final class ZipfLoad {
         return Arrays.stream(rates).map(rate -> -Math.expm1(rate * logLeft)).sum();
     }
 
-    /** The chance that fewer of {@code rates} than {@code chances} has entries are in by the time at which a share e^logLeft of rate 1 is not. */
+    /**
+     * The chance that fewer of {@code rates} than {@code chances} has entries are in by the time at which a share
+     * e^logLeft of rate 1 is not.
+     */
     private static double fewerThan(final double[] chances, final double[] rates, final double logLeft) {
         Arrays.fill(chances, 0);
         chances[0] = 1;

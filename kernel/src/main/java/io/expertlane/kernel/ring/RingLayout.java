@@ -4,8 +4,9 @@ import io.expertlane.kernel.memory.RecordLayout;
 import io.expertlane.kernel.memory.SymmetricHeap;
 
 /**
- * Layout of one end of a ring of records. Both ends have the same: the receiver's holds the tails and the records, the sender's holds the
- * heads as last returned and the records being staged for a write, each in the slot it will have at the receiver.
+ * Layout of one end of a ring of records. Both ends have the same: the receiver's holds the tails and the records, the
+ * sender's holds the heads as last returned and the records being staged for a write, each in the slot it will have at
+ * the receiver.
  *
  * <pre>
  *  receiver's end                                  sender's end
@@ -20,16 +21,18 @@ import io.expertlane.kernel.memory.SymmetricHeap;
  *  +---------------------------------------+       +---------------------------------------+
  * </pre>
  *
- * <p>The sender alone writes the tails, the receiver alone the heads, each in the other's memory. Tails count the records ever sent, heads
- * those ever consumed, since the ring was made; they never wrap; record n lies in slot n mod capacity.
+ * <p>The sender alone writes the tails, the receiver alone the heads, each in the other's memory. Tails count the
+ * records ever sent, heads those ever consumed, since the ring was made; they never wrap; record n lies in slot n mod
+ * capacity.
  *
- * <p>A ring has one or more lanes, each a queue pair. Every write is cut in equal parts, one a lane, and behind its part each lane moves a
- * tail of its own on the same queue pair. Nothing is promised of the order between queue pairs: tail t of a lane says that the lane's parts of
- * all records below t are there, so the records below the least of the tails are there as a whole.
+ * <p>A ring has one or more lanes, each a queue pair. Every write is cut in equal parts, one a lane, and behind its
+ * part each lane moves a tail of its own on the same queue pair. Nothing is promised of the order between queue pairs:
+ * tail t of a lane says that the lane's parts of all records below t are there, so the records below the least of the
+ * tails are there as a whole.
  *
- * <p>Credits have as many queue pairs as there are lanes, each with a head of its own, and take them in turn; the greatest head holds. They return
- * once a chunk is free, so a ring holds two chunks at least: else a sender waiting for a chunk of credits and a receiver
- * waiting for a chunk of records would wait for each other.
+ * <p>Credits have as many queue pairs as there are lanes, each with a head of its own, and take them in turn; the
+ * greatest head holds. They return once a chunk is free, so a ring holds two chunks at least: else a sender waiting for
+ * a chunk of credits and a receiver waiting for a chunk of records would wait for each other.
  *
  * <p>Threading: immutable. Source: DeepEP's RDMA channel buffers.
  */
@@ -54,7 +57,8 @@ public final class RingLayout {
             throw new IllegalArgumentException("chunk=" + chunk + ": at least 1");
         }
         if (capacity < 2L * chunk || capacity > MAX_CAPACITY) {
-            throw new IllegalArgumentException("capacity=" + capacity + ": at least two chunks of " + chunk + ", at most " + MAX_CAPACITY);
+            throw new IllegalArgumentException("capacity=" + capacity + ": at least two chunks of " + chunk
+                + ", at most " + MAX_CAPACITY);
         }
         if (capacity % chunk != 0) {
             throw new IllegalArgumentException("capacity=" + capacity + ": a multiple of chunk=" + chunk);
@@ -67,7 +71,8 @@ public final class RingLayout {
     /** Bytes of heap that one end needs. */
     public long bytes() {
         final long end = SLOTS_OFFSET + record.leadBytes() + (long) capacity * record.stride();
-        return (end + SymmetricHeap.ALIGNMENT_BYTES - 1) / SymmetricHeap.ALIGNMENT_BYTES * SymmetricHeap.ALIGNMENT_BYTES;
+        return (end + SymmetricHeap.ALIGNMENT_BYTES - 1) / SymmetricHeap.ALIGNMENT_BYTES
+            * SymmetricHeap.ALIGNMENT_BYTES;
     }
 
     /** Where the slot of record number {@code position} begins, from the start of the end. */

@@ -12,18 +12,19 @@ import java.lang.invoke.VarHandle;
 import java.util.function.Consumer;
 
 /**
- * The consumer of a ring (see {@link RingLayout}). Credits go back lazily: the head is told to the sender once a chunk has been consumed
- * since it was last told, on queue pairs of their own, in turn, so that they never wait behind
- * data.
+ * The consumer of a ring (see {@link RingLayout}). Credits go back lazily: the head is told to the sender once a chunk
+ * has been consumed since it was last told, on queue pairs of their own, in turn, so that they never wait behind data.
  *
  * <p>Threading: single consumer.
  *
- * <p>Ordering: tails are loaded with acquire semantics, and records believed up to the least of them; a head is told with release semantics, behind all reads of the records it frees.
+ * <p>Ordering: tails are loaded with acquire semantics, and records believed up to the least of them; a head is told
+ * with release semantics, behind all reads of the records it frees.
  *
- * <p>Failure: a tail that was moved back, or beyond the records for which the sender has credits, is handed to the {@linkplain #onError handler of
- * errors}, and no record is believed for it.
+ * <p>Failure: a tail that was moved back, or beyond the records for which the sender has credits, is handed to the
+ * {@linkplain #onError handler of errors}, and no record is believed for it.
  *
- * <p>Progress: wait-free. A credit that could not be posted is posted by a later {@link #available()} or {@link #consume()}.
+ * <p>Progress: wait-free. A credit that could not be posted is posted by a later {@link #available()} or {@link
+ * #consume()}.
  */
 public final class RingReceiver implements RecordReceiver {
     private static final VarHandle LONG = JAVA_LONG.varHandle();
@@ -54,19 +55,24 @@ public final class RingReceiver implements RecordReceiver {
      * @param queuePairs      the set {@code creditQueuePair} belongs to
      * @param creditQueuePair carries credits and no records, or null where the peer's memory is mapped
      */
-    public RingReceiver(final RingLayout layout, final SymmetricHeap heap, final int rank, final int peer, final long localEnd,
+    public RingReceiver(final RingLayout layout, final SymmetricHeap heap, final int rank, final int peer,
+        final long localEnd,
                         final long remoteEnd, final QueuePairSet queuePairs, final QueuePair creditQueuePair) {
-        this(layout, heap, rank, peer, localEnd, remoteEnd, queuePairs, creditQueuePair == null ? null : new QueuePair[] {creditQueuePair}, 1, 0);
+        this(layout, heap, rank, peer, localEnd, remoteEnd, queuePairs,
+            creditQueuePair == null ? null : new QueuePair[] {creditQueuePair}, 1, 0);
     }
 
     /**
-     * Makes the consumer of a ring of {@code laneCount} lanes that begins again at record 0; the sender does so, too, with the same tag.
+     * Makes the consumer of a ring of {@code laneCount} lanes that begins again at record 0; the sender does so, too,
+     * with the same tag.
      *
      * @param creditQueuePairs one a lane, or null where the peer's memory is mapped
      * @param tag              tag of the link's words ({@link CallWord}); 0 if both ends are zeroed
      */
-    public RingReceiver(final RingLayout layout, final SymmetricHeap heap, final int rank, final int peer, final long localEnd,
-                        final long remoteEnd, final QueuePairSet queuePairs, final QueuePair[] creditQueuePairs, final int laneCount, final int tag) {
+    public RingReceiver(final RingLayout layout, final SymmetricHeap heap, final int rank, final int peer,
+        final long localEnd,
+                        final long remoteEnd, final QueuePairSet queuePairs, final QueuePair[] creditQueuePairs,
+                        final int laneCount, final int tag) {
         this.layout = layout;
         this.region = heap.region(rank);
         this.senderRegion = heap.region(peer);
@@ -78,7 +84,10 @@ public final class RingReceiver implements RecordReceiver {
         this.tag = tag;
     }
 
-    /** Has {@code handler} told, in words, of tails that the sender cannot have written; without one they throw {@link IllegalStateException}. */
+    /**
+     * Has {@code handler} told, in words, of tails that the sender cannot have written; without one they throw {@link
+     * IllegalStateException}.
+     */
     public void onError(final Consumer<String> handler) {
         errors = handler;
     }

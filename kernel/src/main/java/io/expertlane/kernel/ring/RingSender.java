@@ -13,18 +13,21 @@ import java.util.Arrays;
 import java.util.function.Consumer;
 
 /**
- * The producer of a ring (see {@link RingLayout}). Where the receiver's memory is mapped, records are stored straight into the receiver's
- * slots; else they are staged and sent by the chunk, a part on each lane, and each lane's tail is moved by an atomic addition behind its part.
+ * The producer of a ring (see {@link RingLayout}). Where the receiver's memory is mapped, records are stored straight
+ * into the receiver's slots; else they are staged and sent by the chunk, a part on each lane, and each lane's tail is
+ * moved by an atomic addition behind its part.
  *
  * <p>Threading: single producer.
  *
- * <p>Ordering: tails move with release semantics behind the records, by queue pair order or by a release store; heads are loaded with
- * acquire semantics. A slot whose credit has come back has been read by the receiver, so all parts of the write that carried it are done with the
- * staging, and none can land on what is sent through the slot next.
+ * <p>Ordering: tails move with release semantics behind the records, by queue pair order or by a release store; heads
+ * are loaded with acquire semantics. A slot whose credit has come back has been read by the receiver, so all parts of
+ * the write that carried it are done with the staging, and none can land on what is sent through the slot next.
  *
- * <p>Failure: a head that was moved back, or beyond the records sent, is handed to the {@linkplain #onError handler of errors}, and gives no credits.
+ * <p>Failure: a head that was moved back, or beyond the records sent, is handed to the {@linkplain #onError handler of
+ * errors}, and gives no credits.
  *
- * <p>Progress: wait-free; without credits {@link #claim()} is false, and the episode counts as one {@linkplain #stalls() stall}.
+ * <p>Progress: wait-free; without credits {@link #claim()} is false, and the episode counts as one {@linkplain
+ * #stalls() stall}.
  */
 public final class RingSender implements RecordSender {
     private static final VarHandle LONG = JAVA_LONG.varHandle();
@@ -63,20 +66,23 @@ public final class RingSender implements RecordSender {
      * @param queuePairs the set {@code queuePair} belongs to
      * @param queuePair  carries records and tail, or null where the peer's memory is mapped
      */
-    public RingSender(final RingLayout layout, final SymmetricHeap heap, final int rank, final int peer, final long localEnd, final long remoteEnd,
+    public RingSender(final RingLayout layout, final SymmetricHeap heap, final int rank, final int peer,
+        final long localEnd, final long remoteEnd,
                       final QueuePairSet queuePairs, final QueuePair queuePair) {
-        this(layout, heap, rank, peer, localEnd, remoteEnd, queuePairs, queuePair == null ? null : new QueuePair[] {queuePair}, 1, 0);
+        this(layout, heap, rank, peer, localEnd, remoteEnd, queuePairs,
+            queuePair == null ? null : new QueuePair[] {queuePair}, 1, 0);
     }
 
     /**
-     * Makes the producer of a ring that begins again at record 0; the receiver does so, too, with the same tag. What both ends hold of an earlier
-     * link has another tag.
+     * Makes the producer of a ring that begins again at record 0; the receiver does so, too, with the same tag. What
+     * both ends hold of an earlier link has another tag.
      *
      * @param lanes     carry a part of each write and a tail each, or null where the peer's memory is mapped
      * @param laneCount lanes of the ring, 1 to 8, also where the memory is mapped; the receiver has as many
      * @param tag       tag of the link's words ({@link CallWord}); 0 if both ends are zeroed
      */
-    public RingSender(final RingLayout layout, final SymmetricHeap heap, final int rank, final int peer, final long localEnd, final long remoteEnd,
+    public RingSender(final RingLayout layout, final SymmetricHeap heap, final int rank, final int peer,
+        final long localEnd, final long remoteEnd,
                       final QueuePairSet queuePairs, final QueuePair[] lanes, final int laneCount, final int tag) {
         this.layout = layout;
         this.heap = heap;
@@ -94,7 +100,10 @@ public final class RingSender implements RecordSender {
         Arrays.fill(tails, tag == 0 ? 0 : UNKNOWN);
     }
 
-    /** Has {@code handler} told, in words, of heads that the receiver cannot have written; without one they throw {@link IllegalStateException}. */
+    /**
+     * Has {@code handler} told, in words, of heads that the receiver cannot have written; without one they throw {@link
+     * IllegalStateException}.
+     */
     public void onError(final Consumer<String> handler) {
         errors = handler;
     }
@@ -135,7 +144,8 @@ public final class RingSender implements RecordSender {
     private long greatestHead() {
         long greatest = 0;
         for (int each = 0; each < laneCount; each++) {
-            greatest = Math.max(greatest, CallWord.position((long) LONG.getAcquire(region, localEnd + RingLayout.wordOffset(each)), tag));
+            greatest = Math.max(greatest,
+                CallWord.position((long) LONG.getAcquire(region, localEnd + RingLayout.wordOffset(each)), tag));
         }
         return greatest;
     }
@@ -182,13 +192,18 @@ public final class RingSender implements RecordSender {
         return true;
     }
 
-    /** Writes the records below {@link #telling}, chunk by chunk, from lane number {@link #lane} of the first on; false: call again. */
+    /**
+     * Writes the records below {@link #telling}, chunk by chunk, from lane number {@link #lane} of the first on; false:
+     * call again.
+     */
     private boolean write() {
         while (lanes != null && written < telling) {
-            final int count = (int) Math.min(Math.min(telling - written, layout.chunk()), layout.capacity() - layout.slot(written));
+            final int count = (int) Math.min(Math.min(telling - written, layout.chunk()), layout.capacity()
+                - layout.slot(written));
             final long slotOffset = layout.slotOffset(written);
             for (; lane < laneCount; lane++) {
-                if (!queuePairs.writePart(lanes, lane, localEnd + slotOffset, remoteEnd + slotOffset, layout.record().wireBytes(count),
+                if (!queuePairs.writePart(lanes, lane, localEnd + slotOffset, remoteEnd + slotOffset,
+                    layout.record().wireBytes(count),
                     layout.record().residentBytes(count))) {
                     return false;
                 }

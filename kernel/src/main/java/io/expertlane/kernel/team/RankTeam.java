@@ -6,13 +6,15 @@ import org.agrona.concurrent.BackoffIdleStrategy;
 import org.agrona.concurrent.IdleStrategy;
 
 /**
- * A fixed set of threads that run the same step together, again and again: the caller is one of them. Between steps the others spin for a
- * while, so that a step begins within a fraction of a microsecond, and then yield, so that threads may outnumber cores; nothing allocates.
+ * A fixed set of threads that run the same step together, again and again: the caller is one of them. Between steps the
+ * others spin for a while, so that a step begins within a fraction of a microsecond, and then yield, so that threads
+ * may outnumber cores; nothing allocates.
  *
- * <p>JMH's own groups cannot do this for collective operations: a thread that leaves an iteration would leave its peers waiting.
+ * <p>JMH's own groups cannot do this for collective operations: a thread that leaves an iteration would leave its peers
+ * waiting.
  *
- * <p>Failure: what a thread throws is thrown to the caller of {@link #run}; a collective step whose peer has failed would wait for ever,
- * so the others are told by {@link #hasFailed()}, which waiting loops must ask.
+ * <p>Failure: what a thread throws is thrown to the caller of {@link #run}; a collective step whose peer has failed
+ * would wait for ever, so the others are told by {@link #hasFailed()}, which waiting loops must ask.
  */
 public final class RankTeam implements AutoCloseable {
     private static final int SPINS = 2000;
@@ -63,7 +65,9 @@ public final class RankTeam implements AutoCloseable {
         return failure.get() != null;
     }
 
-    /** Runs {@code action} on every thread, with the thread's index as its argument, and returns when all are through. */
+    /**
+     * Runs {@code action} on every thread, with the thread's index as its argument, and returns when all are through.
+     */
     public void run(final IntConsumer action) {
         step = action;
         final long turn = started + 1;

@@ -36,10 +36,12 @@ import java.util.Arrays;
  *
  * <p>Threading: one producer (the transport's thread for this rank), one consumer (the rank's thread).
  *
- * <p>Ordering: the producer stores the sequence with release semantics after the other fields, the consumer loads it with acquire.
+ * <p>Ordering: the producer stores the sequence with release semantics after the other fields, the consumer loads it
+ * with acquire.
  *
- * <p>Failure: room is reserved when an element that may be signaled is posted, so a transport that completes each signaled element
- * once, in an entry of its own or with others, cannot overrun the queue; a post without room is refused by the queue pair.
+ * <p>Failure: room is reserved when an element that may be signaled is posted, so a transport that completes each
+ * signaled element once, in an entry of its own or with others, cannot overrun the queue; a post without room is
+ * refused by the queue pair.
  *
  * <p>Source: the 64-byte entry of {@code mlx5}; validity by sequence instead of by owner bit.
  */
@@ -48,13 +50,21 @@ public final class CompletionQueue {
     public static final int ENTRY_BYTES = 64;
     /** Status of an element that was carried out. */
     public static final int SUCCESS = 0;
-    /** Status of an element whose target the peer had revoked. Source: {@code IBV_WC_REM_ACCESS_ERR} of {@code verbs.h}. */
+    /**
+     * Status of an element whose target the peer had revoked. Source: {@code IBV_WC_REM_ACCESS_ERR} of {@code verbs.h}.
+     */
     public static final int REMOTE_ACCESS_ERROR = 10;
     /** Status of elements behind one that failed for good. Source: {@code IBV_WC_WR_FLUSH_ERR}. */
     public static final int FLUSHED = 5;
-    /** Status of the first element of a queue pair that was sent again as often as allowed. Source: {@code IBV_WC_RETRY_EXC_ERR}. */
+    /**
+     * Status of the first element of a queue pair that was sent again as often as allowed. Source: {@code
+     * IBV_WC_RETRY_EXC_ERR}.
+     */
     public static final int RETRY_EXCEEDED = 12;
-    /** Status of a write with immediate whose peer had no receive as often as allowed. Source: {@code IBV_WC_RNR_RETRY_EXC_ERR}. */
+    /**
+     * Status of a write with immediate whose peer had no receive as often as allowed. Source: {@code
+     * IBV_WC_RNR_RETRY_EXC_ERR}.
+     */
     public static final int RECEIVER_NOT_READY = 13;
 
     static final int QP_NUMBER_OFFSET = 0;
@@ -93,13 +103,15 @@ public final class CompletionQueue {
     }
 
     /**
-     * Makes a queue that may be without room for completions, as real ones are: then {@link #hasRoom()} is for the producer to ask.
+     * Makes a queue that may be without room for completions, as real ones are: then {@link #hasRoom()} is for the
+     * producer to ask.
      *
      * @param reserving whether room is reserved when an element that may be signaled is posted
      */
     public CompletionQueue(final int depth, final MemorySegment memory, final boolean reserving) {
         if (memory.byteSize() < memoryBytes(depth)) {
-            throw new IllegalArgumentException("memory bytes=" + memory.byteSize() + ": at least " + memoryBytes(depth));
+            throw new IllegalArgumentException("memory bytes=" + memory.byteSize() + ": at least "
+                + memoryBytes(depth));
         }
         this.depth = depth;
         this.memory = memory;
@@ -148,26 +160,33 @@ public final class CompletionQueue {
     }
 
     /**
-     * Producer: whether an entry can be written without destroying one that has not been polled. Always so if room is reserved. Exact
-     * where producer and consumer are one thread.
+     * Producer: whether an entry can be written without destroying one that has not been polled. Always so if room is
+     * reserved. Exact where producer and consumer are one thread.
      */
     public boolean hasRoom() {
         return produced - polled < depth;
     }
 
-    /** Producer: reports that the element {@code index} of queue pair {@code qpNumber}, and all before it there, are done. */
+    /**
+     * Producer: reports that the element {@code index} of queue pair {@code qpNumber}, and all before it there, are
+     * done.
+     */
     public void complete(final int qpNumber, final int index, final int status) {
         complete(qpNumber, index, status, 1);
     }
 
-    /** Producer: as {@link #complete(int, int, int)}, in one entry for {@code count} signaled elements up to {@code index}. */
+    /**
+     * Producer: as {@link #complete(int, int, int)}, in one entry for {@code count} signaled elements up to {@code
+     * index}.
+     */
     public void complete(final int qpNumber, final int index, final int status, final int count) {
         write(entryOffset(produced), qpNumber, index, status, count, 0);
         publish();
     }
 
     /**
-     * Producer: reports that several signaled elements of queue pair {@code qpNumber} are done, each told of, in one entry.
+     * Producer: reports that several signaled elements of queue pair {@code qpNumber} are done, each told of, in one
+     * entry.
      *
      * @param indices theirs, oldest first
      * @param from    place of the first in {@code indices}
@@ -185,7 +204,8 @@ public final class CompletionQueue {
         publish();
     }
 
-    private void write(final long at, final int qpNumber, final int index, final int status, final int count, final int compressed) {
+    private void write(final long at, final int qpNumber, final int index, final int status, final int count,
+        final int compressed) {
         memory.set(JAVA_INT, at + QP_NUMBER_OFFSET, qpNumber);
         memory.set(JAVA_INT, at + INDEX_OFFSET, index);
         memory.set(JAVA_INT, at + STATUS_OFFSET, status);
@@ -204,7 +224,10 @@ public final class CompletionQueue {
         return poll(IGNORE);
     }
 
-    /** Consumer: as {@link #poll()}, and tells {@code handler} of each entry, of a compressed one of each of its elements, once its slots are free. */
+    /**
+     * Consumer: as {@link #poll()}, and tells {@code handler} of each entry, of a compressed one of each of its
+     * elements, once its slots are free.
+     */
     public int poll(final CompletionHandler handler) {
         int entries = 0;
         while ((long) LONG.getAcquire(memory, entryOffset(polled) + SEQUENCE_OFFSET) == polled + 1) {
@@ -219,7 +242,8 @@ public final class CompletionQueue {
             retired[qpNumber] += (index + 1) - (int) retired[qpNumber];
             released += memory.get(JAVA_INT, at + COUNT_OFFSET);
             for (int i = 0; i < compressed - 1; i++) {
-                handler.completed(qpNumber, memory.get(JAVA_INT, at + INDICES_OFFSET + (long) i * Integer.BYTES), status);
+                handler.completed(qpNumber, memory.get(JAVA_INT, at + INDICES_OFFSET + (long) i * Integer.BYTES),
+                    status);
             }
             polled++;
             entries++;
@@ -228,7 +252,9 @@ public final class CompletionQueue {
         return entries;
     }
 
-    /** Completions to come: elements posted that will be signaled, or may be, and whose entries have not been polled. */
+    /**
+     * Completions to come: elements posted that will be signaled, or may be, and whose entries have not been polled.
+     */
     public int outstanding() {
         return (int) (reserved - released);
     }

@@ -1,10 +1,12 @@
 package io.expertlane.kernel.verbs;
 
 /**
- * A cyclic redundancy check of 16 or 32 bits, over bytes or as a {@link FlowHash}. As a flow hash its input is source address,
- * destination address, source port, destination port, protocol (13 bytes for IPv4, 37 for IPv6), in network order.
+ * A cyclic redundancy check of 16 or 32 bits, over bytes or as a {@link FlowHash}. As a flow hash its input is source
+ * address, destination address, source port, destination port, protocol (13 bytes for IPv4, 37 for IPv6), in network
+ * order.
  *
- * <p>Why not {@link java.util.zip.CRC32}: it keeps state, so a hash call would allocate or share it, and has no 16-bit forms.
+ * <p>Why not {@link java.util.zip.CRC32}: it keeps state, so a hash call would allocate or share it, and has no 16-bit
+ * forms.
  *
  * <p>Threading: immutable. Source: the CRC RevEng catalogue's parameters.
  */
@@ -73,7 +75,8 @@ public final class Crc implements FlowHash {
     }
 
     private int update(final int register, final int value) {
-        return reflected ? register >>> 8 ^ table[(register ^ value) & 0xFF] : register << 8 ^ table[register >>> 24 ^ value];
+        return reflected ? register >>> 8 ^ table[(register ^ value) & 0xFF]
+            : register << 8 ^ table[register >>> 24 ^ value];
     }
 
     private int finish(final int register) {

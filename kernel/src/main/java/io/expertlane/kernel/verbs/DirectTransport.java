@@ -7,10 +7,11 @@ import java.lang.foreign.MemorySegment;
 /**
  * Carries verbs out at once, in memory, on the thread that rings the doorbell.
  *
- * <p>Threading: ranks may be driven by different threads, each rank by one thread at a time; a rank's connections are made by its thread,
- * or before.
+ * <p>Threading: ranks may be driven by different threads, each rank by one thread at a time; a rank's connections are
+ * made by its thread, or before.
  *
- * <p>Failure: after {@link #close()} connecting, posting and polling throw {@link IllegalStateException}, as does a second {@code close()}.
+ * <p>Failure: after {@link #close()} connecting, posting and polling throw {@link IllegalStateException}, as does a
+ * second {@code close()}.
  */
 public final class DirectTransport implements Transport, AutoCloseable {
     /** Which peers a rank may load from and store to without a queue pair. */
@@ -44,7 +45,8 @@ public final class DirectTransport implements Transport, AutoCloseable {
      * @param ranksPerNode         ranks r to r + ranksPerNode - 1 are one node, for r a multiple of ranksPerNode
      * @param completionQueueDepth entries of each rank's completion queue, a power of two
      */
-    public DirectTransport(final SymmetricHeap heap, final Mapping mapping, final int ranksPerNode, final int completionQueueDepth) {
+    public DirectTransport(final SymmetricHeap heap, final Mapping mapping, final int ranksPerNode,
+        final int completionQueueDepth) {
         this.heap = heap;
         this.mappedRanks = switch (mapping) {
             case SELF -> 1;
@@ -91,7 +93,8 @@ public final class DirectTransport implements Transport, AutoCloseable {
         final ReceiveQueue receives = queuePair.receiveQueue();
         for (long index = first; index < end; index++) {
             final long at = queuePair.elementOffset((int) index);
-            final int status = receives == null ? RemoteMemory.apply(heap, queuePair.rank(), queuePair.peerRank(), queue, at)
+            final int status = receives == null
+                ? RemoteMemory.apply(heap, queuePair.rank(), queuePair.peerRank(), queue, at)
                 : apply(queuePair, receives, queue, at);
             if (WorkQueueElement.isSignaled(queue, at)) {
                 completionQueues[queuePair.rank()].complete(queuePair.number(), (int) index, status);
@@ -99,8 +102,11 @@ public final class DirectTransport implements Transport, AutoCloseable {
         }
     }
 
-    /** Nobody waits for a receive here: without one the write, and all that comes behind it on the queue pair, fails. */
-    private int apply(final QueuePair queuePair, final ReceiveQueue receives, final MemorySegment queue, final long at) {
+    /**
+     * Nobody waits for a receive here: without one the write, and all that comes behind it on the queue pair, fails.
+     */
+    private int apply(final QueuePair queuePair, final ReceiveQueue receives, final MemorySegment queue,
+        final long at) {
         if (receives.isRefused()) {
             return CompletionQueue.FLUSHED;
         }
@@ -117,10 +123,14 @@ public final class DirectTransport implements Transport, AutoCloseable {
         return status;
     }
 
-    /** As {@link Transport} says, with no second try: a write that finds no receive fails at once, and its queue pair for good. */
+    /**
+     * As {@link Transport} says, with no second try: a write that finds no receive fails at once, and its queue pair
+     * for good.
+     */
     @Override
     public ReceiveQueue openReceiveQueue(final QueuePair queuePair, final int depth) {
-        return new ReceiveQueue(queuePair, depth, arena.allocate(ReceiveQueue.memoryBytes(depth), SymmetricHeap.ALIGNMENT_BYTES));
+        return new ReceiveQueue(queuePair, depth,
+            arena.allocate(ReceiveQueue.memoryBytes(depth), SymmetricHeap.ALIGNMENT_BYTES));
     }
 
     /** Frees the queues; the heap is its owner's. */

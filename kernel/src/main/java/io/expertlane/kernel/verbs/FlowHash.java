@@ -1,8 +1,8 @@
 package io.expertlane.kernel.verbs;
 
 /**
- * A hash of a flow's 5-tuple to 32 bits, by which a NIC or switch picks one of several ports. {@link FlowHashAlgorithm} names the known
- * ones; the sequence a given ASIC follows is rarely public, so any other may be plugged in.
+ * A hash of a flow's 5-tuple to 32 bits, by which a NIC or switch picks one of several ports. {@link FlowHashAlgorithm}
+ * names the known ones; the sequence a given ASIC follows is rarely public, so any other may be plugged in.
  *
  * <p>Threading: implementations are stateless after construction. {@code hash} allocates nothing.
  */

@@ -6,26 +6,33 @@ import java.util.stream.Collectors;
 /**
  * The flow hashes that NICs, switches and the Linux bond are known to use, with their names on a command line.
  *
- * <p>"Network order" below means: each field most significant byte first. IPv6 feeds 16-byte addresses where IPv4 feeds 4-byte ones.
+ * <p>"Network order" below means: each field most significant byte first. IPv6 feeds 16-byte addresses where IPv4 feeds
+ * 4-byte ones.
  *
- * <p>Source: Linux bond_main.c {@code bond_xmit_hash}; Microsoft RSS specification; SMHasher MurmurHash3_x86_32 as fed by the
- * HPCC and SimAI switch models; the CRC catalogue. Which of them a ConnectX or Broadcom ASIC follows is not public.
+ * <p>Source: Linux bond_main.c {@code bond_xmit_hash}; Microsoft RSS specification; SMHasher MurmurHash3_x86_32 as fed
+ * by the HPCC and SimAI switch models; the CRC catalogue. Which of them a ConnectX or Broadcom ASIC follows is not
+ * public.
  */
 public enum FlowHashAlgorithm implements FlowHash {
-    /** {@link Toeplitz} with Microsoft's key over source address, destination address, source port, destination port; network order. */
+    /**
+     * {@link Toeplitz} with Microsoft's key over source address, destination address, source port, destination port;
+     * network order.
+     */
     TOEPLITZ("toeplitz", Toeplitz.MICROSOFT),
     /**
      * Linux bond {@code layer3+4} of current kernels: the hash of {@link #BOND_L34_NOSHIFT} shifted right by one.
      */
     BOND_L34("bond-l34", (flow, sourcePort) -> bondLayer34(flow, sourcePort) >>> 1),
     /**
-     * Linux bond {@code layer3+4} of older kernels: (source port, destination port) read as one 32-bit word in the byte order of a
-     * little-endian host from network-order memory, XOR every address word read the same way, folded by 16 and by 8 bits.
+     * Linux bond {@code layer3+4} of older kernels: (source port, destination port) read as one 32-bit word in the byte
+     * order of a little-endian host from network-order memory, XOR every address word read the same way, folded by 16
+     * and by 8 bits.
      */
     BOND_L34_NOSHIFT("bond-l34-noshift", FlowHashAlgorithm::bondLayer34),
     /**
      * {@link Murmur3} with seed {@link Murmur3#DEFAULT_FLOW_SEED} over 32-bit words: the address words (values as in
-     * {@link FlowTuple#addressWord}), then {@code sourcePort | destinationPort << 16}; each word fed least significant byte first.
+     * {@link FlowTuple#addressWord}), then {@code sourcePort | destinationPort << 16}; each word fed least significant
+     * byte first.
      */
     MURMUR3("murmur3", (flow, sourcePort) -> Murmur3.hash(flow, sourcePort, Murmur3.DEFAULT_FLOW_SEED)),
     /** CRC-16/ARC over source address, destination address, source port, destination port, protocol; network order. */
@@ -37,7 +44,8 @@ public enum FlowHashAlgorithm implements FlowHash {
     /** CRC-32C (Castagnoli) over the same bytes as {@link #CRC16_ARC}. */
     CRC32C("crc32c", Crc.CRC32C),
     /**
-     * XOR fold to 16 bits: both halves of every address word, source port, destination port and protocol, each a 16-bit number.
+     * XOR fold to 16 bits: both halves of every address word, source port, destination port and protocol, each a 16-bit
+     * number.
      */
     XOR("xor", FlowHashAlgorithm::xorFold);
 

@@ -8,7 +8,8 @@ import java.util.Arrays;
  * The 5-tuple of an IPv4 or IPv6 flow: what NICs and switches hash to choose a port.
  *
  * <p>Layout: addresses are held as 32-bit words in network order, source before destination: 10.0.0.1 is the one word
- * {@code 0x0a000001}; an IPv6 address is four words, the first of them most significant. Ports and protocol are plain integers.
+ * {@code 0x0a000001}; an IPv6 address is four words, the first of them most significant. Ports and protocol are plain
+ * integers.
  *
  * <p>Threading: immutable.
  */
@@ -39,14 +40,17 @@ public final class FlowTuple {
      * @throws IllegalArgumentException if the IP versions differ or a number is out of range
      */
     public static FlowTuple of(
-        final InetAddress source, final InetAddress destination, final int sourcePort, final int destinationPort, final int protocol) {
+        final InetAddress source, final InetAddress destination, final int sourcePort, final int destinationPort,
+        final int protocol) {
         final byte[] sourceBytes = source.getAddress();
         final byte[] destinationBytes = destination.getAddress();
         if (sourceBytes.length != destinationBytes.length) {
-            throw new IllegalArgumentException("source=" + source.getHostAddress() + " and destination=" + destination.getHostAddress()
+            throw new IllegalArgumentException("source=" + source.getHostAddress() + " and destination="
+                + destination.getHostAddress()
                 + " are of different IP versions");
         }
-        final ByteBuffer both = ByteBuffer.allocate(2 * sourceBytes.length).put(sourceBytes).put(destinationBytes).flip();
+        final ByteBuffer both = ByteBuffer.allocate(2 * sourceBytes.length).put(sourceBytes).put(destinationBytes)
+            .flip();
         final int[] words = new int[both.remaining() / Integer.BYTES];
         both.asIntBuffer().get(words);
         return new FlowTuple(words, sourcePort, destinationPort, protocol);
@@ -58,7 +62,8 @@ public final class FlowTuple {
     }
 
     /**
-     * The RoCEv2 flow between two addresses given as literals, such as {@code "10.0.0.1"} or {@code "fd00::1"}; no name is looked up.
+     * The RoCEv2 flow between two addresses given as literals, such as {@code "10.0.0.1"} or {@code "fd00::1"}; no name
+     * is looked up.
      *
      * @throws IllegalArgumentException if one is not a literal, or the IP versions differ
      */
@@ -68,7 +73,8 @@ public final class FlowTuple {
 
     /** The RoCEv2 flow between two IPv4 addresses given as words: 10.0.0.1 is {@code 0x0a000001}. */
     public static FlowTuple roce(final int source, final int destination) {
-        return new FlowTuple(new int[] {source, destination}, RoceSourcePorts.FIRST, ROCE_DESTINATION_PORT, PROTOCOL_UDP);
+        return new FlowTuple(new int[] {source, destination}, RoceSourcePorts.FIRST, ROCE_DESTINATION_PORT,
+            PROTOCOL_UDP);
     }
 
     /** This flow with another source port, 0 to 65535. */
@@ -108,7 +114,8 @@ public final class FlowTuple {
 
     @Override
     public boolean equals(final Object other) {
-        return other instanceof FlowTuple that && sourcePort == that.sourcePort && destinationPort == that.destinationPort
+        return other instanceof FlowTuple that && sourcePort == that.sourcePort
+            && destinationPort == that.destinationPort
             && protocol == that.protocol && Arrays.equals(addressWords, that.addressWords);
     }
 
@@ -127,12 +134,14 @@ public final class FlowTuple {
         if (isIpv6()) {
             for (int i = 0; i < 4; i++) {
                 final int word = addressWords[firstWord + i];
-                text.append(i == 0 ? "[" : ":").append(Integer.toHexString(word >>> 16)).append(':').append(Integer.toHexString(word & 0xFFFF));
+                text.append(i == 0 ? "[" : ":").append(Integer.toHexString(word >>> 16)).append(':')
+                    .append(Integer.toHexString(word & 0xFFFF));
             }
             text.append(']');
         } else {
             final int word = addressWords[firstWord];
-            text.append(word >>> 24).append('.').append(word >>> 16 & 0xFF).append('.').append(word >>> 8 & 0xFF).append('.').append(word & 0xFF);
+            text.append(word >>> 24).append('.').append(word >>> 16 & 0xFF).append('.').append(word >>> 8 & 0xFF)
+                .append('.').append(word & 0xFF);
         }
         return text.append(':').append(port).toString();
     }

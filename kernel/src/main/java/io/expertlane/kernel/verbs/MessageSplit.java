@@ -1,8 +1,8 @@
 package io.expertlane.kernel.verbs;
 
 /**
- * How a message is cut into work queue elements: into equal parts over the queue pairs of an end point (source paper, L1), then into
- * elements of at most a given length (L2). Made by {@link QueuePairPlan#split}.
+ * How a message is cut into work queue elements: into equal parts over the queue pairs of an end point (source paper,
+ * L1), then into elements of at most a given length (L2). Made by {@link QueuePairPlan#split}.
  *
  * <p>Threading: immutable.
  */

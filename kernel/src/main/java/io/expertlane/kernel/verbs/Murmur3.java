@@ -3,7 +3,8 @@ package io.expertlane.kernel.verbs;
 /**
  * MurmurHash3 x86 32-bit, over bytes or over a flow.
  *
- * <p>Source: SMHasher MurmurHash3_x86_32; the input of the flow form is that of the HPCC and SimAI switch models (EcmpHash).
+ * <p>Source: SMHasher MurmurHash3_x86_32; the input of the flow form is that of the HPCC and SimAI switch models
+ * (EcmpHash).
  */
 public final class Murmur3 {
     /** Seed of {@link FlowHashAlgorithm#MURMUR3}; the switch models seed each switch with its node number. */
@@ -18,7 +19,8 @@ public final class Murmur3 {
         int h = seed;
         for (int i = 0; i < blocks; i++) {
             final int at = i * Integer.BYTES;
-            h = mixBlock(h, bytes[at] & 0xFF | (bytes[at + 1] & 0xFF) << 8 | (bytes[at + 2] & 0xFF) << 16 | bytes[at + 3] << 24);
+            h = mixBlock(h, bytes[at] & 0xFF | (bytes[at + 1] & 0xFF) << 8 | (bytes[at + 2] & 0xFF) << 16
+                | bytes[at + 3] << 24);
         }
         int tail = 0;
         for (int at = bytes.length - 1; at >= blocks * Integer.BYTES; at--) {
@@ -27,7 +29,10 @@ public final class Murmur3 {
         return finish(h ^ mixWord(tail), bytes.length);
     }
 
-    /** Hash of a flow with the given source port (0 to 65535); allocates nothing. Input as in {@link FlowHashAlgorithm#MURMUR3}. */
+    /**
+     * Hash of a flow with the given source port (0 to 65535); allocates nothing. Input as in {@link
+     * FlowHashAlgorithm#MURMUR3}.
+     */
     public static int hash(final FlowTuple flow, final int sourcePort, final int seed) {
         final int words = flow.addressWordCount();
         int h = seed;

@@ -5,24 +5,31 @@ import java.util.Locale;
 import java.util.stream.Collectors;
 
 /**
- * How a QP comes by its UDP source port and its physical port on a NIC of several ports. Ports are numbered from 0 (mlx5 counts from 1).
- * Choosing the least loaded port at run time is the device's business and not listed here.
+ * How a QP comes by its UDP source port and its physical port on a NIC of several ports. Ports are numbered from 0
+ * (mlx5 counts from 1). Choosing the least loaded port at run time is the device's business and not listed here.
  *
  * <p>Source: Linux mlx5 (lag/port_sel.c, qp.c), rdma-core mlx5dv, NVSHMEM IBGDA.
  */
 public enum PortPolicy {
-    /** One source port, 0xC000, for all QPs, as device-created (devx) QPs have; the flow hash selects the port: one port per address pair. */
+    /**
+     * One source port, 0xC000, for all QPs, as device-created (devx) QPs have; the flow hash selects the port: one port
+     * per address pair.
+     */
     FIXED,
     /** The source port is derived from the pair of QP numbers as kernel verbs do; the flow hash selects the port. */
     HASHED,
     /** The source port is pre-allocated (SPA) so that the flow hash selects port = creation index modulo ports. */
     PREALLOCATED,
     /**
-     * Legacy mlx5 LAG: port = creation index modulo ports, whatever the hash; the source port is derived from the QP numbers. The index
-     * counts the QPs of a device context, so creating two kinds of QP alternately puts each kind on one port.
+     * Legacy mlx5 LAG: port = creation index modulo ports, whatever the hash; the source port is derived from the QP
+     * numbers. The index counts the QPs of a device context, so creating two kinds of QP alternately puts each kind on
+     * one port.
      */
     QUEUE_AFFINITY,
-    /** The QP plan binds each QP to a port ({@code mlx5dv_modify_qp_lag_port}); the source port is derived from the QP numbers. */
+    /**
+     * The QP plan binds each QP to a port ({@code mlx5dv_modify_qp_lag_port}); the source port is derived from the QP
+     * numbers.
+     */
     EXPLICIT;
 
     private final String commandLineName = name().toLowerCase(Locale.ROOT).replace('_', '-');

@@ -1,8 +1,8 @@
 package io.expertlane.kernel.verbs;
 
 /**
- * How a 32-bit flow hash selects one of a NIC's physical ports: the hash modulo the number of ports (the default in the field), or a
- * field of its bits.
+ * How a 32-bit flow hash selects one of a NIC's physical ports: the hash modulo the number of ports (the default in the
+ * field), or a field of its bits.
  *
  * <p>Threading: immutable.
  */
@@ -50,12 +50,14 @@ public final class PortSelection {
 
     /** Port of {@code hash}, 0 to {@code ports() - 1}. */
     public int portOf(final int hash) {
-        return shift == MODULO ? Integer.remainderUnsigned(hash, ports) : (int) ((hash & 0xFFFF_FFFFL) >>> shift) & ports - 1;
+        return shift == MODULO ? Integer.remainderUnsigned(hash, ports)
+            : (int) ((hash & 0xFFFF_FFFFL) >>> shift) & ports - 1;
     }
 
     @Override
     public String toString() {
-        return shift == MODULO ? "modulo " + ports : "bits " + shift + ".." + (shift + Integer.numberOfTrailingZeros(ports) - 1);
+        return shift == MODULO ? "modulo " + ports : "bits " + shift + ".."
+            + (shift + Integer.numberOfTrailingZeros(ports) - 1);
     }
 
     static int checkPorts(final int ports) {

@@ -4,29 +4,34 @@ import java.io.IOException;
 import java.util.Arrays;
 
 /**
- * Source-port pre-allocation for a hash that is not known: sends probes from candidate source ports and learns from the ports' counters
- * which port each goes to. The result is as even as that of {@link SourcePorts#preallocate}: QP i on port {@code (firstPort + i) % ports}.
+ * Source-port pre-allocation for a hash that is not known: sends probes from candidate source ports and learns from the
+ * ports' counters which port each goes to. The result is as even as that of {@link SourcePorts#preallocate}: QP i on
+ * port {@code (firstPort + i) % ports}.
  *
- * <p>Method: a round is a window with a burst of n packets from one source port and an idle window of the same length, in alternating
- * order. On each port the difference of the two windows should be n for one port and 0 for the others. If all ports are within n/8 of
- * that, the round names the port; otherwise it abstains and the burst doubles, up to a limit. A source port is taken as known when
- * {@link Settings#agreeingRounds} rounds in a row name the same port, and skipped if that does not happen in {@link Settings#maxRounds} rounds.
+ * <p>Method: a round is a window with a burst of n packets from one source port and an idle window of the same length,
+ * in alternating order. On each port the difference of the two windows should be n for one port and 0 for the others.
+ * If all ports are within n/8 of that, the round names the port; otherwise it abstains and the burst doubles, up to a
+ * limit. A source port is taken as known when {@link Settings#agreeingRounds} rounds in a row name the same port, and
+ * skipped if that does not happen in {@link Settings#maxRounds} rounds.
  *
- * <p>Background traffic: a steady one, of any rate and however uneven over the ports, cancels. Of an irregular one, what matters is how
- * much a port's count differs between two neighbouring windows: with a standard deviation up to n/12 most rounds are right. A round is wrong
- * if the true port counts n too few and another n too many, each within n/8; for normal noise that is likeliest at a deviation of n, with
- * 0.0037, and needed three times in a row. Poisson traffic at r times the probe's rate deviates by sqrt(2 r n), so bursts of 16384 packets
- * cope with r of 50: 5,000 seeded allocations without an error. At r of 100 some source ports stay undecided and others are reused.
+ * <p>Background traffic: a steady one, of any rate and however uneven over the ports, cancels. Of an irregular one,
+ * what matters is how much a port's count differs between two neighbouring windows: with a standard deviation up to
+ * n/12 most rounds are right. A round is wrong if the true port counts n too few and another n too many, each within
+ * n/8; for normal noise that is likeliest at a deviation of n, with 0.0037, and needed three times in a row. Poisson
+ * traffic at r times the probe's rate deviates by sqrt(2 r n), so bursts of 16384 packets cope with r of 50: 5,000
+ * seeded allocations without an error. At r of 100 some source ports stay undecided and others are reused.
  *
- * <p>Bounds: at most 16 source ports per port and 4 per QP are tried, at most {@code maxRounds} rounds each. When those give a port fewer
- * source ports than QPs, its source ports are reused.
+ * <p>Bounds: at most 16 source ports per port and 4 per QP are tried, at most {@code maxRounds} rounds each. When those
+ * give a port fewer source ports than QPs, its source ports are reused.
  *
  * <p>Threading: one thread.
  */
 public final class ProbingSourcePorts {
     private static final int CANDIDATES_PER_PORT = 16;
     private static final int CANDIDATES_PER_QUEUE_PAIR = 4;
-    /** Odd and near 2^14 / golden ratio: visits every source port once, and any bit of them varies among the first few. */
+    /**
+     * Odd and near 2^14 / golden ratio: visits every source port once, and any bit of them varies among the first few.
+     */
     private static final int STRIDE = 10125;
     /** A port's count may be off by the burst over this. */
     private static final int TOLERANCE_DIVISOR = 8;
@@ -50,9 +55,11 @@ public final class ProbingSourcePorts {
      * @param maxBurstPackets packets of a round at most (default 16384)
      * @param agreeingRounds  rounds in a row that must name the same port, 1 or more (default 3)
      * @param maxRounds       rounds per source port, at least {@code agreeingRounds} (default 32)
-     * @param unitsPerPacket  what a probe packet adds to a counter: 1 if it counts packets (default), the packet's length if bytes
+     * @param unitsPerPacket  what a probe packet adds to a counter: 1 if it counts packets (default), the packet's
+     *                        length if bytes
      */
-    public record Settings(int burstPackets, int maxBurstPackets, int agreeingRounds, int maxRounds, int unitsPerPacket) {
+    public record Settings(int burstPackets, int maxBurstPackets, int agreeingRounds, int maxRounds,
+        int unitsPerPacket) {
         /** The defaults. */
         public static final Settings DEFAULT = new Settings(16, 16384, 3, 32, 1);
 
@@ -99,7 +106,8 @@ public final class ProbingSourcePorts {
     public SourcePorts allocate(final int queuePairs, final int firstPort) throws IOException {
         final int[] quotas = SourcePorts.quotas(ports, queuePairs, firstPort);
         final int candidates =
-            (int) Math.min(RoceSourcePorts.COUNT, (long) CANDIDATES_PER_PORT * ports + (long) CANDIDATES_PER_QUEUE_PAIR * queuePairs);
+            (int) Math.min(RoceSourcePorts.COUNT, (long) CANDIDATES_PER_PORT * ports
+            + (long) CANDIDATES_PER_QUEUE_PAIR * queuePairs);
         final int[][] found = new int[ports][candidates];
         final int[] counts = new int[ports];
         int missing = queuePairs;
@@ -115,7 +123,8 @@ public final class ProbingSourcePorts {
         }
         for (int port = 0; port < ports; port++) {
             if (quotas[port] > 0 && counts[port] == 0) {
-                throw new IllegalStateException("port=" + port + " of " + ports + " was not reached by any of " + candidates
+                throw new IllegalStateException("port=" + port + " of " + ports + " was not reached by any of "
+                    + candidates
                     + " source ports in " + rounds + " rounds; " + skipped + " source ports stayed undecided");
             }
             found[port] = Arrays.copyOf(found[port], counts[port]);

@@ -8,23 +8,27 @@ import java.lang.foreign.MemorySegment;
 import java.lang.invoke.VarHandle;
 
 /**
- * The sending end of a reliable connection: a send queue of {@link WorkQueueElement}s in off-heap memory, and its doorbell.
+ * The sending end of a reliable connection: a send queue of {@link WorkQueueElement}s in off-heap memory, and its
+ * doorbell.
  *
- * <p>Posting writes an element; nothing happens until {@link #ringDoorbell()} publishes all elements posted so far. The last
- * element before each doorbell is signaled: its completion frees its own slot and those of all elements before it.
+ * <p>Posting writes an element; nothing happens until {@link #ringDoorbell()} publishes all elements posted so far. The
+ * last element before each doorbell is signaled: its completion frees its own slot and those of all elements before it.
  *
- * <p>Layout: {@code depth} elements of 64 bytes, then the doorbell record: the count of published elements as a long, in a cache
- * line of its own.
+ * <p>Layout: {@code depth} elements of 64 bytes, then the doorbell record: the count of published elements as a long,
+ * in a cache line of its own.
  *
- * <p>Threading: one thread posts, rings and polls; another may read published elements once it has read {@link #published()}.
+ * <p>Threading: one thread posts, rings and polls; another may read published elements once it has read {@link
+ * #published()}.
  *
- * <p>Ordering: {@link #ringDoorbell()} stores the doorbell record with release semantics, after the elements; {@link #published()}
- * loads it with acquire semantics. That is the barrier between writing an element and ringing in {@code mlx5}'s {@code post_send_db}.
+ * <p>Ordering: {@link #ringDoorbell()} stores the doorbell record with release semantics, after the elements; {@link
+ * #published()} loads it with acquire semantics. That is the barrier between writing an element and ringing in {@code
+ * mlx5}'s {@code post_send_db}.
  *
- * <p>Failure: a post that does not fit returns {@link #SEND_QUEUE_FULL} or {@link #COMPLETION_QUEUE_FULL} and changes nothing: poll
- * completions and post again. A post to a peer whose region was revoked since the connection returns {@link #PEER_REVOKED}; elements
- * posted before are refused where they would be carried out. A place outside the region of either side throws
- * {@link IndexOutOfBoundsException}, an unaligned long {@link IllegalArgumentException}, before anything is written.
+ * <p>Failure: a post that does not fit returns {@link #SEND_QUEUE_FULL} or {@link #COMPLETION_QUEUE_FULL} and changes
+ * nothing: poll completions and post again. A post to a peer whose region was revoked since the connection returns
+ * {@link #PEER_REVOKED}; elements posted before are refused where they would be carried out. A place outside the region
+ * of either side throws {@link IndexOutOfBoundsException}, an unaligned long {@link IllegalArgumentException}, before
+ * anything is written.
  */
 public final class QueuePair {
     /** The element was written. */
@@ -64,25 +68,29 @@ public final class QueuePair {
      * @param number    the QP number: its place in the order of the rank's connections, from 0
      * @param memory    {@link #memoryBytes(int)} bytes for the send queue and the doorbell record, zeroed
      */
-    public QueuePair(final Transport transport, final int number, final int rank, final int peerRank, final int depth, final int lane,
+    public QueuePair(final Transport transport, final int number, final int rank, final int peerRank, final int depth,
+        final int lane,
                      final MemorySegment memory) {
         this(transport, number, rank, peerRank, depth, lane, memory, 0);
     }
 
     /**
-     * As {@link #QueuePair(Transport, int, int, int, int, int, MemorySegment)}, in memory that holds the queues of several queue pairs: of tens of
-     * thousands, a segment each would be one more thing to be fetched at every post.
+     * As {@link #QueuePair(Transport, int, int, int, int, int, MemorySegment)}, in memory that holds the queues of
+     * several queue pairs: of tens of thousands, a segment each would be one more thing to be fetched at every post.
      *
      * @param memoryOffset where in {@code memory} its {@link #memoryBytes(int)} bytes begin
      */
-    public QueuePair(final Transport transport, final int number, final int rank, final int peerRank, final int depth, final int lane,
+    public QueuePair(final Transport transport, final int number, final int rank, final int peerRank, final int depth,
+        final int lane,
                      final MemorySegment memory, final long memoryOffset) {
         if (memoryOffset < 0 || memory.byteSize() - memoryOffset < memoryBytes(depth)) {
-            throw new IllegalArgumentException("memory bytes=" + memory.byteSize() + " from memoryOffset=" + memoryOffset + " on: at least "
+            throw new IllegalArgumentException("memory bytes=" + memory.byteSize() + " from memoryOffset="
+                + memoryOffset + " on: at least "
                 + memoryBytes(depth));
         }
         if (memoryOffset % SymmetricHeap.ALIGNMENT_BYTES != 0) {
-            throw new IllegalArgumentException("memoryOffset=" + memoryOffset + ": a multiple of " + SymmetricHeap.ALIGNMENT_BYTES);
+            throw new IllegalArgumentException("memoryOffset=" + memoryOffset + ": a multiple of "
+                + SymmetricHeap.ALIGNMENT_BYTES);
         }
         this.transport = transport;
         this.completionQueue = transport.completionQueue(rank);
@@ -109,26 +117,31 @@ public final class QueuePair {
     /**
      * Posts a write of {@code lengthBytes} from this rank's heap to the peer's.
      *
-     * @param residentBytes how many of them, from the start, are moved (see {@link WorkQueueElement}), 0 to {@code lengthBytes}; these
-     *                      must lie in both regions
+     * @param residentBytes how many of them, from the start, are moved (see {@link WorkQueueElement}), 0 to {@code
+     *                      lengthBytes}; these must lie in both regions
      * @return {@link #POSTED}, {@link #SEND_QUEUE_FULL}, {@link #COMPLETION_QUEUE_FULL} or {@link #PEER_REVOKED}
      */
-    public int postWrite(final long localOffset, final long remoteOffset, final int lengthBytes, final int residentBytes) {
+    public int postWrite(final long localOffset, final long remoteOffset, final int lengthBytes,
+        final int residentBytes) {
         requireWrite(localOffset, remoteOffset, lengthBytes, residentBytes);
         return post(WorkQueueElement.WRITE, remoteOffset, lengthBytes, residentBytes, localOffset);
     }
 
     /**
-     * Posts a write as {@link #postWrite(long, long, int, int)} does that consumes a receive of the peer and brings it {@code immediate}.
+     * Posts a write as {@link #postWrite(long, long, int, int)} does that consumes a receive of the peer and brings it
+     * {@code immediate}.
      *
      * @throws IllegalStateException if the queue pair has no receive queue (see {@link Transport#openReceiveQueue})
      */
-    public int postWriteImmediate(final long localOffset, final long remoteOffset, final int lengthBytes, final int residentBytes, final int immediate) {
+    public int postWriteImmediate(final long localOffset, final long remoteOffset, final int lengthBytes,
+        final int residentBytes, final int immediate) {
         if (receiveQueue == null) {
-            throw new IllegalStateException("receiveQueue=null of queue pair " + number + " of rank " + rank + ": open one first");
+            throw new IllegalStateException("receiveQueue=null of queue pair " + number + " of rank " + rank
+                + ": open one first");
         }
         requireWrite(localOffset, remoteOffset, lengthBytes, residentBytes);
-        final int result = post(WorkQueueElement.WRITE_IMMEDIATE, remoteOffset, lengthBytes, residentBytes, localOffset);
+        final int result = post(WorkQueueElement.WRITE_IMMEDIATE, remoteOffset, lengthBytes, residentBytes,
+            localOffset);
         if (result == POSTED) {
             WorkQueueElement.setImmediate(memory, elementOffset((int) posted - 1), immediate);
         }
@@ -136,18 +149,23 @@ public final class QueuePair {
     }
 
     /**
-     * Posts a write of {@code lengthBytes} to a {@link GlobalAddress}; results as {@link #postWrite(long, long, int, int)}.
+     * Posts a write of {@code lengthBytes} to a {@link GlobalAddress}; results as {@link #postWrite(long, long, int,
+     * int)}.
      *
      * @throws IllegalArgumentException if the address is stale, of another rank than the peer, or of another heap
      */
     public int postWrite(final long localOffset, final long address, final int lengthBytes) {
         if (GlobalAddress.rank(address) != peerRank) {
-            throw new IllegalArgumentException("address=" + GlobalAddress.format(address) + ": of another rank than peerRank=" + peerRank);
+            throw new IllegalArgumentException("address=" + GlobalAddress.format(address)
+                + ": of another rank than peerRank=" + peerRank);
         }
         return postWrite(localOffset, heap.resolve(address, lengthBytes), lengthBytes, lengthBytes);
     }
 
-    /** Posts a write of one long, carried in the element, to an 8-byte-aligned place; results as {@link #postWrite(long, long, int, int)}. */
+    /**
+     * Posts a write of one long, carried in the element, to an 8-byte-aligned place; results as {@link #postWrite(long,
+     * long, int, int)}.
+     */
     public int postInline(final long remoteOffset, final long value) {
         requireLong(remoteOffset);
         return post(WorkQueueElement.WRITE_INLINE, remoteOffset, INLINE_BYTES, INLINE_BYTES, value);
@@ -159,7 +177,8 @@ public final class QueuePair {
         return post(WorkQueueElement.ATOMIC_ADD, remoteOffset, INLINE_BYTES, INLINE_BYTES, addend);
     }
 
-    private void requireWrite(final long localOffset, final long remoteOffset, final int lengthBytes, final int residentBytes) {
+    private void requireWrite(final long localOffset, final long remoteOffset, final int lengthBytes,
+        final int residentBytes) {
         if (residentBytes < 0 || residentBytes > lengthBytes) {
             throw new IllegalArgumentException("residentBytes=" + residentBytes + ": 0 to lengthBytes=" + lengthBytes);
         }
@@ -178,11 +197,13 @@ public final class QueuePair {
         final long regionBytes = heap.bytesPerRank();
         // Nothing is touched where no byte is resident, as in the later parts of a message whose payload is left out.
         if (offset < 0 || lengthBytes > 0 && offset > regionBytes - lengthBytes) {
-            throw new IndexOutOfBoundsException(name + "=" + offset + " length=" + lengthBytes + ": region has " + regionBytes + " bytes");
+            throw new IndexOutOfBoundsException(name + "=" + offset + " length=" + lengthBytes + ": region has "
+                + regionBytes + " bytes");
         }
     }
 
-    private int post(final byte opcode, final long remoteOffset, final int lengthBytes, final int residentBytes, final long operand) {
+    private int post(final byte opcode, final long remoteOffset, final int lengthBytes, final int residentBytes,
+        final long operand) {
         if (heap.key(peerRank, rank) != remoteKey) {
             return PEER_REVOKED;
         }
@@ -196,7 +217,8 @@ public final class QueuePair {
             return COMPLETION_QUEUE_FULL;
         }
         final int index = (int) posted;
-        WorkQueueElement.encode(memory, elementOffset(index), opcode, index, number, lengthBytes, remoteOffset, remoteKey, residentBytes, operand);
+        WorkQueueElement.encode(memory, elementOffset(index), opcode, index, number, lengthBytes, remoteOffset,
+            remoteKey, residentBytes, operand);
         posted++;
         return POSTED;
     }
@@ -212,7 +234,10 @@ public final class QueuePair {
         }
     }
 
-    /** Drops the elements that are not published, and gives back the room that they hold in the completion queue: nothing is posted any more. */
+    /**
+     * Drops the elements that are not published, and gives back the room that they hold in the completion queue:
+     * nothing is posted any more.
+     */
     public void abandon() {
         if (posted != rung) {
             posted = rung;
@@ -290,8 +315,8 @@ public final class QueuePair {
     }
 
     /**
-     * Lets this queue pair post writes with immediate: called when a receive queue is made for it, or by a transport that passes its elements on to
-     * the queue pair that has one.
+     * Lets this queue pair post writes with immediate: called when a receive queue is made for it, or by a transport
+     * that passes its elements on to the queue pair that has one.
      *
      * @throws IllegalStateException if it has one
      */

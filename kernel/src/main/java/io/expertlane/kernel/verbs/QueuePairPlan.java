@@ -1,27 +1,35 @@
 package io.expertlane.kernel.verbs;
 
 /**
- * Which queue pairs a rank opens to each of its peers, what each carries, and on which port it is to lie. To every peer there are end
- * points, each of one or more lanes, a queue pair each; where control words travel apart, one or more for them.
+ * Which queue pairs a rank opens to each of its peers, what each carries, and on which port it is to lie. To every peer
+ * there are end points, each of one or more lanes, a queue pair each; where control words travel apart, one or more for
+ * them.
  *
  * <pre>
- *                           end points of a peer   lanes of an end point                                control
- *  low latency, zero path   one a local expert     equal parts of every message, signals on each        no
- *  low latency, ring path   one                    equal parts of every chunk, a tail on each           credits, one a lane
- *  high throughput, zero    one a channel          equal parts of every write, a count on each          counts, signals: one
- *  high throughput, ring    one a channel          equal parts of every chunk, a tail on each           the same, and credits: one a lane
+ *                          end points of a peer  lanes of an end point                control
+ *  low latency, zero path  one a local expert    equal parts of every message,        no
+ *                                                signals on each
+ *  low latency, ring path  one                   equal parts of every chunk,          credits, one a lane
+ *                                                a tail on each
+ *  high throughput, zero   one a channel         equal parts of every write,          counts, signals: one
+ *                                                a count on each
+ *  high throughput, ring   one a channel         equal parts of every chunk,          the same, and credits:
+ *                                                a tail on each                       one a lane
  * </pre>
  *
- * <p>Lanes: queue pairs keep no order among each other, so a receiver believes that something has come once it has been told so on every
- * lane of the end point, behind that lane's parts. As each write is cut for itself, lanes carry the same however uneven a gate is over peers and
- * experts (source paper, L1, which does it for the experts of low-latency mode).
+ * <p>Lanes: queue pairs keep no order among each other, so a receiver believes that something has come once it has been
+ * told so on every lane of the end point, behind that lane's parts. As each write is cut for itself, lanes carry the
+ * same however uneven a gate is over peers and experts (source paper, L1, which does it for the experts of low-latency
+ * mode).
  *
- * <p>Ports: lane numbers (see {@link Transport#connect}) go up by one from queue pair to queue pair of a peer, so that an end point's lanes
- * lie on different ports as far as there are ports, and from one peer's first to the next peer's first, so that end points of the same index
- * don't all share a port. The control queue pairs begin at its peer's first lane. Credits take theirs in
- * turn: a rank that receives far more than it sends returns so many that on one port they would tell.
+ * <p>Ports: lane numbers (see {@link Transport#connect}) go up by one from queue pair to queue pair of a peer, so that
+ * an end point's lanes lie on different ports as far as there are ports, and from one peer's first to the next peer's
+ * first, so that end points of the same index don't all share a port. The control queue pairs begin at its peer's first
+ * lane. Credits take theirs in turn: a rank that receives far more than it sends returns so many that on one port they
+ * would tell.
  *
- * <p>Segmentation: no element is longer than {@code segmentBytes} (source paper, L2). Everything that is written goes in that way.
+ * <p>Segmentation: no element is longer than {@code segmentBytes} (source paper, L2). Everything that is written goes
+ * in that way.
  *
  * <p>Threading: immutable.
  *
@@ -89,7 +97,8 @@ public record QueuePairPlan(int endPoints, int lanes, int controls, int segmentB
     public void requireRoom(final int writeBytes, final int sendQueueDepth) {
         final int elements = Math.ceilDiv(writeBytes, segmentBytes);
         if (elements > sendQueueDepth) {
-            throw new IllegalArgumentException("segmentBytes=" + segmentBytes + ": cuts a write of " + writeBytes + " bytes into " + elements
+            throw new IllegalArgumentException("segmentBytes=" + segmentBytes + ": cuts a write of " + writeBytes
+                + " bytes into " + elements
                 + " elements, at most sendQueueDepth=" + sendQueueDepth);
         }
     }

@@ -5,10 +5,11 @@ import java.util.Arrays;
 /**
  * The queue pairs of one rank with the completion queue they share: posts, and makes room where a queue is full.
  *
- * <p>Threading: one thread at a time. Progress: no method waits; one that answers false has posted nothing and is to be called again.
+ * <p>Threading: one thread at a time. Progress: no method waits; one that answers false has posted nothing and is to be
+ * called again.
  *
- * <p>Failure: a post to a peer whose memory was revoked since it was connected throws {@link IllegalStateException}; in a set whose user
- * looks after lost peers itself, it answers false for good.
+ * <p>Failure: a post to a peer whose memory was revoked since it was connected throws {@link IllegalStateException}; in
+ * a set whose user looks after lost peers itself, it answers false for good.
  */
 public final class QueuePairSet {
     private final Transport transport;
@@ -36,7 +37,8 @@ public final class QueuePairSet {
      * @param toleratesLostPeers its user looks after peers whose memory was revoked
      * @param segmentBytes       longest element of a write; longer writes go as several elements, at most {@code depth}
      */
-    public QueuePairSet(final Transport transport, final int rank, final int depth, final int doorbellBatch, final boolean toleratesLostPeers,
+    public QueuePairSet(final Transport transport, final int rank, final int depth, final int doorbellBatch,
+        final boolean toleratesLostPeers,
                         final int segmentBytes) {
         this.transport = transport;
         this.completionQueue = transport.completionQueue(rank);
@@ -70,8 +72,12 @@ public final class QueuePairSet {
         }
     }
 
-    /** Posts a write as {@link QueuePair#postWrite} does, cut into elements if it is long, and rings once a batch is full. */
-    public boolean write(final QueuePair queuePair, final long localOffset, final long remoteOffset, final int lengthBytes, final int residentBytes) {
+    /**
+     * Posts a write as {@link QueuePair#postWrite} does, cut into elements if it is long, and rings once a batch is
+     * full.
+     */
+    public boolean write(final QueuePair queuePair, final long localOffset, final long remoteOffset,
+        final int lengthBytes, final int residentBytes) {
         if (lengthBytes > segmentBytes) {
             return writeSegments(queuePair, localOffset, remoteOffset, lengthBytes, residentBytes);
         }
@@ -85,13 +91,14 @@ public final class QueuePairSet {
     }
 
     /**
-     * Posts one of the equal parts in which a write is spread over the queue pairs of an end point, as {@link #write} does. Of a short write,
-     * the last parts may be empty: nothing is posted then.
+     * Posts one of the equal parts in which a write is spread over the queue pairs of an end point, as {@link #write}
+     * does. Of a short write, the last parts may be empty: nothing is posted then.
      *
      * @param lanes the queue pairs of the end point, a part each
      * @param lane  which part
      */
-    public boolean writePart(final QueuePair[] lanes, final int lane, final long localOffset, final long remoteOffset, final int lengthBytes,
+    public boolean writePart(final QueuePair[] lanes, final int lane, final long localOffset, final long remoteOffset,
+        final int lengthBytes,
                              final int residentBytes) {
         final int partBytes = MessageSplit.partBytes(lengthBytes, lanes.length);
         final int from = lane * partBytes;
@@ -99,12 +106,14 @@ public final class QueuePairSet {
             return true;
         }
         final int length = Math.min(partBytes, lengthBytes - from);
-        return write(lanes[lane], localOffset + from, remoteOffset + from, length, Math.clamp(residentBytes - from, 0, length));
+        return write(lanes[lane], localOffset + from, remoteOffset + from, length,
+            Math.clamp(residentBytes - from, 0, length));
     }
 
     /** Nothing is posted before there is room for all of it, and no doorbell is rung in between. */
     private boolean writeSegments(
-        final QueuePair queuePair, final long localOffset, final long remoteOffset, final int lengthBytes, final int residentBytes) {
+        final QueuePair queuePair, final long localOffset, final long remoteOffset, final int lengthBytes,
+        final int residentBytes) {
         final int elements = Math.ceilDiv(lengthBytes, segmentBytes);
         while (queuePair.depth() - queuePair.outstanding() < elements) {
             if (!makeRoom(queuePair, QueuePair.SEND_QUEUE_FULL)) {
@@ -113,7 +122,8 @@ public final class QueuePairSet {
         }
         for (int offset = 0; offset < lengthBytes; offset += Math.min(segmentBytes, lengthBytes - offset)) {
             final int length = Math.min(segmentBytes, lengthBytes - offset);
-            if (!post(queuePair, localOffset + offset, remoteOffset + offset, length, Math.clamp(residentBytes - offset, 0, length))) {
+            if (!post(queuePair, localOffset + offset, remoteOffset + offset, length,
+                Math.clamp(residentBytes - offset, 0, length))) {
                 return false;
             }
         }
@@ -123,7 +133,8 @@ public final class QueuePairSet {
         return true;
     }
 
-    private boolean post(final QueuePair queuePair, final long localOffset, final long remoteOffset, final int lengthBytes, final int residentBytes) {
+    private boolean post(final QueuePair queuePair, final long localOffset, final long remoteOffset,
+        final int lengthBytes, final int residentBytes) {
         int result = queuePair.postWrite(localOffset, remoteOffset, lengthBytes, residentBytes);
         while (result != QueuePair.POSTED) {
             if (!makeRoom(queuePair, result)) {
@@ -165,7 +176,8 @@ public final class QueuePairSet {
             if (toleratesLostPeers) {
                 return false;
             }
-            throw new IllegalStateException("peerRank=" + queuePair.peerRank() + ": its memory was revoked since it was connected");
+            throw new IllegalStateException("peerRank=" + queuePair.peerRank()
+                + ": its memory was revoked since it was connected");
         }
         if (result == QueuePair.SEND_QUEUE_FULL) {
             queuePair.ringDoorbell();

@@ -8,11 +8,11 @@ import java.lang.foreign.MemorySegment;
 import java.lang.invoke.VarHandle;
 
 /**
- * The receiving end of a {@link QueuePair}: receives that its peer posts, each consumed by one {@link WorkQueueElement#WRITE_IMMEDIATE}, and
- * the entries that tell the peer of it. Other operations need no receive.
+ * The receiving end of a {@link QueuePair}: receives that its peer posts, each consumed by one {@link
+ * WorkQueueElement#WRITE_IMMEDIATE}, and the entries that tell the peer of it. Other operations need no receive.
  *
- * <p>Layout: {@code depth} receive descriptors, the doorbell record (count of receives posted, a long in a cache line of its own), {@code depth}
- * entries of {@value #ENTRY_BYTES} bytes.
+ * <p>Layout: {@code depth} receive descriptors, the doorbell record (count of receives posted, a long in a cache line
+ * of its own), {@code depth} entries of {@value #ENTRY_BYTES} bytes.
  *
  * <pre>
  *  receive descriptor, 16 bytes
@@ -45,17 +45,19 @@ import java.lang.invoke.VarHandle;
  *  +---------------------------------------------------------------+
  * </pre>
  *
- * <p>Threading: one thread, the receiving rank's, posts and polls; one, the transport's for the queue pair, consumes and completes.
+ * <p>Threading: one thread, the receiving rank's, posts and polls; one, the transport's for the queue pair, consumes
+ * and completes.
  *
- * <p>Ordering: {@link #post()} stores the doorbell record with release semantics after the descriptor; {@link #available()} loads it with acquire.
- * {@link #complete()} stores an entry's sequence with release semantics; {@link #poll} loads it with acquire. So who has polled an entry sees the
- * payload of its write and of all before it.
+ * <p>Ordering: {@link #post()} stores the doorbell record with release semantics after the descriptor; {@link
+ * #available()} loads it with acquire. {@link #complete()} stores an entry's sequence with release semantics; {@link
+ * #poll} loads it with acquire. So who has polled an entry sees the payload of its write and of all before it.
  *
- * <p>Failure: a post that finds no room returns {@link #FULL}. Because an entry is kept for each receive, completions never lack room. A write that
- * finds no receive is refused: what then happens depends on the {@link Transport#openReceiveQueue transport}.
+ * <p>Failure: a post that finds no room returns {@link #FULL}. Because an entry is kept for each receive, completions
+ * never lack room. A write that finds no receive is refused: what then happens depends on the {@link
+ * Transport#openReceiveQueue transport}.
  *
- * <p>Source: InfiniBand Architecture Specification vol. 1, 9.4.3 and 10.7.3; the 16-byte data segment of {@code mlx5}; field order and validity by
- * sequence are ours.
+ * <p>Source: InfiniBand Architecture Specification vol. 1, 9.4.3 and 10.7.3; the 16-byte data segment of {@code mlx5};
+ * field order and validity by sequence are ours.
  */
 public final class ReceiveQueue {
     /** The receive was posted. */
@@ -91,7 +93,8 @@ public final class ReceiveQueue {
     private boolean refused;
 
     /**
-     * Makes the receive queue of {@code queuePair}, which may post writes with immediate from then on; called by a {@link Transport}.
+     * Makes the receive queue of {@code queuePair}, which may post writes with immediate from then on; called by a
+     * {@link Transport}.
      *
      * @param depth  receives it holds, a power of two, 1 to 32768
      * @param memory {@link #memoryBytes(int)} bytes, zeroed
@@ -102,7 +105,8 @@ public final class ReceiveQueue {
             throw new IllegalArgumentException("receiveQueueDepth=" + depth + ": a power of two, 1 to 32768");
         }
         if (memory.byteSize() < memoryBytes(depth)) {
-            throw new IllegalArgumentException("memory bytes=" + memory.byteSize() + ": at least " + memoryBytes(depth));
+            throw new IllegalArgumentException("memory bytes=" + memory.byteSize() + ": at least "
+                + memoryBytes(depth));
         }
         this.queuePair = queuePair;
         this.depth = depth;
@@ -118,7 +122,8 @@ public final class ReceiveQueue {
     }
 
     private static long roundUp(final long bytes) {
-        return (bytes + SymmetricHeap.ALIGNMENT_BYTES - 1) / SymmetricHeap.ALIGNMENT_BYTES * SymmetricHeap.ALIGNMENT_BYTES;
+        return (bytes + SymmetricHeap.ALIGNMENT_BYTES - 1) / SymmetricHeap.ALIGNMENT_BYTES
+            * SymmetricHeap.ALIGNMENT_BYTES;
     }
 
     /** Receiver: posts a receive for a write with immediate; gives {@link #POSTED} or {@link #FULL}. */
@@ -154,11 +159,15 @@ public final class ReceiveQueue {
         return (long) LONG.getAcquire(memory, doorbellOffset) - consumed;
     }
 
-    /** Transport: the element at {@code at} of {@code queue}, carried out, consumes the oldest receive; {@link #complete()} will tell of it. */
+    /**
+     * Transport: the element at {@code at} of {@code queue}, carried out, consumes the oldest receive; {@link
+     * #complete()} will tell of it.
+     */
     public void consume(final MemorySegment queue, final long at) {
         final long entry = entry(consumed);
         memory.set(JAVA_INT, entry + ENTRY_QP_NUMBER_OFFSET, queuePair.number());
-        memory.set(JAVA_INT, entry + ENTRY_INDEX_OFFSET, memory.get(JAVA_INT, (consumed & depth - 1) * DESCRIPTOR_BYTES + INDEX_OFFSET));
+        memory.set(JAVA_INT, entry + ENTRY_INDEX_OFFSET,
+            memory.get(JAVA_INT, (consumed & depth - 1) * DESCRIPTOR_BYTES + INDEX_OFFSET));
         memory.set(JAVA_INT, entry + ENTRY_IMMEDIATE_OFFSET, WorkQueueElement.immediate(queue, at));
         memory.set(JAVA_INT, entry + ENTRY_LENGTH_OFFSET, WorkQueueElement.lengthBytes(queue, at));
         consumed++;

@@ -1,8 +1,8 @@
 package io.expertlane.kernel.verbs;
 
 /**
- * The UDP source port that Linux gives a RoCEv2 queue pair: derived from the GRH flow label or, where that is zero, from the pair of QP
- * numbers. Symmetric in the QP numbers, 14 bits of entropy.
+ * The UDP source port that Linux gives a RoCEv2 queue pair: derived from the GRH flow label or, where that is zero,
+ * from the pair of QP numbers. Symmetric in the QP numbers, 14 bits of entropy.
  *
  * <p>Source: Linux include/rdma/ib_verbs.h ({@code rdma_calc_flow_label}, {@code rdma_flow_label_to_udp_sport},
  * {@code rdma_get_udp_sport}).

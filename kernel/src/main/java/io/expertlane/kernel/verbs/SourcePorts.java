@@ -4,20 +4,22 @@ import java.util.Arrays;
 import java.util.stream.IntStream;
 
 /**
- * UDP source ports of the QPs between two addresses, chosen so that the NIC's flow hash spreads the QPs evenly over its physical ports
- * (source-port pre-allocation, SPA). Only the source port can vary: addresses, destination port and protocol are fixed for a pair.
+ * UDP source ports of the QPs between two addresses, chosen so that the NIC's flow hash spreads the QPs evenly over its
+ * physical ports (source-port pre-allocation, SPA). Only the source port can vary: addresses, destination port and
+ * protocol are fixed for a pair.
  *
- * <p>Layout: QP i is on physical port {@code (firstPort + i) % ports}, so any run of consecutive QPs is even to within one; two QPs of
- * one expert on a dual-port NIC get one port each. The k-th QP of a port has the k-th source port of 0xC000..0xFFFF, in ascending
- * order, that hashes to that port; source ports repeat only when a port has more QPs than the range has source ports for it.
+ * <p>Layout: QP i is on physical port {@code (firstPort + i) % ports}, so any run of consecutive QPs is even to within
+ * one; two QPs of one expert on a dual-port NIC get one port each. The k-th QP of a port has the k-th source port of
+ * 0xC000..0xFFFF, in ascending order, that hashes to that port; source ports repeat only when a port has more QPs than
+ * the range has source ports for it.
  *
- * <p>With an odd number of QPs a pair, give each pair another {@code firstPort} (such as the number of QPs created before it), or every
- * pair's odd QP lands on the same port.
+ * <p>With an odd number of QPs a pair, give each pair another {@code firstPort} (such as the number of QPs created
+ * before it), or every pair's odd QP lands on the same port.
  *
  * <p>Threading: immutable.
  *
- * <p>Failure: a hash may be unable to reach a port for a pair (one that ignores source ports, an XOR whose selected bits are fixed in
- * the range). The whole range is searched before that is reported.
+ * <p>Failure: a hash may be unable to reach a port for a pair (one that ignores source ports, an XOR whose selected
+ * bits are fixed in the range). The whole range is searched before that is reported.
  *
  * <p>Source: paper section 3.2.2 (H2).
  */
@@ -32,8 +34,12 @@ public final class SourcePorts {
         this.sourcePorts = sourcePorts;
     }
 
-    /** Pre-allocates with QP 0 on physical port 0. See {@link #preallocate(FlowTuple, FlowHash, PortSelection, int, int)}. */
-    public static SourcePorts preallocate(final FlowTuple flow, final FlowHash hash, final PortSelection selection, final int queuePairs) {
+    /**
+     * Pre-allocates with QP 0 on physical port 0. See {@link #preallocate(FlowTuple, FlowHash, PortSelection, int,
+     * int)}.
+     */
+    public static SourcePorts preallocate(final FlowTuple flow, final FlowHash hash, final PortSelection selection,
+        final int queuePairs) {
         return preallocate(flow, hash, selection, queuePairs, 0);
     }
 
@@ -45,21 +51,24 @@ public final class SourcePorts {
      * @param selection  how the hash selects one of the NIC's ports
      * @param queuePairs number of QPs, 1 or more
      * @param firstPort  physical port of QP 0, 0 or more, taken modulo the number of ports
-     * @throws IllegalArgumentException if a number is out of range, or no source port reaches a port that is to have a QP
+     * @throws IllegalArgumentException if a number is out of range, or no source port reaches a port that is to have a
+     *         QP
      */
     public static SourcePorts preallocate(
-        final FlowTuple flow, final FlowHash hash, final PortSelection selection, final int queuePairs, final int firstPort) {
+        final FlowTuple flow, final FlowHash hash, final PortSelection selection, final int queuePairs,
+        final int firstPort) {
         final int[] quotas = quotas(selection.ports(), queuePairs, firstPort);
         return of(search(flow, hash, selection, quotas), queuePairs, firstPort);
     }
 
     /**
-     * The source port of one QP: the {@code ordinal}-th, from 0, of those that hash to {@code port}; starts over when they are used up.
-     * The value that {@link #preallocate} gives the {@code ordinal}-th QP of that port.
+     * The source port of one QP: the {@code ordinal}-th, from 0, of those that hash to {@code port}; starts over when
+     * they are used up. The value that {@link #preallocate} gives the {@code ordinal}-th QP of that port.
      *
      * @throws IllegalArgumentException if no source port reaches {@code port}
      */
-    static int sourcePort(final FlowTuple flow, final FlowHash hash, final PortSelection selection, final int port, final int ordinal) {
+    static int sourcePort(final FlowTuple flow, final FlowHash hash, final PortSelection selection, final int port,
+        final int ordinal) {
         final int[] quotas = new int[selection.ports()];
         quotas[port] = ordinal + 1;
         final int[] found = search(flow, hash, selection, quotas)[port];
@@ -94,7 +103,8 @@ public final class SourcePorts {
     }
 
     /** The lowest source ports that hash to each port, as many as its quota or as the range has. */
-    private static int[][] search(final FlowTuple flow, final FlowHash hash, final PortSelection selection, final int[] quotas) {
+    private static int[][] search(final FlowTuple flow, final FlowHash hash, final PortSelection selection,
+        final int[] quotas) {
         final int[][] found = new int[quotas.length][];
         int missing = 0;
         for (int port = 0; port < quotas.length; port++) {
@@ -111,7 +121,8 @@ public final class SourcePorts {
         }
         for (int port = 0; port < quotas.length; port++) {
             if (quotas[port] > 0 && counts[port] == 0) {
-                throw new IllegalArgumentException("hash=" + hash + " selection=" + selection + " reaches no port=" + port + " of "
+                throw new IllegalArgumentException("hash=" + hash + " selection=" + selection + " reaches no port="
+                    + port + " of "
                     + quotas.length + " with any source port 0xc000..0xffff of " + flow);
             }
             found[port] = Arrays.copyOf(found[port], counts[port]);

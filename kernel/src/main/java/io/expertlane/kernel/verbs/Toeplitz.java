@@ -3,8 +3,9 @@ package io.expertlane.kernel.verbs;
 import java.util.HexFormat;
 
 /**
- * The Toeplitz hash of receive-side scaling: for every set bit of the input, XOR the 32 key bits that start at that bit's position.
- * Input: source address, destination address and, for L3+L4, source port and destination port, all in network order.
+ * The Toeplitz hash of receive-side scaling: for every set bit of the input, XOR the 32 key bits that start at that
+ * bit's position. Input: source address, destination address and, for L3+L4, source port and destination port, all in
+ * network order.
  *
  * <p>Threading: immutable. Source: Microsoft RSS specification; its verification suite gives the known answers.
  */
@@ -13,7 +14,8 @@ public final class Toeplitz implements FlowHash {
     public static final int KEY_LENGTH_BYTES = 40;
     /** The hash with the key of Microsoft's verification suite. */
     public static final Toeplitz MICROSOFT =
-        new Toeplitz(HexFormat.of().parseHex("6d5a56da255b0ec24167253d43a38fb0d0ca2bcbae7b30b477cb2da38030f20c6a42b73bbeac01fa"));
+        new Toeplitz(HexFormat.of()
+        .parseHex("6d5a56da255b0ec24167253d43a38fb0d0ca2bcbae7b30b477cb2da38030f20c6a42b73bbeac01fa"));
 
     private static final int MAX_INPUT_BYTES = KEY_LENGTH_BYTES - Integer.BYTES;
 

@@ -38,11 +38,12 @@ import java.lang.foreign.MemorySegment;
  *  +---------------------------------------------------------------+
  * </pre>
  *
- * <p>All fields are little endian. {@code length} is what the wire carries. {@code resident bytes} is how many of them, from the
- * start, exist in memory at both ends and are moved: equal to the length, or less where an exchange runs with its payload left out.
+ * <p>All fields are little endian. {@code length} is what the wire carries. {@code resident bytes} is how many of them,
+ * from the start, exist in memory at both ends and are moved: equal to the length, or less where an exchange runs with
+ * its payload left out.
  *
- * <p>Source: size and division follow {@code mlx5dv.h} of rdma-core (control 16 B, remote address 16 B, data 16 B, rounded up to
- * the 64-byte basic block); the field order inside is ours.
+ * <p>Source: size and division follow {@code mlx5dv.h} of rdma-core (control 16 B, remote address 16 B, data 16 B,
+ * rounded up to the 64-byte basic block); the field order inside is ours.
  */
 public final class WorkQueueElement {
     /** Bytes of one element. */
@@ -54,7 +55,10 @@ public final class WorkQueueElement {
     public static final byte WRITE_INLINE = 2;
     /** Adds the 8-byte operand to a long in the peer's heap. */
     public static final byte ATOMIC_ADD = 3;
-    /** As {@link #WRITE}, and tells the peer of it: consumes a receive of the peer's {@link ReceiveQueue} and brings it 4 bytes, the immediate. */
+    /**
+     * As {@link #WRITE}, and tells the peer of it: consumes a receive of the peer's {@link ReceiveQueue} and brings it
+     * 4 bytes, the immediate.
+     */
     public static final byte WRITE_IMMEDIATE = 4;
 
     /** Flag: completing this element writes a completion queue entry. */
@@ -75,7 +79,8 @@ public final class WorkQueueElement {
     }
 
     static void encode(final MemorySegment queue, final long at, final byte opcode, final int index, final int qpNumber,
-                       final int lengthBytes, final long remoteOffset, final int remoteKey, final int residentBytes, final long operand) {
+                       final int lengthBytes, final long remoteOffset, final int remoteKey, final int residentBytes,
+                       final long operand) {
         queue.set(JAVA_INT, at, opcode);
         queue.set(JAVA_INT, at + INDEX_OFFSET, index);
         queue.set(JAVA_INT, at + QP_NUMBER_OFFSET, qpNumber);

@@ -6,8 +6,8 @@ import io.expertlane.kernel.memory.SymmetricHeap;
 import io.expertlane.kernel.moe.MoeShape;
 
 /**
- * Where everything of a low-latency exchange lies in every rank's heap region. All of it but the last two exists twice, for calls with
- * even and odd numbers.
+ * Where everything of a low-latency exchange lies in every rank's heap region. All of it but the last two exists twice,
+ * for calls with even and odd numbers.
  *
  * <pre>
  *  object          count        bytes each        written by            place
@@ -21,12 +21,12 @@ import io.expertlane.kernel.moe.MoeShape;
  *  decoded         D            row stride        the rank itself       [row]
  * </pre>
  *
- * <p>A slot holds a message: {@link #HEADER_BYTES} of header, then the row; in receive slots an encoded output row takes its place when the
- * row is done with. Slots are a multiple of 64 bytes apart and begin 16 bytes
- * before a cache line, so that rows are aligned to cache lines.
+ * <p>A slot holds a message: {@link #HEADER_BYTES} of header, then the row; in receive slots an encoded output row
+ * takes its place when the row is done with. Slots are a multiple of 64 bytes apart and begin 16 bytes before a cache
+ * line, so that rows are aligned to cache lines.
  *
- * <p>Counts and flags are {@link io.expertlane.kernel.memory.CallWord}s. They need no clearing, and one of an earlier call or life cannot be
- * taken for a later one. Every place is written by one rank only.
+ * <p>Counts and flags are {@link io.expertlane.kernel.memory.CallWord}s. They need no clearing, and one of an earlier
+ * call or life cannot be taken for a later one. Every place is written by one rank only.
  *
  * <p>Source: DeepEP's low-latency buffers, with counts and flags told apart by call number instead of being cleared.
  */
@@ -77,7 +77,8 @@ public final class LowLatencyBuffers {
             send[buffer] = plan.reserve("send slots", LEAD_BYTES, slotsPerSource, slotStride);
             receive[buffer] = plan.reserve("receive slots", LEAD_BYTES, rows, receiveStride);
             output[buffer] = plan.reserve("output rows", 0, rows, rowStride);
-            combine[buffer] = plan.reserve("combine rows", 0, push ? (long) shape.experts() * slotsPerSource : 0, returnStride);
+            combine[buffer] = plan.reserve("combine rows", 0, push ? (long) shape.experts() * slotsPerSource : 0,
+                returnStride);
             counts[buffer] = plan.reserve("counts", 0, (long) shape.localExperts() * ranks * queuePairs, Long.BYTES);
             flags[buffer] = plan.reserve("flags", 0, (long) shape.experts() * queuePairs, Long.BYTES);
         }
@@ -87,7 +88,8 @@ public final class LowLatencyBuffers {
     }
 
     private static long roundUp(final int bytes) {
-        return (long) (bytes + SymmetricHeap.ALIGNMENT_BYTES - 1) / SymmetricHeap.ALIGNMENT_BYTES * SymmetricHeap.ALIGNMENT_BYTES;
+        return (long) (bytes + SymmetricHeap.ALIGNMENT_BYTES - 1) / SymmetricHeap.ALIGNMENT_BYTES
+            * SymmetricHeap.ALIGNMENT_BYTES;
     }
 
     /** Bytes of heap a rank needs. */
@@ -115,7 +117,9 @@ public final class LowLatencyBuffers {
         return combine[buffer] + ((long) expert * slotsPerSource + token) * returnStride;
     }
 
-    /** Offset of the count of messages from {@code sourceRank} for {@code localExpert}, as published on one queue pair. */
+    /**
+     * Offset of the count of messages from {@code sourceRank} for {@code localExpert}, as published on one queue pair.
+     */
     public long count(final int buffer, final int localExpert, final int sourceRank, final int queuePair) {
         return counts[buffer] + (((long) localExpert * ranks + sourceRank) * queuePairs + queuePair) * Long.BYTES;
     }

@@ -10,11 +10,11 @@ import java.lang.invoke.VarHandle;
 import java.util.function.Consumer;
 
 /**
- * Receives the records of one call where they lie: pushed by a {@link SlotSender} into this rank's memory, or left by their writer in
- * memory that is mapped here, to be pulled.
+ * Receives the records of one call where they lie: pushed by a {@link SlotSender} into this rank's memory, or left by
+ * their writer in memory that is mapped here, to be pulled.
  *
- * <p>Threading: single consumer. Ordering: words are loaded with acquire semantics. Failure: words that announce more records than there may be, or
- * fewer than before, are handed to the handler of errors, and change nothing.
+ * <p>Threading: single consumer. Ordering: words are loaded with acquire semantics. Failure: words that announce more
+ * records than there may be, or fewer than before, are handed to the handler of errors, and change nothing.
  */
 public final class SlotReceiver implements RecordReceiver {
     private static final VarHandle LONG = JAVA_LONG.varHandle();
@@ -40,7 +40,8 @@ public final class SlotReceiver implements RecordReceiver {
      * @param laneCount words of the stream
      * @param errors    told, in words, of words that the sender cannot have written
      */
-    public SlotReceiver(final RecordLayout layout, final MemorySegment region, final int laneCount, final Consumer<String> errors) {
+    public SlotReceiver(final RecordLayout layout, final MemorySegment region, final int laneCount,
+        final Consumer<String> errors) {
         this.layout = layout;
         this.region = region;
         this.laneCount = laneCount;

@@ -12,14 +12,16 @@ import java.lang.foreign.MemorySegment;
 import java.lang.invoke.VarHandle;
 
 /**
- * Sends the records of one call to their final places, one behind another, and tells their number in a word at the receiver,
- * a {@link CallWord} whose value is the count. There is a word for each queue pair (lane) of the stream; the receiver goes by the
- * least of them.
+ * Sends the records of one call to their final places, one behind another, and tells their number in a word at the
+ * receiver, a {@link CallWord} whose value is the count. There is a word for each queue pair (lane) of the stream; the
+ * receiver goes by the least of them.
  *
- * <p>Where the receiver's memory is mapped, records are stored. Else they are written from where they lie in the sender's heap, and must
- * not change there until the call is over; records that are neighbours at both ends go as one write, cut in equal parts over the lanes.
+ * <p>Where the receiver's memory is mapped, records are stored. Else they are written from where they lie in the
+ * sender's heap, and must not change there until the call is over; records that are neighbours at both ends go as one
+ * write, cut in equal parts over the lanes.
  *
- * <p>Threading: single producer. Ordering: each lane's word is written behind the lane's parts, by queue pair order, or by release stores.
+ * <p>Threading: single producer. Ordering: each lane's word is written behind the lane's parts, by queue pair order, or
+ * by release stores.
  */
 public final class SlotSender implements RecordSender {
     private static final VarHandle LONG = JAVA_LONG.varHandle();
@@ -55,7 +57,8 @@ public final class SlotSender implements RecordSender {
      * @param lanes      carry a part of each write, or null where the peer's memory is mapped
      * @param laneCount  words at the receiver
      */
-    public SlotSender(final RecordLayout layout, final int chunk, final SymmetricHeap heap, final int rank, final int peer,
+    public SlotSender(final RecordLayout layout, final int chunk, final SymmetricHeap heap, final int rank,
+        final int peer,
                       final QueuePairSet queuePairs, final QueuePair[] lanes, final int laneCount) {
         this.layout = layout;
         this.chunk = chunk;
@@ -99,7 +102,10 @@ public final class SlotSender implements RecordSender {
         return lanes == null && !isRefused();
     }
 
-    /** Whether the receiver has revoked its memory since this was made: the places may be others' now. A queue pair sees to that itself. */
+    /**
+     * Whether the receiver has revoked its memory since this was made: the places may be others' now. A queue pair sees
+     * to that itself.
+     */
     private boolean isRefused() {
         return peer != rank && heap.key(peer, rank) != key;
     }
@@ -131,7 +137,8 @@ public final class SlotSender implements RecordSender {
             heap.copy(region, localOffset, peerRegion, offset(), layout.residentBytes());
         } else if (telling != told && !flush()) {
             return false;
-        } else if (runLength > 0 && runLength < chunk && runLane == 0 && localOffset == runLocal + (long) runLength * layout.stride()) {
+        } else if (runLength > 0 && runLength < chunk && runLane == 0 && localOffset == runLocal
+            + (long) runLength * layout.stride()) {
             runLength++;
         } else {
             if (!postRun()) {
@@ -149,7 +156,8 @@ public final class SlotSender implements RecordSender {
         if (runLength > 0) {
             final long remote = target + (long) (sent - runLength) * layout.stride();
             for (; runLane < laneCount; runLane++) {
-                if (!queuePairs.writePart(lanes, runLane, runLocal, remote, layout.wireBytes(runLength), layout.residentBytes(runLength))) {
+                if (!queuePairs.writePart(lanes, runLane, runLocal, remote, layout.wireBytes(runLength),
+                    layout.residentBytes(runLength))) {
                     return false;
                 }
             }

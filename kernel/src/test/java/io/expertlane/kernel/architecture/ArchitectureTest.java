@@ -24,7 +24,8 @@ class ArchitectureTest {
         .should(new PublicApiOnlyOf(List.of("org.agrona.", "org.jctools.", "net.openhft.")));
 
     private static JavaClasses kernel() {
-        return new ClassFileImporter().withImportOption(new ImportOption.DoNotIncludeTests()).importPackages("io.expertlane.kernel");
+        return new ClassFileImporter().withImportOption(new ImportOption.DoNotIncludeTests())
+            .importPackages("io.expertlane.kernel");
     }
 
     @Test
@@ -32,7 +33,8 @@ class ArchitectureTest {
         assertThat(kernel()).isNotEmpty();
         NO_UPWARD_DEPENDENCY.check(kernel());
         final JavaClasses violating = new ClassFileImporter().importClasses(UsesDevice.class);
-        assertThatThrownBy(() -> NO_UPWARD_DEPENDENCY.check(violating)).isInstanceOf(AssertionError.class).hasMessageContaining("UsesDevice");
+        assertThatThrownBy(() -> NO_UPWARD_DEPENDENCY.check(violating)).isInstanceOf(AssertionError.class)
+            .hasMessageContaining("UsesDevice");
     }
 
     @Test
@@ -40,8 +42,10 @@ class ArchitectureTest {
         NO_LIBRARY_IN_PUBLIC_API.check(kernel());
         final JavaClasses violating = new ClassFileImporter().importClasses(AgronaInSignatures.class);
         assertThatThrownBy(() -> NO_LIBRARY_IN_PUBLIC_API.check(violating)).isInstanceOf(AssertionError.class)
-            .hasMessageContaining("AgronaInSignatures.field ").hasMessageContaining("AgronaInSignatures.result(").hasMessageContaining("AgronaInSignatures.parameter(")
-            .hasMessageContaining("AgronaInSignatures.typeArgument(").hasMessageContaining("AgronaInSignatures.<init>(").hasMessageContaining("AgronaInSignatures> ")
+            .hasMessageContaining("AgronaInSignatures.field ").hasMessageContaining("AgronaInSignatures.result(")
+            .hasMessageContaining("AgronaInSignatures.parameter(")
+            .hasMessageContaining("AgronaInSignatures.typeArgument(").hasMessageContaining("AgronaInSignatures.<init>(")
+            .hasMessageContaining("AgronaInSignatures> ")
             .satisfies(e -> assertThat(e.getMessage()).doesNotContain("hidden"));
     }
 }

@@ -13,8 +13,8 @@ import java.util.Set;
 import java.util.stream.Stream;
 
 /**
- * A class whose supertypes, type parameters and signatures of public and protected members, type arguments included, are free of
- * types with the given name prefixes. Classes and members that users cannot reach are free to use them.
+ * A class whose supertypes, type parameters and signatures of public and protected members, type arguments included,
+ * are free of types with the given name prefixes. Classes and members that users cannot reach are free to use them.
  */
 final class PublicApiOnlyOf extends ArchCondition<JavaClass> {
     private final List<String> forbiddenPrefixes;
@@ -38,14 +38,16 @@ final class PublicApiOnlyOf extends ArchCondition<JavaClass> {
         }
         for (final JavaCodeUnit unit : type.getCodeUnits()) {
             if (isReachable(unit.getModifiers())) {
-                final Stream<JavaType> signature = Stream.of(Stream.of(unit.getReturnType()), unit.getParameterTypes().stream(),
+                final Stream<JavaType> signature = Stream.of(Stream.of(unit.getReturnType()),
+                    unit.getParameterTypes().stream(),
                     unit.getTypeParameters().stream(), unit.getExceptionTypes().stream()).flatMap(s -> s);
                 report(type, unit.getFullName(), signature, events);
             }
         }
     }
 
-    private void report(final JavaClass owner, final String place, final Stream<? extends JavaType> types, final ConditionEvents events) {
+    private void report(final JavaClass owner, final String place, final Stream<? extends JavaType> types,
+        final ConditionEvents events) {
         types.flatMap(t -> t.getAllInvolvedRawTypes().stream()).map(t -> t.getBaseComponentType().getName()).distinct()
             .filter(name -> forbiddenPrefixes.stream().anyMatch(name::startsWith))
             .forEach(name -> events.add(SimpleConditionEvent.violated(owner, place + " has " + name)));

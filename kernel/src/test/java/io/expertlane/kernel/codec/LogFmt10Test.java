@@ -52,7 +52,8 @@ class LogFmt10Test {
                 final int low = encoded.get(ValueLayout.JAVA_BYTE, 8 + 160 + other) & 0xff;
                 final int high = encoded.get(ValueLayout.JAVA_BYTE, 8 + 160 + 128 + other % 32) >>> other / 32 * 2 & 3;
                 final int code = high << 8 | low;
-                assertThat(code).as("c=%d other=%d", c, other).isEqualTo(other == c ? 0x3ff : other == (c + 1) % 128 ? 1 : 0);
+                assertThat(code).as("c=%d other=%d", c, other)
+                    .isEqualTo(other == c ? 0x3ff : other == (c + 1) % 128 ? 1 : 0);
             }
         }
     }
@@ -72,7 +73,8 @@ class LogFmt10Test {
             roundTrip(codec);
             final double bound = Math.pow(2, octaves / 510.0 / 2) - 1 + 0x1p-8 + 1e-4;
             for (int c = 0; c < HIDDEN; c++) {
-                assertThat((double) get(decoded, c) / get(row, c)).as("seed=%d i=%d c=%d", seed, i, c).isCloseTo(1, within(bound));
+                assertThat((double) get(decoded, c) / get(row, c)).as("seed=%d i=%d c=%d", seed, i, c)
+                    .isCloseTo(1, within(bound));
             }
         }
     }

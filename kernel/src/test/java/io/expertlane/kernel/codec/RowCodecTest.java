@@ -71,7 +71,8 @@ class RowCodecTest {
                 assertThat(scale).isEqualTo(roundScale ? (float) power : amax / 448f);
                 for (int c = g * 128; c < (g + 1) * 128; c++) {
                     final float factor = roundScale ? 1f / scale : 448f / amax;
-                    assertThat(values.get(ValueLayout.JAVA_BYTE, c)).isEqualTo(Float8E4M3.encode(bf16(src, c) * factor));
+                    assertThat(values.get(ValueLayout.JAVA_BYTE, c))
+                        .isEqualTo(Float8E4M3.encode(bf16(src, c) * factor));
                 }
             }
         }
@@ -90,7 +91,8 @@ class RowCodecTest {
         for (int c = 0; c < hidden; c++) {
             final float x = bf16(src, c);
             final double step = 0x1p-10 * scales.get(ScalarRowCodec.FP32, 4L * (c / 128));
-            assertThat((double) bf16(back, c)).isBetween(x - Math.abs(x) * 0.067 - step, x + Math.abs(x) * 0.067 + step);
+            assertThat((double) bf16(back, c))
+                .isBetween(x - Math.abs(x) * 0.067 - step, x + Math.abs(x) * 0.067 + step);
         }
     }
 
@@ -147,7 +149,8 @@ class RowCodecTest {
             final MemorySegment dst = arena.allocate(2L * hidden).fill((byte) 0x55);
             codec.reduce(rows, dst, 0, hidden);
             for (int c = 0; c < hidden; c++) {
-                assertThat(dst.get(ScalarRowCodec.BF16, 2L * c)).as("count=%d c=%d", count, c).isEqualTo(Bfloat16.fromFloat(sums[c]));
+                assertThat(dst.get(ScalarRowCodec.BF16, 2L * c)).as("count=%d c=%d", count, c)
+                    .isEqualTo(Bfloat16.fromFloat(sums[c]));
             }
         }
     }
@@ -181,14 +184,17 @@ class RowCodecTest {
                 .hasMessage("dstOffset=0 with a row of 256 bytes is outside its segment of 255 bytes");
         assertThatThrownBy(() -> codec.scale(row, 2, row, 0, 128, 1f)).hasMessageStartingWith("srcOffset=2 ");
         assertThatThrownBy(() -> codec.scale(row, -1, row, 0, 8, 1f)).hasMessageStartingWith("srcOffset=-1 ");
-        assertThatThrownBy(() -> codec.scale(row, 0, row, 0, 0, 1f)).hasMessage("hidden=0 must be a positive multiple of 1");
+        assertThatThrownBy(() -> codec.scale(row, 0, row, 0, 0, 1f))
+            .hasMessage("hidden=0 must be a positive multiple of 1");
         assertThatThrownBy(() -> codec.quantizeFp8(row, 0, untouched, 0, untouched, 128, 120, false))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessage("hidden=120 must be a positive multiple of 128");
-        assertThatThrownBy(() -> codec.quantizeFp8(row, 0, untouched, 0, untouched, 252, 128, false)).hasMessageStartingWith("scalesOffset=252 ");
+        assertThatThrownBy(() -> codec.quantizeFp8(row, 0, untouched, 0, untouched, 252, 128, false))
+            .hasMessageStartingWith("scalesOffset=252 ");
         final RowTable rows = new RowTable(1);
         rows.add(row, Long.MAX_VALUE);
-        assertThatThrownBy(() -> codec.reduce(rows, untouched, 0, 8)).hasMessageStartingWith("rows.offset=" + Long.MAX_VALUE);
+        assertThatThrownBy(() -> codec.reduce(rows, untouched, 0, 8))
+            .hasMessageStartingWith("rows.offset=" + Long.MAX_VALUE);
         for (int i = 0; i < 255; i++) {
             assertThat(untouched.get(ValueLayout.JAVA_BYTE, i)).isEqualTo((byte) 7);
         }
@@ -212,7 +218,8 @@ class RowCodecTest {
                 .hasMessage("count=1 has reached capacity=1");
         rows.clear();
         assertThat(rows.count()).isZero();
-        assertThatThrownBy(() -> new RowTable(0)).isInstanceOf(IllegalArgumentException.class).hasMessageContaining("capacity=0");
+        assertThatThrownBy(() -> new RowTable(0)).isInstanceOf(IllegalArgumentException.class)
+            .hasMessageContaining("capacity=0");
     }
 
     private MemorySegment normalRow(final int hidden, final long seed) {

@@ -21,7 +21,8 @@ class RowCodecsTest {
         assertThat(printed).contains("ScalarRowCodec", "equal");
         assertThat(printed.stream().filter(line -> line.contains("--add-modules jdk.incubator.vector"))).hasSize(1);
         assertThat(lines).anyMatch(line -> line.contains(ScalarRowCodec.class.getName()))
-                .noneMatch(line -> line.contains(VectorRowCodec.class.getName()) || line.contains("jdk.incubator.vector.IntVector"));
+                .noneMatch(line -> line.contains(VectorRowCodec.class.getName())
+                || line.contains("jdk.incubator.vector.IntVector"));
     }
 
     @ParameterizedTest
@@ -37,7 +38,8 @@ class RowCodecsTest {
         command.addAll(List.of(flags));
         command.addAll(List.of("-cp", System.getProperty("java.class.path"), TwinComparison.class.getName()));
         final Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
-        final List<String> lines = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8).lines().toList();
+        final List<String> lines = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8).lines()
+            .toList();
         assertThat(process.waitFor(60, TimeUnit.SECONDS)).isTrue();
         assertThat(process.exitValue()).as(() -> String.join("\n", lines)).isZero();
         return lines;

@@ -7,8 +7,9 @@ import java.util.Locale;
 import java.util.SplittableRandom;
 
 /**
- * Runs {@link RowCodec#best()} and {@link RowCodec#scalar()} on the same random rows and throws {@link AssertionError} where a byte differs.
- * Also a main program, for child JVMs with other flags: prints the form that {@code best()} is, then {@code equal}.
+ * Runs {@link RowCodec#best()} and {@link RowCodec#scalar()} on the same random rows and throws {@link AssertionError}
+ * where a byte differs. Also a main program, for child JVMs with other flags: prints the form that {@code best()} is,
+ * then {@code equal}.
  */
 final class TwinComparison {
     private static final int MAX_ROWS = 33;
@@ -51,7 +52,8 @@ final class TwinComparison {
             for (int c = 0; c < hidden; c++) {
                 source.set(ScalarRowCodec.BF16, 2L * c, (short) (part * hidden + c));
             }
-            for (final float factor : new float[] {1f, -1f, 0f, 1.37f, 0x1p-100f, 0x1p100f, Float.NaN, Float.POSITIVE_INFINITY}) {
+            for (final float factor : new float[] {1f, -1f, 0f, 1.37f, 0x1p-100f, 0x1p100f, Float.NaN,
+                Float.POSITIVE_INFINITY}) {
                 scale(0, 0, hidden, factor);
             }
             bfloat16ToFloat(0, 0, hidden);
@@ -77,7 +79,10 @@ final class TwinComparison {
         }
     }
 
-    /** Every operation on random rows of random sizes and offsets, until {@code minElements} source elements went through each. */
+    /**
+     * Every operation on random rows of random sizes and offsets, until {@code minElements} source elements went
+     * through each.
+     */
     void randomShapes(final long minElements) {
         final long end = elements + minElements;
         while (elements < end) {
@@ -93,7 +98,8 @@ final class TwinComparison {
             quantize(srcOffset, dstOffset, groupsHidden, random.nextBoolean());
             dequantize(srcOffset, dstOffset, groupsHidden);
             logFmt10(srcOffset, dstOffset, groupsHidden);
-            reduce(random.nextInt(MAX_ROWS), dstOffset, 1 + random.nextInt(random.nextInt(8) == 0 ? MAX_HIDDEN : 1_000));
+            reduce(random.nextInt(MAX_ROWS), dstOffset, 1
+                + random.nextInt(random.nextInt(8) == 0 ? MAX_HIDDEN : 1_000));
             elements += hidden;
         }
     }
@@ -165,7 +171,10 @@ final class TwinComparison {
         compare("reduce count=" + count, dstOffset, hidden, 2L * hidden);
     }
 
-    /** Random bits; half of the times with the exponents near one another, so that rounding is exercised and not only range. */
+    /**
+     * Random bits; half of the times with the exponents near one another, so that rounding is exercised and not only
+     * range.
+     */
     private void fill(final MemorySegment segment, final long lengthBytes) {
         final boolean near = random.nextBoolean();
         for (long i = 0; i + 8 <= Math.min(segment.byteSize(), lengthBytes + 8); i += 8) {
@@ -178,10 +187,12 @@ final class TwinComparison {
     }
 
     private void compare(final String operation, final long dstOffset, final int hidden, final long lengthBytes) {
-        final long at = MemorySegment.mismatch(expected, 0, dstOffset + lengthBytes + 8, actual, 0, dstOffset + lengthBytes + 8);
+        final long at = MemorySegment.mismatch(expected, 0, dstOffset + lengthBytes + 8, actual, 0, dstOffset
+            + lengthBytes + 8);
         if (at >= 0) {
             throw new AssertionError(String.format(Locale.ROOT,
-                    "%s hidden=%d dstOffset=%d: byte %d is %02x, expected %02x, seed=%d", operation, hidden, dstOffset, at,
+                    "%s hidden=%d dstOffset=%d: byte %d is %02x, expected %02x, seed=%d", operation, hidden, dstOffset,
+                    at,
                     actual.get(ValueLayout.JAVA_BYTE, at), expected.get(ValueLayout.JAVA_BYTE, at), seed));
         }
     }

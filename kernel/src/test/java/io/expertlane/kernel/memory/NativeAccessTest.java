@@ -44,20 +44,24 @@ class NativeAccessTest {
     void deniedHeapsWorkAndSaySoOnce() throws IOException, InterruptedException {
         final List<String> lines = run("--illegal-native-access=deny");
         assertThat(lines).contains("BASE -1", "HUGE -1");
-        assertThat(lines).filteredOn(line -> line.contains(DENIED)).singleElement().asString().contains("--enable-native-access=ALL-UNNAMED");
+        assertThat(lines).filteredOn(line -> line.contains(DENIED)).singleElement().asString()
+            .contains("--enable-native-access=ALL-UNNAMED");
     }
 
     @Test
     void allowedOnesSayNothing() throws IOException, InterruptedException {
-        assertThat(run("--illegal-native-access=deny", "--enable-native-access=ALL-UNNAMED")).containsExactlyInAnyOrder("BASE -1", "HUGE -1");
+        assertThat(run("--illegal-native-access=deny", "--enable-native-access=ALL-UNNAMED"))
+            .containsExactlyInAnyOrder("BASE -1", "HUGE -1");
     }
 
     private static List<String> run(final String... flags) throws IOException, InterruptedException {
-        final List<String> command = new ArrayList<>(List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString()));
+        final List<String> command =
+            new ArrayList<>(List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString()));
         command.addAll(List.of(flags));
         command.addAll(List.of("-cp", System.getProperty("java.class.path"), Copies.class.getName()));
         final Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
-        final List<String> lines = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8).lines().toList();
+        final List<String> lines = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8).lines()
+            .toList();
         assertThat(process.waitFor(60, TimeUnit.SECONDS)).isTrue();
         assertThat(process.exitValue()).as(() -> String.join("\n", lines)).isZero();
         return lines;

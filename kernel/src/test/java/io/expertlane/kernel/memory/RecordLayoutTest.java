@@ -8,7 +8,8 @@ import org.junit.jupiter.api.Test;
 class RecordLayoutTest {
     @Test
     void theHighThroughputRecordHasTheFieldsLength() {
-        // align16(hidden bytes + 8 B source meta + scales + 8 indices + 8 weights) of a BF16 and of an FP8 row of 7168 channels.
+        // align16(hidden bytes + 8 B source meta + scales + 8 indices + 8 weights) of a BF16 and of an FP8 row of 7168
+        // channels.
         assertThat(new RecordLayout(8 + 8 * 8, 14_336, true).wireBytes()).isEqualTo(14_416);
         assertThat(new RecordLayout(8 + 8 * 8, 7168 + 56 * 4, true).wireBytes()).isEqualTo(7472);
     }
@@ -21,7 +22,8 @@ class RecordLayoutTest {
                 assertThat((layout.leadBytes() + layout.headerBytes()) % 64).isZero();
                 assertThat(layout.stride() % 64).isZero();
                 assertThat(layout.stride()).isBetween(header + body, header + body + 63 + 15);
-                assertThat(layout.residentBytes(3)).isEqualTo(2 * layout.stride() + layout.wireBytes()).isEqualTo(layout.wireBytes(3));
+                assertThat(layout.residentBytes(3)).isEqualTo(2 * layout.stride() + layout.wireBytes())
+                    .isEqualTo(layout.wireBytes(3));
             }
         }
     }
@@ -39,7 +41,8 @@ class RecordLayoutTest {
 
     @Test
     void oddSizesAreRefused() {
-        assertThatThrownBy(() -> new RecordLayout(6, 64, true)).hasMessage("headerBytes=6: a multiple of 4, at most 1048576");
+        assertThatThrownBy(() -> new RecordLayout(6, 64, true))
+            .hasMessage("headerBytes=6: a multiple of 4, at most 1048576");
         assertThatThrownBy(() -> new RecordLayout(-4, 64, true)).isInstanceOf(IllegalArgumentException.class);
         assertThatThrownBy(() -> new RecordLayout(8, -1, true)).hasMessage("bodyBytes=-1: 0 to 1048576");
     }

@@ -27,7 +27,10 @@ import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 
-/** Files of ranks: their life cycle, and that keys mean the same to all who have them mapped. Each heap here maps the files anew, as a process would. */
+/**
+ * Files of ranks: their life cycle, and that keys mean the same to all who have them mapped. Each heap here maps the
+ * files anew, as a process would.
+ */
 @EnabledOnOs(OS.LINUX)
 @Timeout(value = 120, unit = TimeUnit.SECONDS)
 class SharedHeapTest {
@@ -48,7 +51,8 @@ class SharedHeapTest {
         final List<CompletableFuture<SharedHeap>> opening = new ArrayList<>();
         for (int rank = 0; rank < ranks; rank++) {
             final int self = rank;
-            opening.add(CompletableFuture.supplyAsync(() -> open(job(ranks), self, LONG_NANOS), task -> Thread.ofPlatform().daemon().start(task)));
+            opening.add(CompletableFuture.supplyAsync(() -> open(job(ranks), self, LONG_NANOS),
+                task -> Thread.ofPlatform().daemon().start(task)));
         }
         return opening.stream().map(CompletableFuture::join).toList();
     }
@@ -136,7 +140,8 @@ class SharedHeapTest {
     @Test
     void aFileOfALiveProcessIsRefused() throws IOException {
         try (SharedHeap _ = SharedHeap.open(job(1), 0, LONG_NANOS)) {
-            assertThatThrownBy(() -> SharedHeap.open(job(1), 0, LONG_NANOS)).isInstanceOf(IllegalArgumentException.class)
+            assertThatThrownBy(() -> SharedHeap.open(job(1), 0, LONG_NANOS))
+                .isInstanceOf(IllegalArgumentException.class)
                 .hasMessage(file(0) + ": rank 0 is live in process " + ProcessHandle.current().pid());
             assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(file(0)))).isEqualTo("rw-------");
         }
@@ -148,10 +153,13 @@ class SharedHeapTest {
             endOwner(0);
             assertThatThrownBy(() -> SharedHeap.open(new SharedHeap.Job(folder, 7, 1, 10_000, "other"), 0, SHORT_NANOS))
                 .hasMessage(file(0) + " layout=layout: other, as this rank has");
-            assertThatThrownBy(() -> SharedHeap.open(new SharedHeap.Job(folder, 7, 1, 10_001, "layout"), 0, SHORT_NANOS)).hasMessageContaining("bytes=");
-            assertThatThrownBy(() -> SharedHeap.open(new SharedHeap.Job(folder, 7, 2, 10_000, "layout"), 0, SHORT_NANOS)).hasMessageContaining("ranks=1: 2");
+            assertThatThrownBy(() -> SharedHeap.open(new SharedHeap.Job(folder, 7, 1, 10_001, "layout"), 0,
+                SHORT_NANOS)).hasMessageContaining("bytes=");
+            assertThatThrownBy(() -> SharedHeap.open(new SharedHeap.Job(folder, 7, 2, 10_000, "layout"), 0,
+                SHORT_NANOS)).hasMessageContaining("ranks=1: 2");
         }
-        assertThatThrownBy(() -> new SharedHeap.Job(folder, 7, 1, 10_000, "x".repeat(401))).hasMessage("layout bytes=401: at most 400");
+        assertThatThrownBy(() -> new SharedHeap.Job(folder, 7, 1, 10_000, "x".repeat(401)))
+            .hasMessage("layout bytes=401: at most 400");
         assertThatThrownBy(() -> new SharedHeap.Job(folder, 7, 4097, 10_000, "x")).hasMessage("ranks=4097: 1 to 4096");
     }
 
@@ -168,7 +176,8 @@ class SharedHeapTest {
         assumeThat(memory).isDirectory();
         assumeThat(Files.getFileStore(memory).getUsableSpace()).isLessThan(GlobalAddress.MAX_OFFSET);
         final long id = new SplittableRandom().nextLong();
-        assertThatThrownBy(() -> SharedHeap.open(new SharedHeap.Job(memory, id, 1, GlobalAddress.MAX_OFFSET, "layout"), 0, SHORT_NANOS))
+        assertThatThrownBy(() -> SharedHeap.open(new SharedHeap.Job(memory, id, 1, GlobalAddress.MAX_OFFSET, "layout"),
+            0, SHORT_NANOS))
             .isInstanceOf(IllegalArgumentException.class).hasMessageContaining(memory + " has room for");
         assertThat(memory.resolve(RankFile.name(id, 0))).doesNotExist();
     }
@@ -184,14 +193,17 @@ class SharedHeapTest {
         try (SharedHeap _ = SharedHeap.open(job(1), 0, LONG_NANOS)) {
             endOwner(0);
             Files.setPosixFilePermissions(file(0), PosixFilePermissions.fromString("rw-r--r--"));
-            assertThatThrownBy(() -> SharedHeap.open(job(1), 0, SHORT_NANOS)).hasMessageContaining("permissions=rw-r--r--");
-            assertThat(RankFiles.list(folder)).singleElement().extracting(RankFiles.Entry::state).isEqualTo(RankFiles.State.REFUSED);
+            assertThatThrownBy(() -> SharedHeap.open(job(1), 0, SHORT_NANOS))
+                .hasMessageContaining("permissions=rw-r--r--");
+            assertThat(RankFiles.list(folder)).singleElement().extracting(RankFiles.Entry::state)
+                .isEqualTo(RankFiles.State.REFUSED);
             Files.setPosixFilePermissions(file(0), PosixFilePermissions.fromString("rw-------"));
             final byte[] cut = Arrays.copyOf(Files.readAllBytes(file(0)), 9_000);
             Files.delete(file(0));
             Files.write(file(0), cut);
             Files.setPosixFilePermissions(file(0), PosixFilePermissions.fromString("rw-------"));
-            assertThatThrownBy(() -> SharedHeap.open(job(1), 0, SHORT_NANOS)).hasMessageContaining("truncated or grown");
+            assertThatThrownBy(() -> SharedHeap.open(job(1), 0, SHORT_NANOS))
+                .hasMessageContaining("truncated or grown");
         }
     }
 
@@ -199,7 +211,8 @@ class SharedHeapTest {
     void aSymbolicLinkIsRefused() throws IOException {
         try (SharedHeap _ = SharedHeap.open(job(1), 0, LONG_NANOS)) {
             Files.createSymbolicLink(folder.resolve(RankFile.name(8, 0)), file(0));
-            assertThatThrownBy(() -> SharedHeap.open(new SharedHeap.Job(folder, 8, 1, 10_000, "layout"), 0, SHORT_NANOS)).hasMessageContaining("no regular file");
+            assertThatThrownBy(() -> SharedHeap.open(new SharedHeap.Job(folder, 8, 1, 10_000, "layout"), 0,
+                SHORT_NANOS)).hasMessageContaining("no regular file");
         }
     }
 
@@ -207,12 +220,15 @@ class SharedHeapTest {
     void whatCrashedJobsLeftIsListedAndRemoved() throws IOException {
         final List<SharedHeap> heaps = openAll(2);
         endOwner(1);
-        assertThat(RankFiles.list(folder)).extracting(RankFiles.Entry::state).containsExactly(RankFiles.State.LIVE, RankFiles.State.DEAD);
+        assertThat(RankFiles.list(folder)).extracting(RankFiles.Entry::state)
+            .containsExactly(RankFiles.State.LIVE, RankFiles.State.DEAD);
         assertThat(RankFiles.clean(folder)).as("rank 1 may be started again").isEmpty();
         endOwner(0);
         final ProcessIdentity self = ProcessIdentity.current();
-        final Path unfinished = Files.createFile(folder.resolve(".expertlane-0000000000000001-0." + self.place() + "-" + self.pid() + "-" + (self.start() + 1) + ".tmp"));
-        final Path beingMade = Files.createFile(folder.resolve(".expertlane-0000000000000001-0." + self.place() + "-" + self.pid() + "-" + self.start() + ".tmp"));
+        final Path unfinished = Files.createFile(folder.resolve(".expertlane-0000000000000001-0." + self.place() + "-"
+            + self.pid() + "-" + (self.start() + 1) + ".tmp"));
+        final Path beingMade = Files.createFile(folder.resolve(".expertlane-0000000000000001-0." + self.place() + "-"
+            + self.pid() + "-" + self.start() + ".tmp"));
         final Path other = Files.createFile(folder.resolve("other"));
         assertThat(RankFiles.clean(folder)).containsExactlyInAnyOrder(file(0), file(1), unfinished);
         assertThat(names()).containsExactly(beingMade.getFileName().toString(), other.getFileName().toString());
@@ -237,13 +253,17 @@ class SharedHeapTest {
             final byte[] header = mutate(good, random);
             if (!Arrays.equals(header, good)) {
                 final String refusal = RankFile.refusal(header, bytes);
-                assertThat(refusal != null && refusal.indexOf('\n') < 0 && !refusal.isBlank()).as("seed %s mutation %s: %s", seed, mutation, refusal).isTrue();
+                assertThat(refusal != null && refusal.indexOf('\n') < 0 && !refusal.isBlank())
+                    .as("seed %s mutation %s: %s", seed, mutation, refusal).isTrue();
             }
             // With a checksum that fits, the sizes are what is left to refuse.
-            MemorySegment.ofArray(header).set(JAVA_INT.withByteAlignment(1), RankFile.FIXED_BYTES - Integer.BYTES, RankFile.checksum(MemorySegment.ofArray(header)));
+            MemorySegment.ofArray(header)
+                .set(JAVA_INT.withByteAlignment(1), RankFile.FIXED_BYTES - Integer.BYTES,
+                RankFile.checksum(MemorySegment.ofArray(header)));
             final MemorySegment sized = MemorySegment.ofArray(header);
             if (RankFile.refusal(header, bytes) == null) {
-                assertThat(sized.get(JAVA_INT.withByteAlignment(1), 12) + sized.get(JAVA_LONG.withByteAlignment(1), 16)).as("seed %s mutation %s", seed, mutation)
+                assertThat(sized.get(JAVA_INT.withByteAlignment(1), 12) + sized.get(JAVA_LONG.withByteAlignment(1), 16))
+                    .as("seed %s mutation %s", seed, mutation)
                     .isLessThanOrEqualTo(bytes);
             }
         }

@@ -31,7 +31,8 @@ class SymmetricHeapTest {
             final long other = heap.address(1, 992);
             assertThat(heap.resolve(address, 8)).isEqualTo(992);
             heap.revoke(2);
-            assertThatThrownBy(() -> heap.resolve(address, 8)).isInstanceOf(IllegalArgumentException.class).hasMessageContaining("stale");
+            assertThatThrownBy(() -> heap.resolve(address, 8)).isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("stale");
             assertThat(heap.resolve(other, 8)).isEqualTo(992);
             assertThat(heap.resolve(heap.address(2, 992), 8)).isEqualTo(992);
         }
@@ -54,15 +55,18 @@ class SymmetricHeapTest {
             assertThat(copy.key(2, 0)).isEqualTo(heap.key(2, 0));
             assertThat(copy.key(2, 1)).isEqualTo(before);
             heap.revoke(2);
-            assertThat(heap.key(2, 0)).isEqualTo(heap.key(2, 1)).isEqualTo(heap.key(2)).isNotEqualTo(before).isNotEqualTo(copy.key(2, 0));
+            assertThat(heap.key(2, 0)).isEqualTo(heap.key(2, 1)).isEqualTo(heap.key(2)).isNotEqualTo(before)
+                .isNotEqualTo(copy.key(2, 0));
         }
     }
 
     @Test
     void addressesOfOtherHeapsAreRefused() {
         try (SymmetricHeap heap = new SymmetricHeap(2, 1000); SymmetricHeap foreign = new SymmetricHeap(4, 1000)) {
-            assertThatThrownBy(() -> heap.resolve(foreign.address(1, 0), 8)).isInstanceOf(IllegalArgumentException.class).hasMessageContaining("of another heap");
-            assertThatThrownBy(() -> heap.resolve(foreign.address(3, 0), 8)).isInstanceOf(IllegalArgumentException.class).hasMessageContaining("ranks=2");
+            assertThatThrownBy(() -> heap.resolve(foreign.address(1, 0), 8))
+                .isInstanceOf(IllegalArgumentException.class).hasMessageContaining("of another heap");
+            assertThatThrownBy(() -> heap.resolve(foreign.address(3, 0), 8))
+                .isInstanceOf(IllegalArgumentException.class).hasMessageContaining("ranks=2");
             assertThatThrownBy(() -> heap.resolve(0, 8)).isInstanceOf(IllegalArgumentException.class);
         }
     }
@@ -74,20 +78,25 @@ class SymmetricHeapTest {
             assertThatThrownBy(() -> heap.resolve(address, 9)).isInstanceOf(IndexOutOfBoundsException.class)
                 .hasMessage("offset=992 length=9: region has 1000 bytes");
             assertThatThrownBy(() -> heap.resolve(address, -1)).isInstanceOf(IndexOutOfBoundsException.class);
-            assertThatThrownBy(() -> heap.resolve(address, Long.MAX_VALUE)).isInstanceOf(IndexOutOfBoundsException.class);
+            assertThatThrownBy(() -> heap.resolve(address, Long.MAX_VALUE))
+                .isInstanceOf(IndexOutOfBoundsException.class);
             assertThatThrownBy(() -> heap.address(1, 1000)).isInstanceOf(IndexOutOfBoundsException.class);
             assertThatThrownBy(() -> heap.address(1, -1)).isInstanceOf(IndexOutOfBoundsException.class);
-            assertThatThrownBy(() -> heap.address(2, 0)).isInstanceOf(IllegalArgumentException.class).hasMessage("rank=2: 0 to 1");
+            assertThatThrownBy(() -> heap.address(2, 0)).isInstanceOf(IllegalArgumentException.class)
+                .hasMessage("rank=2: 0 to 1");
             assertThatThrownBy(() -> heap.region(0).get(JAVA_BYTE, 1000)).isInstanceOf(IndexOutOfBoundsException.class);
         }
     }
 
     @Test
     void sizesOutOfRangeAreRefused() {
-        assertThatThrownBy(() -> new SymmetricHeap(0, 1)).isInstanceOf(IllegalArgumentException.class).hasMessage("ranks=0: 1 to 65536");
+        assertThatThrownBy(() -> new SymmetricHeap(0, 1)).isInstanceOf(IllegalArgumentException.class)
+            .hasMessage("ranks=0: 1 to 65536");
         assertThatThrownBy(() -> new SymmetricHeap(65_537, 1)).isInstanceOf(IllegalArgumentException.class);
-        assertThatThrownBy(() -> new SymmetricHeap(1, 0)).isInstanceOf(IllegalArgumentException.class).hasMessage("bytesPerRank=0: 1 to 68719476736");
-        assertThatThrownBy(() -> new SymmetricHeap(1, GlobalAddress.MAX_OFFSET + 1)).isInstanceOf(IllegalArgumentException.class);
+        assertThatThrownBy(() -> new SymmetricHeap(1, 0)).isInstanceOf(IllegalArgumentException.class)
+            .hasMessage("bytesPerRank=0: 1 to 68719476736");
+        assertThatThrownBy(() -> new SymmetricHeap(1, GlobalAddress.MAX_OFFSET + 1))
+            .isInstanceOf(IllegalArgumentException.class);
     }
 
     @Test
@@ -105,9 +114,12 @@ class SymmetricHeapTest {
         final long bytes = 100_000;
         for (long seed = 0; seed < 300; seed++) {
             final SplittableRandom random = new SplittableRandom(seed);
-            try (SymmetricHeap heap = new SymmetricHeap(2, bytes, Pages.values()[(int) seed % 2]); Arena arena = Arena.ofConfined()) {
-                final MemorySegment src = random.nextInt(3) == 0 ? arena.allocate(bytes) : heap.region(random.nextInt(2));
-                final MemorySegment dst = random.nextInt(3) == 0 ? arena.allocate(bytes) : heap.region(random.nextInt(2));
+            try (SymmetricHeap heap = new SymmetricHeap(2, bytes,
+                Pages.values()[(int) seed % 2]); Arena arena = Arena.ofConfined()) {
+                final MemorySegment src = random.nextInt(3) == 0 ? arena.allocate(bytes)
+                    : heap.region(random.nextInt(2));
+                final MemorySegment dst = random.nextInt(3) == 0 ? arena.allocate(bytes)
+                    : heap.region(random.nextInt(2));
                 for (long at = 0; at < bytes; at++) {
                     src.set(JAVA_BYTE, at, (byte) random.nextInt());
                     dst.set(JAVA_BYTE, at, (byte) random.nextInt());
@@ -130,12 +142,16 @@ class SymmetricHeapTest {
             heap.region(0).fill((byte) 1);
             final MemorySegment src = heap.region(0);
             final MemorySegment dst = heap.region(1);
-            assertThatThrownBy(() -> heap.copy(src, 5_000, dst, 0, 5_001)).isInstanceOf(IndexOutOfBoundsException.class);
-            assertThatThrownBy(() -> heap.copy(src, 0, dst, 5_000, 5_001)).isInstanceOf(IndexOutOfBoundsException.class);
+            assertThatThrownBy(() -> heap.copy(src, 5_000, dst, 0, 5_001))
+                .isInstanceOf(IndexOutOfBoundsException.class);
+            assertThatThrownBy(() -> heap.copy(src, 0, dst, 5_000, 5_001))
+                .isInstanceOf(IndexOutOfBoundsException.class);
             assertThatThrownBy(() -> heap.copy(src, -1, dst, 0, 5_000)).isInstanceOf(IndexOutOfBoundsException.class);
-            assertThatThrownBy(() -> heap.copy(src, 0, dst, Long.MAX_VALUE, 5_000)).isInstanceOf(IndexOutOfBoundsException.class);
+            assertThatThrownBy(() -> heap.copy(src, 0, dst, Long.MAX_VALUE, 5_000))
+                .isInstanceOf(IndexOutOfBoundsException.class);
             assertThatThrownBy(() -> heap.copy(src, 0, dst, 0, -1)).isInstanceOf(IndexOutOfBoundsException.class);
-            assertThatThrownBy(() -> heap.copy(src, 0, dst.asReadOnly(), 0, 5_000)).isInstanceOf(IllegalArgumentException.class);
+            assertThatThrownBy(() -> heap.copy(src, 0, dst.asReadOnly(), 0, 5_000))
+                .isInstanceOf(IllegalArgumentException.class);
             assertThat(dst.mismatch(MemorySegment.ofArray(new byte[10_000]))).isEqualTo(-1);
         }
     }
@@ -148,8 +164,10 @@ class SymmetricHeapTest {
         heap.close();
         try (SymmetricHeap other = new SymmetricHeap(2, 10_000)) {
             assertThatThrownBy(() -> heap.copy(src, 0, dst, 0, 8_192)).isInstanceOf(IllegalStateException.class);
-            assertThatThrownBy(() -> other.copy(src, 0, other.region(1), 0, 8_192)).isInstanceOf(IllegalStateException.class);
-            assertThatThrownBy(() -> other.copy(other.region(0), 0, dst, 0, 8_192)).isInstanceOf(IllegalStateException.class);
+            assertThatThrownBy(() -> other.copy(src, 0, other.region(1), 0, 8_192))
+                .isInstanceOf(IllegalStateException.class);
+            assertThatThrownBy(() -> other.copy(other.region(0), 0, dst, 0, 8_192))
+                .isInstanceOf(IllegalStateException.class);
         }
     }
 }

@@ -52,7 +52,8 @@ class ExpertPlacementTest {
                     for (int physical = 0; physical < own.length; physical++) {
                         total[physical] += own[physical];
                     }
-                    assertThat(count(placement, logical, placer.place(logical), seed)).as("again, seed=%s", seed).isEqualTo(own);
+                    assertThat(count(placement, logical, placer.place(logical), seed)).as("again, seed=%s", seed)
+                        .isEqualTo(own);
                     assertThat(placer.place(logical)).as("seed=%s", seed).isSameAs(placed);
                 }
                 assertEven(placement, total, ranks, seed);
@@ -77,7 +78,8 @@ class ExpertPlacementTest {
 
     @Test
     void tablesThatDoNotFitAreRefused() {
-        assertThatThrownBy(() -> ExpertPlacement.of(2, 0, 2)).isInstanceOf(IllegalArgumentException.class).hasMessage("physicalToLogical[1]=2: 0 to 1");
+        assertThatThrownBy(() -> ExpertPlacement.of(2, 0, 2)).isInstanceOf(IllegalArgumentException.class)
+            .hasMessage("physicalToLogical[1]=2: 0 to 1");
         assertThatThrownBy(() -> ExpertPlacement.of(2, -1, 1)).isInstanceOf(IllegalArgumentException.class);
         assertThatThrownBy(() -> ExpertPlacement.of(2, 0, 0)).isInstanceOf(IllegalArgumentException.class)
             .hasMessage("physicalToLogical: no copy of logical expert 1");
@@ -85,14 +87,18 @@ class ExpertPlacementTest {
         try (Arena arena = Arena.ofConfined()) {
             final ExpertPlacer placer = new ExpertPlacer(ExpertPlacement.contiguous(4), 0, 2, 2, arena);
             final SplittableRandom random = new SplittableRandom(5);
-            assertThatThrownBy(() -> placer.place(routing(random, 1, 2, 5, arena))).isInstanceOf(IllegalArgumentException.class);
-            assertThatThrownBy(() -> placer.place(routing(random, 1, 1, 4, arena))).isInstanceOf(IllegalArgumentException.class);
-            assertThatThrownBy(() -> placer.place(routing(random, 3, 2, 4, arena))).isInstanceOf(IllegalArgumentException.class)
+            assertThatThrownBy(() -> placer.place(routing(random, 1, 2, 5, arena)))
+                .isInstanceOf(IllegalArgumentException.class);
+            assertThatThrownBy(() -> placer.place(routing(random, 1, 1, 4, arena)))
+                .isInstanceOf(IllegalArgumentException.class);
+            assertThatThrownBy(() -> placer.place(routing(random, 3, 2, 4, arena)))
+                .isInstanceOf(IllegalArgumentException.class)
                 .hasMessage("routing tokens=3: at most 2");
         }
     }
 
-    private static int[] count(final ExpertPlacement placement, final Routing logical, final Routing placed, final long seed) {
+    private static int[] count(final ExpertPlacement placement, final Routing logical, final Routing placed,
+        final long seed) {
         final int[] counts = new int[placement.physicalExperts()];
         for (int token = 0; token < logical.tokens(); token++) {
             for (int k = 0; k < logical.topK(); k++) {
@@ -108,7 +114,8 @@ class ExpertPlacementTest {
         return counts;
     }
 
-    private static void assertEven(final ExpertPlacement placement, final int[] counts, final int tolerance, final long seed) {
+    private static void assertEven(final ExpertPlacement placement, final int[] counts, final int tolerance,
+        final long seed) {
         for (int logical = 0; logical < placement.logicalExperts(); logical++) {
             int least = Integer.MAX_VALUE;
             int most = 0;
@@ -130,11 +137,13 @@ class ExpertPlacementTest {
         }
     }
 
-    private static Routing routing(final SplittableRandom random, final int tokens, final int topK, final int experts, final Arena arena) {
+    private static Routing routing(final SplittableRandom random, final int tokens, final int topK, final int experts,
+        final Arena arena) {
         final MemorySegment idx = arena.allocate(Math.max(4, 4L * tokens * topK), 4);
         final MemorySegment weights = arena.allocate(Math.max(4, 4L * tokens * topK), 4);
         for (int i = 0; i < tokens * topK; i++) {
-            idx.setAtIndex(JAVA_INT, i, random.nextInt(5) == 0 ? Routing.NONE : random.nextInt(Math.max(1, random.nextInt(experts) + 1)));
+            idx.setAtIndex(JAVA_INT, i,
+                random.nextInt(5) == 0 ? Routing.NONE : random.nextInt(Math.max(1, random.nextInt(experts) + 1)));
             weights.setAtIndex(JAVA_FLOAT, i, random.nextInt(100) / 100f);
         }
         assertThat(Arrays.stream(idx.toArray(JAVA_INT)).max().getAsInt()).isLessThan(experts);

@@ -36,22 +36,27 @@ class LoadPlannerTest {
                 assertThat(planner.firstToken(move)).as("seed=%s", seed).isEqualTo(after[planner.from(move)]);
             }
             assertThat(Arrays.stream(after).sum()).as("seed=%s", seed).isEqualTo(Arrays.stream(before).sum());
-            assertThat(Arrays.stream(after).max().getAsInt()).as("seed=%s", seed).isLessThanOrEqualTo(Arrays.stream(before).max().getAsInt());
+            assertThat(Arrays.stream(after).max().getAsInt()).as("seed=%s", seed)
+                .isLessThanOrEqualTo(Arrays.stream(before).max().getAsInt());
             for (int rank = 0; rank < ranks; rank++) {
                 assertThat(planner.load(rank)).as("seed=%s", seed).isEqualTo(after[rank]);
-                assertThat((double) after[rank]).as("load of rank %s, seed=%s", rank, seed).isBetween(Math.min(before[rank], Math.floor(mean)),
+                assertThat((double) after[rank]).as("load of rank %s, seed=%s", rank, seed)
+                    .isBetween(Math.min(before[rank], Math.floor(mean)),
                     Math.max(before[rank], Math.ceil(mean)));
             }
             if (minTokens == 1 && threshold == 1) {
-                assertThat(Arrays.stream(after).max().getAsInt() <= Math.ceil(mean) || Arrays.stream(after).min().getAsInt() >= Math.floor(mean))
+                assertThat(Arrays.stream(after).max().getAsInt() <= Math.ceil(mean)
+                    || Arrays.stream(after).min().getAsInt() >= Math.floor(mean))
                     .as("balanced as far as it goes, seed=%s", seed).isTrue();
             }
             final LoadPlanner other = new LoadPlanner(ranks, threshold, minTokens);
             other.plan(new int[ranks], 5);
             assertThat(other.plan(before, round)).as("seed=%s", seed).isEqualTo(moves);
             for (int move = 0; move < moves; move++) {
-                assertThat(new int[] {other.from(move), other.to(move), other.firstToken(move), other.tokens(move)}).as("seed=%s", seed)
-                    .containsExactly(planner.from(move), planner.to(move), planner.firstToken(move), planner.tokens(move));
+                assertThat(new int[] {other.from(move), other.to(move), other.firstToken(move), other.tokens(move)})
+                    .as("seed=%s", seed)
+                    .containsExactly(planner.from(move), planner.to(move), planner.firstToken(move),
+                    planner.tokens(move));
             }
         }
     }
@@ -86,12 +91,18 @@ class LoadPlannerTest {
 
     @Test
     void valuesOutOfRangeAreRefused() {
-        assertThatThrownBy(() -> new LoadPlanner(0, 1, 1)).isInstanceOf(IllegalArgumentException.class).hasMessage("ranks=0: at least 1");
-        assertThatThrownBy(() -> new LoadPlanner(1, 0.99, 1)).isInstanceOf(IllegalArgumentException.class).hasMessage("threshold=0.99: 1 to 1000000.0");
+        assertThatThrownBy(() -> new LoadPlanner(0, 1, 1)).isInstanceOf(IllegalArgumentException.class)
+            .hasMessage("ranks=0: at least 1");
+        assertThatThrownBy(() -> new LoadPlanner(1, 0.99, 1)).isInstanceOf(IllegalArgumentException.class)
+            .hasMessage("threshold=0.99: 1 to 1000000.0");
         assertThatThrownBy(() -> new LoadPlanner(1, Double.NaN, 1)).isInstanceOf(IllegalArgumentException.class);
-        assertThatThrownBy(() -> new LoadPlanner(1, 1, 0)).isInstanceOf(IllegalArgumentException.class).hasMessage("minTokens=0: at least 1");
-        assertThatThrownBy(() -> new LoadPlanner(2, 1, 1).plan(new int[3], 0)).isInstanceOf(IllegalArgumentException.class);
-        assertThatThrownBy(() -> new LoadPlanner(2, 1, 1).plan(new int[] {1, -1}, 0)).hasMessage("tokensPerRank[1]=-1: at least 0");
-        assertThatThrownBy(() -> new LoadPlanner(2, 1, 1).plan(new int[2], -1)).isInstanceOf(IllegalArgumentException.class);
+        assertThatThrownBy(() -> new LoadPlanner(1, 1, 0)).isInstanceOf(IllegalArgumentException.class)
+            .hasMessage("minTokens=0: at least 1");
+        assertThatThrownBy(() -> new LoadPlanner(2, 1, 1).plan(new int[3], 0))
+            .isInstanceOf(IllegalArgumentException.class);
+        assertThatThrownBy(() -> new LoadPlanner(2, 1, 1).plan(new int[] {1, -1}, 0))
+            .hasMessage("tokensPerRank[1]=-1: at least 0");
+        assertThatThrownBy(() -> new LoadPlanner(2, 1, 1).plan(new int[2], -1))
+            .isInstanceOf(IllegalArgumentException.class);
     }
 }

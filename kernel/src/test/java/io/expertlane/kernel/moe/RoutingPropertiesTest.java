@@ -53,13 +53,15 @@ class RoutingPropertiesTest {
         for (long seed = 0; seed < SEEDS; seed++) {
             final Case drawn = Case.of(seed);
             try (Arena arena = Arena.ofConfined()) {
-                final List<RoutingSource> sources = List.of(drawn.source(), new PermutedRouting(drawn.source(), 3), new BalancedRouting(drawn.source()));
+                final List<RoutingSource> sources = List.of(drawn.source(), new PermutedRouting(drawn.source(), 3),
+                    new BalancedRouting(drawn.source()));
                 for (final RoutingSource source : sources) {
                     for (final Routing routing : drawn.routings(source, arena)) {
                         for (int token = 0; token < TOKENS; token++) {
                             final int[] chosen = experts(routing, token);
                             assertThat(chosen).as("%s, %s", drawn, source).doesNotHaveDuplicates();
-                            assertThat(Arrays.stream(chosen).map(drawn::groupOf).distinct().count()).as("%s, %s", drawn, source)
+                            assertThat(Arrays.stream(chosen).map(drawn::groupOf).distinct().count())
+                                .as("%s, %s", drawn, source)
                                 .isLessThanOrEqualTo(drawn.limit().perToken());
                         }
                     }
@@ -79,16 +81,21 @@ class RoutingPropertiesTest {
             final SplittableRandom random = new SplittableRandom(seed);
             IntStream.rangeClosed(1, shape.experts()).forEach(random::nextInt);
             try (Arena arena = Arena.ofConfined()) {
-                for (final Routing routing : DrawnRouting.uniform().limitedTo(drawn.limit()).routings(shape, TOKENS, seed, arena)) {
+                for (final Routing routing
+                    : DrawnRouting.uniform().limitedTo(drawn.limit()).routings(shape, TOKENS, seed, arena)) {
                     for (int token = 0; token < TOKENS; token++) {
-                        final double[] affinities = random.doubles(shape.experts()).map(u -> -Math.log(-Math.log(1 - u))).toArray();
+                        final double[] affinities = random.doubles(shape.experts())
+                            .map(u -> -Math.log(-Math.log(1 - u))).toArray();
                         random.doubles(shape.topK()).sum();
                         final Set<Integer> groups = new HashSet<>(IntStream.range(0, drawn.limit().groups()).boxed()
-                            .sorted(Comparator.comparingDouble(group -> -Arrays.stream(affinities, group * size, (group + 1) * size)
+                            .sorted(Comparator.comparingDouble(group ->
+                            -Arrays.stream(affinities, group * size, (group + 1) * size)
                                 .map(a -> -a).sorted().limit(counted).map(a -> -a).sum()))
                             .limit(drawn.limit().perToken()).toList());
-                        final int[] expected = IntStream.range(0, shape.experts()).filter(expert -> groups.contains(expert / size)).boxed()
-                            .sorted(Comparator.comparingDouble(expert -> -affinities[expert])).limit(shape.topK()).mapToInt(Integer::intValue).toArray();
+                        final int[] expected = IntStream.range(0, shape.experts())
+                            .filter(expert -> groups.contains(expert / size)).boxed()
+                            .sorted(Comparator.comparingDouble(expert -> -affinities[expert])).limit(shape.topK())
+                            .mapToInt(Integer::intValue).toArray();
                         assertThat(experts(routing, token)).as("%s, token %s", drawn, token).containsExactly(expected);
                     }
                 }
@@ -98,7 +105,8 @@ class RoutingPropertiesTest {
 
     /** Also a check of the integral: its expectation against counts. */
     @ParameterizedTest
-    @CsvSource({"256, 8, 1", "256, 8, 1.5", "256, 8, 4", "256, 8, 20", "64, 6, 2", "64, 6, 8", "8, 2, 1.3", "8, 2, 3.5", "128, 1, 1", "128, 1, 30", "2, 1, 1.9", "32, 32, 1"})
+    @CsvSource({"256, 8, 1", "256, 8, 1.5", "256, 8, 4", "256, 8, 20", "64, 6, 2", "64, 6, 8", "8, 2, 1.3", "8, 2, 3.5",
+        "128, 1, 1", "128, 1, 30", "2, 1, 1.9", "32, 32, 1"})
     void theLikeliestExpertGetsTheLoadThatWasAskedFor(final int experts, final int topK, final double ratio) {
         final int seeds = 20;
         final int tokens = 1000;
@@ -134,10 +142,13 @@ class RoutingPropertiesTest {
     @Test
     void theLoadHasClosedForms() {
         for (final int experts : new int[] {1, 2, 7, 64, 1024}) {
-            assertThat(ZipfLoad.maxOverMean(0, experts, Math.min(experts, 3))).as("uniform, E=%s", experts).isCloseTo(1, within(1e-3));
+            assertThat(ZipfLoad.maxOverMean(0, experts, Math.min(experts, 3))).as("uniform, E=%s", experts)
+                .isCloseTo(1, within(1e-3));
             final double harmonic = IntStream.rangeClosed(1, experts).mapToDouble(i -> 1.0 / i).sum();
-            assertThat(ZipfLoad.maxOverMean(1, experts, 1)).as("one draw, E=%s", experts).isCloseTo(experts / harmonic, within(1e-3 * experts / harmonic));
-            assertThat(ZipfLoad.maxOverMean(1.5, experts, experts)).as("all experts, E=%s", experts).isCloseTo(1, within(1e-3));
+            assertThat(ZipfLoad.maxOverMean(1, experts, 1)).as("one draw, E=%s", experts)
+                .isCloseTo(experts / harmonic, within(1e-3 * experts / harmonic));
+            assertThat(ZipfLoad.maxOverMean(1.5, experts, experts)).as("all experts, E=%s", experts)
+                .isCloseTo(1, within(1e-3));
         }
     }
 
@@ -159,12 +170,14 @@ class RoutingPropertiesTest {
                         for (int k = 0; k < plain[rank].topK(); k++) {
                             final int expert = plain[rank].expert(token, k);
                             assertThat(third[rank].weight(token, k)).isEqualTo(plain[rank].weight(token, k));
-                            assertThat(numbers[expert]).as("%s: one number an expert", drawn).isIn(Routing.NONE, third[rank].expert(token, k));
+                            assertThat(numbers[expert]).as("%s: one number an expert", drawn)
+                                .isIn(Routing.NONE, third[rank].expert(token, k));
                             numbers[expert] = third[rank].expert(token, k);
                         }
                     }
                 }
-                assertThat(Arrays.stream(numbers).filter(number -> number != Routing.NONE).toArray()).as("%s", drawn).doesNotHaveDuplicates();
+                assertThat(Arrays.stream(numbers).filter(number -> number != Routing.NONE).toArray()).as("%s", drawn)
+                    .doesNotHaveDuplicates();
             }
         }
     }
@@ -176,12 +189,14 @@ class RoutingPropertiesTest {
         try (Arena arena = Arena.ofConfined()) {
             for (int layer = 0; layer < 32; layer++) {
                 final int[] counts = new int[64];
-                for (final Routing routing : new PermutedRouting(DrawnRouting.maxOverMean(8), layer).routings(shape, 64, 5, arena)) {
+                for (final Routing routing
+                    : new PermutedRouting(DrawnRouting.maxOverMean(8), layer).routings(shape, 64, 5, arena)) {
                     for (int token = 0; token < 64; token++) {
                         Arrays.stream(experts(routing, token)).forEach(expert -> counts[expert]++);
                     }
                 }
-                hot.add(IntStream.range(0, 64).boxed().max(Comparator.comparingInt(expert -> counts[expert])).orElseThrow());
+                hot.add(IntStream.range(0, 64).boxed().max(Comparator.comparingInt(expert -> counts[expert]))
+                    .orElseThrow());
             }
         }
         assertThat(hot).as("of 32 layers").hasSizeGreaterThan(16);
@@ -191,9 +206,11 @@ class RoutingPropertiesTest {
     void refusesWhatCannotBe() {
         final MoeShape shape = new MoeShape(2, 2, 64, 8, 8, 4);
         try (Arena arena = Arena.ofConfined()) {
-            assertThatThrownBy(() -> DrawnRouting.uniform().limitedTo(new GroupLimit(7, 2)).routings(shape, 4, 1, arena))
+            assertThatThrownBy(() -> DrawnRouting.uniform().limitedTo(new GroupLimit(7, 2))
+                .routings(shape, 4, 1, arena))
                 .hasMessage("groups=7: a divisor of experts=64");
-            assertThatThrownBy(() -> DrawnRouting.uniform().limitedTo(new GroupLimit(32, 2)).routings(shape, 4, 1, arena))
+            assertThatThrownBy(() -> DrawnRouting.uniform().limitedTo(new GroupLimit(32, 2))
+                .routings(shape, 4, 1, arena))
                 .hasMessage("topK=8: at most experts=4 of topkGroups=2");
             assertThatThrownBy(() -> DrawnRouting.maxOverMean(8.5).routings(shape, 4, 1, arena))
                 .hasMessage("maxOverMean=8.5: 1 to 8.0, experts=64 over topK=8");

@@ -145,22 +145,26 @@ class RoutingSourceTest {
             assertThat(routings[1].expert(0, 0)).isEqualTo(7);
             assertThat(routings[1].expert(1, 0)).isEqualTo(12);
             assertThat(routings[1].weight(1, 2)).isEqualTo(0.25f);
-            assertThatThrownBy(() -> source.routings(new MoeShape(2, 2, 64, 6, 8, 3), 3, SEED, arena)).hasMessageContaining("has 5 tokens");
-            assertThatThrownBy(() -> source.routings(new MoeShape(2, 2, 64, 8, 8, 2), 2, SEED, arena)).hasMessageStartingWith("experts=64 topK=8");
+            assertThatThrownBy(() -> source.routings(new MoeShape(2, 2, 64, 6, 8, 3), 3, SEED, arena))
+                .hasMessageContaining("has 5 tokens");
+            assertThatThrownBy(() -> source.routings(new MoeShape(2, 2, 64, 8, 8, 2), 2, SEED, arena))
+                .hasMessageStartingWith("experts=64 topK=8");
         }
     }
 
     @Test
     void brokenRecordsAreNamed(@TempDir final Path folder) throws IOException {
         assertThatThrownBy(() -> RecordedRouting.read(folder)).hasMessageContaining("has no .txt file");
-        assertThatThrownBy(() -> RecordedRouting.read(folder.resolve("none"))).hasMessageContaining("expected a folder");
+        assertThatThrownBy(() -> RecordedRouting.read(folder.resolve("none")))
+            .hasMessageContaining("expected a folder");
         final Path file = folder.resolve("a.txt");
         Files.writeString(file, line(1) + line(1).replace("\t\t", "\t"));
         assertThatThrownBy(() -> RecordedRouting.read(folder)).hasMessageStartingWith("a.txt line 2 fields=12");
         Files.writeString(file, line(59));
         assertThatThrownBy(() -> RecordedRouting.read(folder)).hasMessage("a.txt line 1 id 5=64: 0 to 63");
         Files.writeString(file, line(1).replaceFirst("0\\.25", "heavy"));
-        assertThatThrownBy(() -> RecordedRouting.read(folder)).hasMessage("a.txt line 1 weight 0=heavy: a finite number");
+        assertThatThrownBy(() -> RecordedRouting.read(folder))
+            .hasMessage("a.txt line 1 weight 0=heavy: a finite number");
     }
 
     private static String line(final int... firstIds) {
@@ -181,7 +185,8 @@ class RoutingSourceTest {
             final var idx = arena.allocateFrom(ValueLayout.JAVA_INT, 0, -1, 3, 4);
             final var weights = arena.allocateFrom(ValueLayout.JAVA_FLOAT, 1, 1, 1, Float.NaN);
             assertThatThrownBy(() -> new Routing(2, 2, 4, idx, weights)).hasMessage("topkIdx[1][1]=4: -1 to 3");
-            assertThatThrownBy(() -> new Routing(2, 2, 5, idx, weights)).hasMessage("topkWeights[1][1]=NaN: a finite number");
+            assertThatThrownBy(() -> new Routing(2, 2, 5, idx, weights))
+                .hasMessage("topkWeights[1][1]=NaN: a finite number");
             assertThatThrownBy(() -> new Routing(3, 2, 5, idx, weights)).hasMessage("topkIdx bytes=16: at least 24");
         }
     }

@@ -42,7 +42,8 @@ class RingTest {
 
     @Test
     void ringsThatCouldLockUpAreRefused() {
-        assertThatThrownBy(() -> new RingLayout(RECORD, 7, 4)).hasMessage("capacity=7: at least two chunks of 4, at most 65536");
+        assertThatThrownBy(() -> new RingLayout(RECORD, 7, 4))
+            .hasMessage("capacity=7: at least two chunks of 4, at most 65536");
         assertThatThrownBy(() -> new RingLayout(RECORD, 10, 4)).hasMessage("capacity=10: a multiple of chunk=4");
         assertThatThrownBy(() -> new RingLayout(RECORD, 1 << 17, 4)).isInstanceOf(IllegalArgumentException.class);
         assertThatThrownBy(() -> new RingLayout(RECORD, 8, 0)).hasMessage("chunk=0: at least 1");
@@ -112,7 +113,8 @@ class RingTest {
                     if (random.nextBoolean() && pair.receiver.available() > 0) {
                         pair.take(taken++);
                     }
-                    assertThat(sent - taken).as("records under way, seed=%s", seed).isBetween(0L, (long) layout.capacity());
+                    assertThat(sent - taken).as("records under way, seed=%s", seed)
+                        .isBetween(0L, (long) layout.capacity());
                 }
                 assertThat(pair.receiver.available()).isZero();
             }
@@ -129,7 +131,8 @@ class RingTest {
             final RingLayout layout = new RingLayout(RECORD, chunk * (2 + random.nextInt(4)), chunk);
             try (Arena arena = Arena.ofConfined(); SymmetricHeap heap = new SymmetricHeap(2, layout.bytes())) {
                 final DelayedTransport transport = new DelayedTransport(heap, 64, arena);
-                final QueuePairSet from = new QueuePairSet(transport, 0, 8, 1 + random.nextInt(4), false, random.nextBoolean() ? 150 : 1 << 20);
+                final QueuePairSet from = new QueuePairSet(transport, 0, 8, 1 + random.nextInt(4), false,
+                    random.nextBoolean() ? 150 : 1 << 20);
                 final QueuePairSet back = new QueuePairSet(transport, 1, 4, 1);
                 final QueuePair[] queuePairs = new QueuePair[lanes];
                 Arrays.setAll(queuePairs, lane -> from.connect(1, lane));
@@ -138,8 +141,10 @@ class RingTest {
                 Arrays.setAll(credits, lane -> back.connect(0, lane));
                 for (int lane = 0; tag != 0 && lane < lanes; lane++) {
                     // What an earlier link left behind says nothing of this one.
-                    heap.region(1).set(JAVA_LONG, (long) lane * Long.BYTES, CallWord.ofPosition(tag - 1, random.nextInt(1000)));
-                    heap.region(0).set(JAVA_LONG, (long) lane * Long.BYTES, CallWord.ofPosition(tag - 1, random.nextInt(1000)));
+                    heap.region(1).set(JAVA_LONG, (long) lane * Long.BYTES,
+                        CallWord.ofPosition(tag - 1, random.nextInt(1000)));
+                    heap.region(0).set(JAVA_LONG, (long) lane * Long.BYTES,
+                        CallWord.ofPosition(tag - 1, random.nextInt(1000)));
                 }
                 final RingReceiver receiver = new RingReceiver(layout, heap, 1, 0, 0, 0, back, credits, lanes, tag);
                 long sent = 0;
@@ -159,8 +164,10 @@ class RingTest {
                         sender.flush();
                     }
                     if (random.nextBoolean() && receiver.available() > 0) {
-                        assertThat(receiver.segment().get(JAVA_LONG, receiver.offset())).as("record, seed=%s", seed).isEqualTo(taken);
-                        assertThat(receiver.segment().get(JAVA_LONG, receiver.offset() + 104)).as("record's end, seed=%s", seed).isEqualTo(~taken);
+                        assertThat(receiver.segment().get(JAVA_LONG, receiver.offset())).as("record, seed=%s", seed)
+                            .isEqualTo(taken);
+                        assertThat(receiver.segment().get(JAVA_LONG, receiver.offset() + 104))
+                            .as("record's end, seed=%s", seed).isEqualTo(~taken);
                         receiver.consume();
                         taken++;
                     }
@@ -189,7 +196,8 @@ class RingTest {
                 assertThat(lane.published()).isEqualTo(2);
                 // 3 strides of 128 bytes and a record of 128, rounded up from 116.
                 assertThat(WorkQueueElement.lengthBytes(lane.memory(), lane.elementOffset(0))).isEqualTo(256);
-                assertThat(WorkQueueElement.opcode(lane.memory(), lane.elementOffset(1))).isEqualTo(WorkQueueElement.ATOMIC_ADD);
+                assertThat(WorkQueueElement.opcode(lane.memory(), lane.elementOffset(1)))
+                    .isEqualTo(WorkQueueElement.ATOMIC_ADD);
             }
             final SplittableRandom random = new SplittableRandom(1);
             for (int element = 0; element < 3; element++) {
@@ -199,7 +207,8 @@ class RingTest {
             assertThat(transport.step(random)).isTrue();
             assertThat(receiver.available()).isEqualTo(4);
             for (int lane = 0; lane < 2; lane++) {
-                assertThat(heap.region(1).get(JAVA_LONG, (long) lane * Long.BYTES)).isEqualTo(CallWord.ofPosition(0, 4));
+                assertThat(heap.region(1).get(JAVA_LONG, (long) lane * Long.BYTES))
+                    .isEqualTo(CallWord.ofPosition(0, 4));
             }
         }
     }
@@ -208,8 +217,10 @@ class RingTest {
     void lanesOutOfRangeAreRefused() {
         final RingLayout layout = new RingLayout(RECORD, 8, 4);
         try (SymmetricHeap heap = new SymmetricHeap(2, layout.bytes())) {
-            assertThatThrownBy(() -> new RingSender(layout, heap, 0, 1, 0, 0, null, null, 9, 0)).hasMessage("lanes=9: 1 to 8");
-            assertThatThrownBy(() -> new RingReceiver(layout, heap, 1, 0, 0, 0, null, null, 0, 0)).hasMessage("lanes=0: 1 to 8");
+            assertThatThrownBy(() -> new RingSender(layout, heap, 0, 1, 0, 0, null, null, 9, 0))
+                .hasMessage("lanes=9: 1 to 8");
+            assertThatThrownBy(() -> new RingReceiver(layout, heap, 1, 0, 0, 0, null, null, 0, 0))
+                .hasMessage("lanes=0: 1 to 8");
         }
     }
 

@@ -34,8 +34,10 @@ final class FlowHashTest {
         "3ffe:501:8::260:97ff:fe40:efab, 14230, ff02::1, 4739, 0f0c461c, dde51bbf",
         "3ffe:1900:4545:3:200:f8ff:fe21:67cf, 44251, fe80::200:f8ff:fe21:67cf, 38024, 4b61e985, 02d1feef"})
     void toeplitzMatchesTheMicrosoftSuite(
-        final String source, final int sourcePort, final String destination, final int destinationPort, final String l3, final String l4) {
-        final FlowTuple flow = FlowTuple.of(InetAddress.ofLiteral(source), InetAddress.ofLiteral(destination), sourcePort, destinationPort, 6);
+        final String source, final int sourcePort, final String destination, final int destinationPort, final String l3,
+        final String l4) {
+        final FlowTuple flow = FlowTuple.of(InetAddress.ofLiteral(source), InetAddress.ofLiteral(destination),
+            sourcePort, destinationPort, 6);
         assertThat(HexFormat.of().toHexDigits(Toeplitz.MICROSOFT.hashAddresses(flow))).isEqualTo(l3);
         assertThat(HexFormat.of().toHexDigits(FlowHashAlgorithm.TOEPLITZ.hash(flow))).isEqualTo(l4);
     }
@@ -55,8 +57,10 @@ final class FlowHashTest {
         final Toeplitz symmetric = new Toeplitz(key);
         final InetAddress a = InetAddress.ofLiteral("10.1.2.3");
         final InetAddress b = InetAddress.ofLiteral("10.200.7.1");
-        assertThat(symmetric.hash(FlowTuple.of(a, b, 1000, 2000, 17))).isEqualTo(symmetric.hash(FlowTuple.of(b, a, 2000, 1000, 17)));
-        assertThatIllegalArgumentException().isThrownBy(() -> new Toeplitz(new byte[39])).withMessage("key.length=39 must be 40");
+        assertThat(symmetric.hash(FlowTuple.of(a, b, 1000, 2000, 17)))
+            .isEqualTo(symmetric.hash(FlowTuple.of(b, a, 2000, 1000, 17)));
+        assertThatIllegalArgumentException().isThrownBy(() -> new Toeplitz(new byte[39]))
+            .withMessage("key.length=39 must be 40");
     }
 
     @ParameterizedTest
@@ -69,7 +73,8 @@ final class FlowHashTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"2710, eee67aa6", "2711, ec9e4fb9", "2712, 67428c6c", "c000, ede9be55", "c001, d30df522", "c002, 9bb0304e"})
+    @CsvSource({"2710, eee67aa6", "2711, ec9e4fb9", "2712, 67428c6c", "c000, ede9be55", "c001, d30df522",
+        "c002, 9bb0304e"})
     void murmurOfRoceFlows(final String sourcePort, final String expected) {
         assertHash(FlowHashAlgorithm.MURMUR3, sourcePort, expected);
     }
@@ -77,13 +82,17 @@ final class FlowHashTest {
     @ParameterizedTest
     @CsvSource({"'', 0, 00000000", "'', 1, 514e28b7", "test, 0, ba6bd213", "'Hello, world!', 0, c0363e43"})
     void murmurOfBytes(final String text, final int seed, final String expected) {
-        assertThat(HexFormat.of().toHexDigits(Murmur3.hash(text.getBytes(StandardCharsets.UTF_8), seed))).isEqualTo(expected);
+        assertThat(HexFormat.of().toHexDigits(Murmur3.hash(text.getBytes(StandardCharsets.UTF_8), seed)))
+            .isEqualTo(expected);
     }
 
     @Test
     void murmurOfAFlowIsMurmurOfItsLittleEndianWords() {
-        for (final FlowTuple flow : new FlowTuple[] {FlowTuple.roce("10.0.0.1", "192.168.255.254"), FlowTuple.roce("fd00::1", "fd00:f::ffff")}) {
-            final ByteBuffer bytes = ByteBuffer.allocate((flow.addressWordCount() + 1) * 4).order(ByteOrder.LITTLE_ENDIAN);
+        for (final FlowTuple flow
+            : new FlowTuple[] {FlowTuple.roce("10.0.0.1", "192.168.255.254"),
+            FlowTuple.roce("fd00::1", "fd00:f::ffff")}) {
+            final ByteBuffer bytes = ByteBuffer.allocate((flow.addressWordCount() + 1) * 4)
+                .order(ByteOrder.LITTLE_ENDIAN);
             for (int i = 0; i < flow.addressWordCount(); i++) {
                 bytes.putInt(flow.addressWord(i));
             }
@@ -111,8 +120,10 @@ final class FlowHashTest {
             final byte[] bytes = FlowTuples.networkOrder(flow);
             assertThat(FlowHashAlgorithm.CRC32.hash(flow)).as("seed %d", seed).isEqualTo(of(new CRC32(), bytes));
             assertThat(FlowHashAlgorithm.CRC32C.hash(flow)).as("seed %d", seed).isEqualTo(of(new CRC32C(), bytes));
-            assertThat(FlowHashAlgorithm.CRC16_ARC.hash(flow)).as("seed %d", seed).isEqualTo(Crc.CRC16_ARC.of(bytes)).isBetween(0, 0xFFFF);
-            assertThat(FlowHashAlgorithm.CRC16_CCITT.hash(flow)).as("seed %d", seed).isEqualTo(Crc.CRC16_CCITT_FALSE.of(bytes)).isBetween(0, 0xFFFF);
+            assertThat(FlowHashAlgorithm.CRC16_ARC.hash(flow)).as("seed %d", seed).isEqualTo(Crc.CRC16_ARC.of(bytes))
+                .isBetween(0, 0xFFFF);
+            assertThat(FlowHashAlgorithm.CRC16_CCITT.hash(flow)).as("seed %d", seed)
+                .isEqualTo(Crc.CRC16_CCITT_FALSE.of(bytes)).isBetween(0, 0xFFFF);
         }
     }
 
@@ -124,15 +135,18 @@ final class FlowHashTest {
     @Test
     void xorFoldsSixteenBitWords() {
         final FlowTuple flow = FlowTuple.roce("1.2.3.4", "5.6.7.8");
-        assertThat(FlowHashAlgorithm.XOR.hash(flow, 0xC123)).isEqualTo(0x0102 ^ 0x0304 ^ 0x0506 ^ 0x0708 ^ 0xC123 ^ 4791 ^ 17);
-        assertThat(FlowHashAlgorithm.XOR.hash(FlowTuple.roce("::1:2", "8000::4"), 0xFFFF)).isEqualTo(1 ^ 2 ^ 0x8000 ^ 4 ^ 0xFFFF ^ 4791 ^ 17);
+        assertThat(FlowHashAlgorithm.XOR.hash(flow, 0xC123))
+            .isEqualTo(0x0102 ^ 0x0304 ^ 0x0506 ^ 0x0708 ^ 0xC123 ^ 4791 ^ 17);
+        assertThat(FlowHashAlgorithm.XOR.hash(FlowTuple.roce("::1:2", "8000::4"), 0xFFFF))
+            .isEqualTo(1 ^ 2 ^ 0x8000 ^ 4 ^ 0xFFFF ^ 4791 ^ 17);
     }
 
     @Test
     void bondOfIpv6FoldsTheAddressWords() {
         final FlowTuple folded = FlowTuple.roce(0x11223344 ^ 0x01020304, 0x55667788);
         final FlowTuple ipv6 = FlowTuple.roce("1122:3344:0102:0304::", "::5566:7788");
-        assertThat(FlowHashAlgorithm.BOND_L34.hash(ipv6, 0xC042)).isEqualTo(FlowHashAlgorithm.BOND_L34.hash(folded, 0xC042));
+        assertThat(FlowHashAlgorithm.BOND_L34.hash(ipv6, 0xC042))
+            .isEqualTo(FlowHashAlgorithm.BOND_L34.hash(folded, 0xC042));
     }
 
     @ParameterizedTest
@@ -161,7 +175,8 @@ final class FlowHashTest {
         final long before = threads.getCurrentThreadAllocatedBytes();
         sum += hashAll(algorithm, flow);
         final long allocated = threads.getCurrentThreadAllocatedBytes() - before;
-        assertThat(allocated).as("bytes allocated by %d hashes (sum %d)", RoceSourcePorts.COUNT, sum).isLessThan(RoceSourcePorts.COUNT);
+        assertThat(allocated).as("bytes allocated by %d hashes (sum %d)", RoceSourcePorts.COUNT, sum)
+            .isLessThan(RoceSourcePorts.COUNT);
     }
 
     private static int hashAll(final FlowHash hash, final FlowTuple flow) {
@@ -175,10 +190,12 @@ final class FlowHashTest {
     @Test
     void rejectsBadInput() {
         assertThatIllegalArgumentException().isThrownBy(() -> FlowHashAlgorithm.ofName("md5"))
-            .withMessage("hash=md5 must be one of toeplitz, bond-l34, bond-l34-noshift, murmur3, crc16-arc, crc16-ccitt, crc32, crc32c, xor");
+            .withMessage("hash=md5 must be one of toeplitz, bond-l34, bond-l34-noshift, murmur3, crc16-arc, "
+            + "crc16-ccitt, crc32, crc32c, xor");
         assertThatIllegalArgumentException().isThrownBy(() -> FlowTuple.roce("10.0.0.1", "fd00::1"))
             .withMessage("source=10.0.0.1 and destination=fd00:0:0:0:0:0:0:1 are of different IP versions");
-        assertThatIllegalArgumentException().isThrownBy(() -> FlowTuple.roce("10.0.0.1", "10.0.0.2").withSourcePort(65536))
+        assertThatIllegalArgumentException()
+            .isThrownBy(() -> FlowTuple.roce("10.0.0.1", "10.0.0.2").withSourcePort(65536))
             .withMessage("sourcePort=65536 must be 0 to 65535");
         assertThatIllegalArgumentException().isThrownBy(() -> FlowTuple.roce("localhost", "10.0.0.2"));
     }
@@ -186,13 +203,16 @@ final class FlowHashTest {
     @Test
     void tuplesPrintAndCompare() {
         final FlowTuple flow = FlowTuple.roce("10.0.0.1", "10.0.1.255");
-        assertThat(flow).hasToString("10.0.0.1:49152 -> 10.0.1.255:4791 protocol 17").isEqualTo(FlowTuple.roce(0x0a000001, 0x0a0001ff))
+        assertThat(flow).hasToString("10.0.0.1:49152 -> 10.0.1.255:4791 protocol 17")
+            .isEqualTo(FlowTuple.roce(0x0a000001, 0x0a0001ff))
             .hasSameHashCodeAs(FlowTuple.roce(0x0a000001, 0x0a0001ff)).isNotEqualTo(flow.withSourcePort(1));
-        assertThat(FlowTuple.roce("fd00::1", "::2")).hasToString("[fd00:0:0:0:0:0:0:1]:49152 -> [0:0:0:0:0:0:0:2]:4791 protocol 17");
+        assertThat(FlowTuple.roce("fd00::1", "::2"))
+            .hasToString("[fd00:0:0:0:0:0:0:1]:49152 -> [0:0:0:0:0:0:0:2]:4791 protocol 17");
     }
 
     private static void assertHash(final FlowHash hash, final String sourcePort, final String expected) {
         final FlowTuple flow = FlowTuple.roce("10.0.0.1", "10.0.1.1");
-        assertThat(HexFormat.of().toHexDigits(hash.hash(flow, HexFormat.fromHexDigits(sourcePort)))).isEqualTo(expected);
+        assertThat(HexFormat.of().toHexDigits(hash.hash(flow, HexFormat.fromHexDigits(sourcePort))))
+            .isEqualTo(expected);
     }
 }

@@ -31,6 +31,7 @@ final class FlowTuples {
         for (int i = 0; i < flow.addressWordCount(); i++) {
             bytes.putInt(flow.addressWord(i));
         }
-        return bytes.putShort((short) flow.sourcePort()).putShort((short) flow.destinationPort()).put((byte) flow.protocol()).array();
+        return bytes.putShort((short) flow.sourcePort()).putShort((short) flow.destinationPort())
+            .put((byte) flow.protocol()).array();
     }
 }

@@ -68,7 +68,8 @@ final class PortAssignerTest {
     void rejectsBadInput() {
         assertThatIllegalArgumentException().isThrownBy(() -> PortPolicy.ofName("lacp"))
             .withMessage("ports=lacp must be one of fixed, hashed, preallocated, queue-affinity, explicit");
-        assertThatIllegalArgumentException().isThrownBy(() -> assign(PortPolicy.EXPLICIT, 0, 2)).withMessage("explicitPort=2 must be 0 to 1");
+        assertThatIllegalArgumentException().isThrownBy(() -> assign(PortPolicy.EXPLICIT, 0, 2))
+            .withMessage("explicitPort=2 must be 0 to 1");
         assertThatIllegalArgumentException().isThrownBy(() -> assign(PortPolicy.QUEUE_AFFINITY, -1, 0))
             .withMessage("creationIndex=-1 must be 0 to 2147483647");
     }

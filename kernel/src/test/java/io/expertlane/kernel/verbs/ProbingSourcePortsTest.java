@@ -26,7 +26,8 @@ final class ProbingSourcePortsTest {
         private final double burstChance;
         private final double[] traffic;
 
-        HiddenNic(final FlowHash hash, final int ports, final int unitsPerPacket, final Random random, final double steady, final double poisson,
+        HiddenNic(final FlowHash hash, final int ports, final int unitsPerPacket, final Random random,
+            final double steady, final double poisson,
             final double burstChance) {
             this.flow = FlowTuples.random(random, random.nextBoolean());
             this.hash = hash;
@@ -76,7 +77,8 @@ final class ProbingSourcePortsTest {
         return (flow, sourcePort) -> Murmur3.hash(flow, sourcePort, key) >>> 3;
     }
 
-    private static void assertEven(final HiddenNic nic, final SourcePorts allocated, final int queuePairs, final int firstPort, final String what) {
+    private static void assertEven(final HiddenNic nic, final SourcePorts allocated, final int queuePairs,
+        final int firstPort, final String what) {
         final int ports = nic.traffic.length;
         for (int qp = 0; qp < queuePairs; qp++) {
             assertThat(allocated.port(qp)).as(what).isEqualTo((firstPort + qp) % ports);
@@ -95,14 +97,18 @@ final class ProbingSourcePortsTest {
             for (int queuePairs = 2; queuePairs <= 64; queuePairs++) {
                 final HiddenNic nic = new HiddenNic(hash, ports, 1, random, 0, 0, 0);
                 final ProbingSourcePorts allocator = new ProbingSourcePorts(nic, ports, DEFAULT);
-                assertEven(nic, allocator.allocate(queuePairs, queuePairs), queuePairs, queuePairs, "seed " + seed + " ports " + ports);
+                assertEven(nic, allocator.allocate(queuePairs, queuePairs), queuePairs, queuePairs, "seed " + seed
+                    + " ports " + ports);
                 assertThat(allocator.rounds()).isLessThanOrEqualTo(3L * (16 * ports + 4 * queuePairs));
                 assertThat(allocator.packetsSent()).isEqualTo(16 * allocator.rounds());
             }
         }
     }
 
-    /** Steady traffic up to 50 times the probe's rate, another rate on each port; Poisson traffic at 8 times it; bursts in 1 window of 20. */
+    /**
+     * Steady traffic up to 50 times the probe's rate, another rate on each port; Poisson traffic at 8 times it; bursts
+     * in 1 window of 20.
+     */
     @Test
     void findsEvenPortsAmongBackgroundTraffic() throws IOException {
         final long seed = new Random().nextLong();
@@ -123,19 +129,22 @@ final class ProbingSourcePortsTest {
     void givesUpWithAClearErrorWhenNoiseHidesTheProbes() {
         final HiddenNic nic = new HiddenNic(keyed(7), 2, 1, new Random(1), 0, 1e6, 0);
         assertThatIllegalStateException().isThrownBy(() -> new ProbingSourcePorts(nic, 2, DEFAULT).allocate(8, 0))
-            .withMessageMatching("port=0 of 2 was not reached by any of 64 source ports in \\d+ rounds; \\d+ source ports stayed undecided");
+            .withMessageMatching("port=0 of 2 was not reached by any of 64 source ports in \\d+ rounds; \\d+ source "
+            + "ports stayed undecided");
     }
 
     @Test
     void givesUpWhenAPortIsOutOfReach() {
         final HiddenNic nic = new HiddenNic((flow, sourcePort) -> 0, 2, 1, new Random(1), 0, 0, 0);
         assertThatIllegalStateException().isThrownBy(() -> new ProbingSourcePorts(nic, 2, DEFAULT).allocate(8, 0))
-            .withMessage("port=1 of 2 was not reached by any of 64 source ports in 192 rounds; 0 source ports stayed undecided");
+            .withMessage("port=1 of 2 was not reached by any of 64 source ports in 192 rounds; 0 source ports stayed "
+            + "undecided");
     }
 
     @Test
     void reusesSourcePortsOfAPortThatFewReach() throws IOException {
-        final HiddenNic nic = new HiddenNic((flow, sourcePort) -> sourcePort == 0xC000 ? 1 : 0, 2, 1, new Random(1), 0, 0, 0);
+        final HiddenNic nic = new HiddenNic((flow, sourcePort) -> sourcePort == 0xC000 ? 1 : 0, 2, 1, new Random(1), 0,
+            0, 0);
         final SourcePorts allocated = new ProbingSourcePorts(nic, 2, DEFAULT).allocate(8, 0);
         for (int qp = 0; qp < 8; qp++) {
             assertThat(nic.portOf(allocated.sourcePort(qp))).isEqualTo(qp % 2);

@@ -12,7 +12,8 @@ class QueuePairPlanTest {
         for (int ports = 1; ports <= 4; ports++) {
             for (int endPoints = 1; endPoints <= 8; endPoints++) {
                 for (int lanes = 1; lanes <= QueuePairPlan.MAX_LANES; lanes++) {
-                    final QueuePairPlan plan = new QueuePairPlan(endPoints, lanes, lanes, QueuePairPlan.NO_SEGMENTATION);
+                    final QueuePairPlan plan = new QueuePairPlan(endPoints, lanes, lanes,
+                        QueuePairPlan.NO_SEGMENTATION);
                     assertThat(plan.queuePairsPerPeer()).isEqualTo((endPoints + 1) * lanes);
                     final int[] ofPort = new int[ports];
                     for (int peer = 0; peer < ports; peer++) {
@@ -22,7 +23,8 @@ class QueuePairPlanTest {
                                 ofEndPoint[plan.lane(peer, endPoint, lane) % ports]++;
                                 ofPort[plan.lane(peer, endPoint, lane) % ports]++;
                             }
-                            assertThat(Arrays.stream(ofEndPoint).max().getAsInt() - Arrays.stream(ofEndPoint).min().getAsInt())
+                            assertThat(Arrays.stream(ofEndPoint).max().getAsInt()
+                                - Arrays.stream(ofEndPoint).min().getAsInt())
                                 .as("ports=%s %s", ports, plan).isLessThanOrEqualTo(1);
                         }
                     }
@@ -47,8 +49,10 @@ class QueuePairPlanTest {
                     at += split.length(element);
                 }
                 assertThat(at).isEqualTo(7408);
-                assertThat(new QueuePairPlan(1, lanes, 0, segment).partBytes(7408)).isEqualTo(Arrays.stream(ofLane).max().getAsInt());
-                assertThat(Arrays.stream(ofLane).max().getAsInt() - Arrays.stream(ofLane).min().getAsInt()).isLessThanOrEqualTo(8 * lanes);
+                assertThat(new QueuePairPlan(1, lanes, 0, segment).partBytes(7408))
+                    .isEqualTo(Arrays.stream(ofLane).max().getAsInt());
+                assertThat(Arrays.stream(ofLane).max().getAsInt() - Arrays.stream(ofLane).min().getAsInt())
+                    .isLessThanOrEqualTo(8 * lanes);
             }
         }
     }

@@ -59,15 +59,19 @@ class QueuePairTest {
 
     @Test
     void placesOutsideEitherRegionAreRefused() {
-        assertThatThrownBy(() -> queuePair.postWrite(0, REGION_BYTES - 63, 64, 64)).isInstanceOf(IndexOutOfBoundsException.class)
+        assertThatThrownBy(() -> queuePair.postWrite(0, REGION_BYTES - 63, 64, 64))
+            .isInstanceOf(IndexOutOfBoundsException.class)
             .hasMessage("remoteOffset=4033 length=64: region has 4096 bytes");
-        assertThatThrownBy(() -> queuePair.postWrite(REGION_BYTES - 63, 0, 64, 64)).isInstanceOf(IndexOutOfBoundsException.class)
+        assertThatThrownBy(() -> queuePair.postWrite(REGION_BYTES - 63, 0, 64, 64))
+            .isInstanceOf(IndexOutOfBoundsException.class)
             .hasMessage("localOffset=4033 length=64: region has 4096 bytes");
         assertThatThrownBy(() -> queuePair.postWrite(-1, 0, 64, 64)).isInstanceOf(IndexOutOfBoundsException.class);
         assertThatThrownBy(() -> queuePair.postWrite(0, -1, 64, 64)).isInstanceOf(IndexOutOfBoundsException.class);
-        assertThatThrownBy(() -> queuePair.postWrite(0, Long.MAX_VALUE, 64, 64)).isInstanceOf(IndexOutOfBoundsException.class);
+        assertThatThrownBy(() -> queuePair.postWrite(0, Long.MAX_VALUE, 64, 64))
+            .isInstanceOf(IndexOutOfBoundsException.class);
         assertThatThrownBy(() -> queuePair.postWrite(0, 0, -1, -1)).isInstanceOf(IllegalArgumentException.class);
-        assertThatThrownBy(() -> queuePair.postWrite(0, 0, 8, 9)).isInstanceOf(IllegalArgumentException.class).hasMessage("residentBytes=9: 0 to lengthBytes=8");
+        assertThatThrownBy(() -> queuePair.postWrite(0, 0, 8, 9)).isInstanceOf(IllegalArgumentException.class)
+            .hasMessage("residentBytes=9: 0 to lengthBytes=8");
         assertThatThrownBy(() -> queuePair.postInline(REGION_BYTES, 1)).isInstanceOf(IndexOutOfBoundsException.class);
         assertThatThrownBy(() -> queuePair.postAtomicAdd(-8, 1)).isInstanceOf(IndexOutOfBoundsException.class);
         assertThat(queuePair.outstanding()).isZero();
@@ -134,13 +138,17 @@ class QueuePairTest {
         assertThat(queuePair.postWrite(0, address, 8)).isEqualTo(QueuePair.POSTED);
         queuePair.ringDoorbell();
         assertThat(heap.region(1).get(JAVA_LONG, 256)).isEqualTo(9);
-        assertThatThrownBy(() -> queuePair.postWrite(0, heap.address(2, 256), 8)).isInstanceOf(IllegalArgumentException.class)
+        assertThatThrownBy(() -> queuePair.postWrite(0, heap.address(2, 256), 8))
+            .isInstanceOf(IllegalArgumentException.class)
             .hasMessageContaining("of another rank than peerRank=1");
-        assertThatThrownBy(() -> queuePair.postWrite(0, address, REGION_BYTES)).isInstanceOf(IndexOutOfBoundsException.class);
+        assertThatThrownBy(() -> queuePair.postWrite(0, address, REGION_BYTES))
+            .isInstanceOf(IndexOutOfBoundsException.class);
         heap.revoke(1);
-        assertThatThrownBy(() -> queuePair.postWrite(0, address, 8)).isInstanceOf(IllegalArgumentException.class).hasMessageContaining("stale");
+        assertThatThrownBy(() -> queuePair.postWrite(0, address, 8)).isInstanceOf(IllegalArgumentException.class)
+            .hasMessageContaining("stale");
         try (SymmetricHeap foreign = new SymmetricHeap(3, REGION_BYTES)) {
-            assertThatThrownBy(() -> queuePair.postWrite(0, foreign.address(1, 0), 8)).isInstanceOf(IllegalArgumentException.class);
+            assertThatThrownBy(() -> queuePair.postWrite(0, foreign.address(1, 0), 8))
+                .isInstanceOf(IllegalArgumentException.class);
         }
     }
 
@@ -166,10 +174,12 @@ class QueuePairTest {
             assertThat(heap.region(1).get(JAVA_LONG, 8)).isEqualTo(-5);
             assertThat(memory.asSlice(bytes, bytes).toArray(JAVA_BYTE)).containsOnly(0x5A);
             for (final long offset : new long[] {-64, 2L * bytes + 64}) {
-                assertThatThrownBy(() -> new QueuePair(transport, 3, 0, 1, 2, 0, memory, offset)).isInstanceOf(IllegalArgumentException.class)
+                assertThatThrownBy(() -> new QueuePair(transport, 3, 0, 1, 2, 0, memory, offset))
+                    .isInstanceOf(IllegalArgumentException.class)
                     .hasMessage("memory bytes=%d from memoryOffset=%d on: at least %d", 3 * bytes, offset, bytes);
             }
-            assertThatThrownBy(() -> new QueuePair(transport, 3, 0, 1, 2, 0, memory, 8)).isInstanceOf(IllegalArgumentException.class)
+            assertThatThrownBy(() -> new QueuePair(transport, 3, 0, 1, 2, 0, memory, 8))
+                .isInstanceOf(IllegalArgumentException.class)
                 .hasMessage("memoryOffset=8: a multiple of 64");
         }
     }
@@ -180,7 +190,8 @@ class QueuePairTest {
             assertThatThrownBy(() -> transport.connect(0, 1, depth, 0)).isInstanceOf(IllegalArgumentException.class);
         }
         for (final int depth : new int[] {-4, 0, 3, Integer.MIN_VALUE}) {
-            assertThatThrownBy(() -> new DirectTransport(heap, DirectTransport.Mapping.SELF, depth)).isInstanceOf(IllegalArgumentException.class)
+            assertThatThrownBy(() -> new DirectTransport(heap, DirectTransport.Mapping.SELF, depth))
+                .isInstanceOf(IllegalArgumentException.class)
                 .hasMessage("completionQueueDepth=" + depth + ": a power of two");
         }
     }

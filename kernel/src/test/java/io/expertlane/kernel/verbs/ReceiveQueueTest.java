@@ -98,7 +98,8 @@ class ReceiveQueueTest {
         queuePair.postWriteImmediate(0, 0, 0, 0, 4);
         queuePair.ringDoorbell();
         transport.completionQueue(0).poll((number, index, status) -> statuses.add(status));
-        assertThat(statuses).containsExactly(CompletionQueue.SUCCESS, CompletionQueue.FLUSHED, CompletionQueue.FLUSHED, CompletionQueue.FLUSHED);
+        assertThat(statuses).containsExactly(CompletionQueue.SUCCESS, CompletionQueue.FLUSHED, CompletionQueue.FLUSHED,
+            CompletionQueue.FLUSHED);
         assertThat(heap.region(1).get(JAVA_LONG, 64)).isEqualTo(1);
         assertThat(poll(receives)).containsExactly(1);
     }
@@ -133,7 +134,8 @@ class ReceiveQueueTest {
                     sender.ringDoorbell();
                     transport.completionQueue(0).poll();
                 } else {
-                    receives.poll((index, immediate, lengthBytes) -> assertThat(immediate).isEqualTo(expected.remove()));
+                    receives.poll((index, immediate, lengthBytes) ->
+                        assertThat(immediate).isEqualTo(expected.remove()));
                 }
             }
             receives.poll((index, immediate, lengthBytes) -> assertThat(immediate).isEqualTo(expected.remove()));
@@ -144,10 +146,14 @@ class ReceiveQueueTest {
 
     @Test
     void wrongUseIsRefused() {
-        assertThatThrownBy(() -> queuePair.postWriteImmediate(0, 0, 8, 8, 1)).isInstanceOf(IllegalStateException.class).hasMessageContaining("receiveQueue=null");
-        assertThatThrownBy(() -> transport.openReceiveQueue(queuePair, 3)).hasMessage("receiveQueueDepth=3: a power of two, 1 to 32768");
+        assertThatThrownBy(() -> queuePair.postWriteImmediate(0, 0, 8, 8, 1)).isInstanceOf(IllegalStateException.class)
+            .hasMessageContaining("receiveQueue=null");
+        assertThatThrownBy(() -> transport.openReceiveQueue(queuePair, 3))
+            .hasMessage("receiveQueueDepth=3: a power of two, 1 to 32768");
         transport.openReceiveQueue(queuePair, 4);
-        assertThatThrownBy(() -> transport.openReceiveQueue(queuePair, 4)).isInstanceOf(IllegalStateException.class).hasMessageContaining("is open");
-        assertThatThrownBy(() -> queuePair.postWriteImmediate(0, 4096, 8, 8, 1)).isInstanceOf(IndexOutOfBoundsException.class);
+        assertThatThrownBy(() -> transport.openReceiveQueue(queuePair, 4)).isInstanceOf(IllegalStateException.class)
+            .hasMessageContaining("is open");
+        assertThatThrownBy(() -> queuePair.postWriteImmediate(0, 4096, 8, 8, 1))
+            .isInstanceOf(IndexOutOfBoundsException.class);
     }
 }

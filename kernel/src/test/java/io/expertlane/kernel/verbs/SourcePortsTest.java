@@ -27,8 +27,10 @@ final class SourcePortsTest {
                 for (int queuePairs = 2; queuePairs <= MAX_QUEUE_PAIRS; queuePairs++) {
                     final PortSelection selection = PortSelection.modulo(ports);
                     final SourcePorts allocated = SourcePorts.preallocate(flow, hash, selection, queuePairs, pair);
-                    if (!isEven(allocated, flow, hash, selection, queuePairs) || allocated.distinctSourcePorts() != queuePairs) {
-                        throw new AssertionError("uneven or repeated: seed=" + seed + " hash=" + hash + " ports=" + ports
+                    if (!isEven(allocated, flow, hash, selection, queuePairs)
+                        || allocated.distinctSourcePorts() != queuePairs) {
+                        throw new AssertionError("uneven or repeated: seed=" + seed + " hash=" + hash + " ports="
+                            + ports
                             + " queuePairs=" + queuePairs + " flow=" + flow);
                     }
                 }
@@ -38,7 +40,8 @@ final class SourcePortsTest {
 
     /** Recomputes every QP's port from its source port by the hash alone. */
     private static boolean isEven(
-        final SourcePorts allocated, final FlowTuple flow, final FlowHash hash, final PortSelection selection, final int queuePairs) {
+        final SourcePorts allocated, final FlowTuple flow, final FlowHash hash, final PortSelection selection,
+        final int queuePairs) {
         final int[] load = new int[selection.ports()];
         for (int qp = 0; qp < queuePairs; qp++) {
             final int sourcePort = allocated.sourcePort(qp);
@@ -48,7 +51,8 @@ final class SourcePortsTest {
             }
             load[port]++;
         }
-        return allocated.queuePairs() == queuePairs && Arrays.stream(load).max().getAsInt() - Arrays.stream(load).min().getAsInt() <= 1;
+        return allocated.queuePairs() == queuePairs && Arrays.stream(load).max().getAsInt()
+            - Arrays.stream(load).min().getAsInt() <= 1;
     }
 
     @ParameterizedTest
@@ -61,7 +65,8 @@ final class SourcePortsTest {
             final PortSelection selection = PortSelection.bits(4, random.nextInt(7));
             final SourcePorts allocated = SourcePorts.preallocate(flow, hash, selection, 9);
             for (int qp = 0; qp < 9; qp++) {
-                assertThat(selection.portOf(hash.hash(flow, allocated.sourcePort(qp)))).as("seed %d", seed).isEqualTo(qp % 4);
+                assertThat(selection.portOf(hash.hash(flow, allocated.sourcePort(qp)))).as("seed %d", seed)
+                    .isEqualTo(qp % 4);
             }
         }
     }
@@ -84,7 +89,8 @@ final class SourcePortsTest {
         final FlowHash onlyThreeOnPortOne = (ignored, sourcePort) -> sourcePort >= 0xFFFD ? 1 : 0;
         final SourcePorts allocated = SourcePorts.preallocate(flow, onlyThreeOnPortOne, PortSelection.modulo(2), 10);
         for (int qp = 0; qp < 10; qp++) {
-            assertThat(onlyThreeOnPortOne.hash(flow, allocated.sourcePort(qp))).isEqualTo(qp % 2).isEqualTo(allocated.port(qp));
+            assertThat(onlyThreeOnPortOne.hash(flow, allocated.sourcePort(qp))).isEqualTo(qp % 2)
+                .isEqualTo(allocated.port(qp));
         }
         assertThat(allocated.distinctSourcePorts()).isEqualTo(5 + 3);
     }
@@ -92,23 +98,29 @@ final class SourcePortsTest {
     @Test
     void moreQueuePairsThanSourcePorts() {
         final FlowTuple flow = FlowTuple.roce("10.0.0.1", "10.0.1.1");
-        final SourcePorts allocated = SourcePorts.preallocate(flow, FlowHashAlgorithm.CRC32, PortSelection.modulo(2), 40000);
+        final SourcePorts allocated = SourcePorts.preallocate(flow, FlowHashAlgorithm.CRC32, PortSelection.modulo(2),
+            40000);
         assertThat(allocated.distinctSourcePorts()).isEqualTo(RoceSourcePorts.COUNT);
-        assertThat(allocated.port(39999)).isEqualTo(1).isEqualTo(FlowHashAlgorithm.CRC32.hash(flow, allocated.sourcePort(39999)) & 1);
+        assertThat(allocated.port(39999)).isEqualTo(1)
+            .isEqualTo(FlowHashAlgorithm.CRC32.hash(flow, allocated.sourcePort(39999)) & 1);
     }
 
     @Test
     void rejectsBadInput() {
         final FlowTuple flow = FlowTuple.roce("10.0.0.1", "10.0.1.1");
         final PortSelection two = PortSelection.modulo(2);
-        assertThatIllegalArgumentException().isThrownBy(() -> SourcePorts.preallocate(flow, FlowHashAlgorithm.XOR, two, 0))
+        assertThatIllegalArgumentException()
+            .isThrownBy(() -> SourcePorts.preallocate(flow, FlowHashAlgorithm.XOR, two, 0))
             .withMessage("queuePairs=0 must be 1 or more");
-        assertThatIllegalArgumentException().isThrownBy(() -> SourcePorts.preallocate(flow, FlowHashAlgorithm.XOR, two, 1, -1))
+        assertThatIllegalArgumentException()
+            .isThrownBy(() -> SourcePorts.preallocate(flow, FlowHashAlgorithm.XOR, two, 1, -1))
             .withMessage("firstPort=-1 must be 0 or more");
-        assertThatIllegalArgumentException().isThrownBy(() -> PortSelection.modulo(0)).withMessage("ports=0 must be 1 to 256");
+        assertThatIllegalArgumentException().isThrownBy(() -> PortSelection.modulo(0))
+            .withMessage("ports=0 must be 1 to 256");
         assertThatIllegalArgumentException().isThrownBy(() -> PortSelection.bits(3, 0))
             .withMessage("ports=3 must be a power of two to be selected by bits");
-        assertThatIllegalArgumentException().isThrownBy(() -> PortSelection.bits(4, 31)).withMessage("shift=31 must be 0 to 30");
+        assertThatIllegalArgumentException().isThrownBy(() -> PortSelection.bits(4, 31))
+            .withMessage("shift=31 must be 0 to 30");
     }
 
     @Test
@@ -120,11 +132,13 @@ final class SourcePortsTest {
     }
 
     /**
-     * Mean over 20,000 trials of the larger port's share of N equal flows, times 2: the table of flows hashed to 2 ports. Flows differ by
-     * peer address at a fixed source port. Tolerance: 0.01 absolute, more than 5 standard errors (the share's deviation is at most 0.25).
+     * Mean over 20,000 trials of the larger port's share of N equal flows, times 2: the table of flows hashed to 2
+     * ports. Flows differ by peer address at a fixed source port. Tolerance: 0.01 absolute, more than 5 standard errors
+     * (the share's deviation is at most 0.25).
      */
     @ParameterizedTest
-    @CsvSource({"1, 2.00", "2, 1.50", "4, 1.375", "8, 1.273", "9, 1.273", "16, 1.196", "18, 1.185", "32, 1.140", "64, 1.099"})
+    @CsvSource({"1, 2.00", "2, 1.50", "4, 1.375", "8, 1.273", "9, 1.273", "16, 1.196", "18, 1.185", "32, 1.140",
+        "64, 1.099"})
     void hashedFlowsAreAsUnevenAsTheBinomialSays(final int flows, final double expectedTimeRatio) {
         final int trials = 20_000;
         final long seed = new Random().nextLong();

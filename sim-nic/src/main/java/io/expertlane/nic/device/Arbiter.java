@@ -3,8 +3,8 @@ package io.expertlane.nic.device;
 /**
  * Chooses the queue pair that a port serves next. The place to plug in scheduling policies.
  *
- * <p>Ports and queue pairs are dense ids: {@code rank * ports + port}, and {@link SimulatedTransport#id}. A queue pair is added when it
- * gets something to send and after each turn that leaves it with more, and is never in twice.
+ * <p>Ports and queue pairs are dense ids: {@code rank * ports + port}, and {@link SimulatedTransport#id}. A queue pair
+ * is added when it gets something to send and after each turn that leaves it with more, and is never in twice.
  *
  * <p>Threading: called on the simulation's thread; one arbiter serves one simulation.
  */

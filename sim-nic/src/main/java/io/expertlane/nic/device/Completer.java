@@ -11,8 +11,8 @@ import io.expertlane.nic.time.Simulation;
 import java.util.Arrays;
 
 /**
- * Writes completion entries. They take their share of PCI Express, but do not wait for it. What happens when a queue is full: see
- * {@link CompletionOverflow}; which completions share an entry: see {@link CompletionProfile}.
+ * Writes completion entries. They take their share of PCI Express, but do not wait for it. What happens when a queue is
+ * full: see {@link CompletionOverflow}; which completions share an entry: see {@link CompletionProfile}.
  */
 final class Completer {
     private final Nics nics;
@@ -24,12 +24,18 @@ final class Completer {
     private final boolean compressing;
     private final int mergedCount;
     private final long periodPicos;
-    /** By queue pair: completions that wait to share an entry, their indices if that is to be compressed, and the number of entries so far. */
+    /**
+     * By queue pair: completions that wait to share an entry, their indices if that is to be compressed, and the number
+     * of entries so far.
+     */
     private int[] waiting = {};
     private int[] newest = {};
     private int[] indices = {};
     private int[] batches = {};
-    /** By rank: entries that wait for room, as event, count and status, and indices if compressed; and whether the queue has been overrun. */
+    /**
+     * By rank: entries that wait for room, as event, count and status, and indices if compressed; and whether the queue
+     * has been overrun.
+     */
     private final LongFifo[] held;
     private final boolean[] overrun;
     private final int[] heldIndices = new int[CompletionProfile.MAX_COMPRESSED];
@@ -143,11 +149,13 @@ final class Completer {
             for (int i = 0; compressing && count > 1 && i < count; i++) {
                 heldIndices[i] = (int) held[rank].take();
             }
-            write(rank, QueuePairEvent.queuePair(event), QueuePairEvent.value(event), (int) statusAndCount, count, heldIndices, 0, now);
+            write(rank, QueuePairEvent.queuePair(event), QueuePairEvent.value(event), (int) statusAndCount, count,
+                heldIndices, 0, now);
         }
     }
 
-    private void write(final int rank, final int qp, final int index, final int status, final int count, final int[] from, final int place,
+    private void write(final int rank, final int qp, final int index, final int status, final int count,
+        final int[] from, final int place,
                        final long now) {
         if (compressing && count > 1) {
             completionQueues[rank].completeCompressed(table.number(qp), from, place, count);

@@ -12,9 +12,10 @@ import io.expertlane.nic.profile.InNodeProfile;
 import io.expertlane.nic.time.Simulation;
 
 /**
- * The links between the GPUs of a node. A queue pair between two ranks of a node stands for stores to mapped memory there: its elements
- * pass no NIC. What the stores cost the sender is the host's matter; here they take their share of the sender's links going out and of the
- * receiver's coming in, each a server of one rate, and the latency of the way. The switch between the links never blocks.
+ * The links between the GPUs of a node. A queue pair between two ranks of a node stands for stores to mapped memory
+ * there: its elements pass no NIC. What the stores cost the sender is the host's matter; here they take their share of
+ * the sender's links going out and of the receiver's coming in, each a server of one rate, and the latency of the way.
+ * The switch between the links never blocks.
  *
  * <p>Ordering: in posted order, as on any queue pair.
  */
@@ -82,7 +83,8 @@ final class InNodeLinks {
         final int rank = table.rank(qp);
         final int peerRank = table.peerRank(qp);
         final int summary = table.summary(qp, index);
-        final int status = RemoteMemory.apply(nics.heap, rank, peerRank, table.queueMemory(qp), table.elementOffset(qp, index));
+        final int status = RemoteMemory.apply(nics.heap, rank, peerRank, table.queueMemory(qp),
+            table.elementOffset(qp, index));
         if (status != CompletionQueue.SUCCESS) {
             table.refuse(qp, index);
         }

@@ -3,8 +3,8 @@ package io.expertlane.nic.device;
 import io.expertlane.kernel.verbs.QueuePair;
 
 /**
- * Carries doorbells from the host to the NIC by calling {@link SimulatedTransport#ring}, once or in parts, for now or for later: what posting
- * costs is not the NIC's business.
+ * Carries doorbells from the host to the NIC by calling {@link SimulatedTransport#ring}, once or in parts, for now or
+ * for later: what posting costs is not the NIC's business.
  */
 @FunctionalInterface
 public interface Issuer {

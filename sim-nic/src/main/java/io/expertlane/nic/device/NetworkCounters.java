@@ -16,7 +16,8 @@ import java.util.List;
  * @param paused         pauses by what the links lead from and to; tiers without a pause are left out
  */
 public record NetworkCounters(
-    long packets, long marked, long pauses, long dropped, long notifications, long mostHeldBytes, long mostQueuedBytes, List<PausedLinks> paused) {
+    long packets, long marked, long pauses, long dropped, long notifications, long mostHeldBytes, long mostQueuedBytes,
+    List<PausedLinks> paused) {
 
     /** Of a network without queues. */
     public static final NetworkCounters NONE = new NetworkCounters(0, 0, 0, 0, 0, 0, 0, List.of());

@@ -3,13 +3,13 @@ package io.expertlane.nic.device;
 import java.util.Arrays;
 
 /**
- * A cache in each NIC of what else lies in host memory, queue-pair contexts or memory translations: least recently used first out. What is missing is read
- * over PCI Express: a latency, and a serial reader that limits the rate.
+ * A cache in each NIC of what else lies in host memory, queue-pair contexts or memory translations: least recently used
+ * first out. What is missing is read over PCI Express: a latency, and a serial reader that limits the rate.
  *
  * <p>A queue pair has a context in its rank's NIC, to send, and one in the peer's, to receive.
  *
- * <p>Layout: by rank a hash table of keys with chained nodes, whose nodes are a doubly linked list as well; head is most recently used. Both
- * grow with what is used, up to the capacity.
+ * <p>Layout: by rank a hash table of keys with chained nodes, whose nodes are a doubly linked list as well; head is
+ * most recently used. Both grow with what is used, up to the capacity.
  */
 final class NicCache {
     private static final int NONE = -1;
@@ -139,7 +139,8 @@ final class NicCache {
     }
 
     /** Caches of {@code capacity} entries each; 0 for caches that hold everything. */
-    NicCache(final int ranks, final int capacity, final double missNanos, final double missIntervalNanos, final NicCounter misses, final Ports ports) {
+    NicCache(final int ranks, final int capacity, final double missNanos, final double missIntervalNanos,
+        final NicCounter misses, final Ports ports) {
         this.capacity = capacity;
         this.missPicos = Nics.picos(missNanos);
         this.missIntervalPicos = Nics.picos(missIntervalNanos);
@@ -162,7 +163,10 @@ final class NicCache {
         return capacity != 0;
     }
 
-    /** Uses an entry in the NIC of {@code rank}; gives the time until it is there: 0, or that of the miss. A miss is counted at {@code port}. */
+    /**
+     * Uses an entry in the NIC of {@code rank}; gives the time until it is there: 0, or that of the miss. A miss is
+     * counted at {@code port}.
+     */
     long usePicos(final int rank, final long key, final int port, final long now) {
         if (capacity == 0 || lrus[rank].use(key, capacity)) {
             return 0;

@@ -1,13 +1,17 @@
 package io.expertlane.nic.device;
 
 /**
- * Told what the NICs do to memory, at the virtual time at which they do it. Queue pairs are ids: see {@link SimulatedTransport#queuePair}.
+ * Told what the NICs do to memory, at the virtual time at which they do it. Queue pairs are ids: see {@link
+ * SimulatedTransport#queuePair}.
  *
- * <p>Threading: called on the thread that runs the simulation, from inside an event. May post, ring doorbells and schedule events; must not
- * run the simulation.
+ * <p>Threading: called on the thread that runs the simulation, from inside an event. May post, ring doorbells and
+ * schedule events; must not run the simulation.
  */
 public interface NicListener {
-    /** The NIC of {@code rank} has been told that the elements from {@code first} (inclusive) to {@code end} (exclusive) may be fetched. */
+    /**
+     * The NIC of {@code rank} has been told that the elements from {@code first} (inclusive) to {@code end} (exclusive)
+     * may be fetched.
+     */
     default void rung(final long timePicos, final int queuePair, final int first, final int end, final int rank) {
     }
 
@@ -16,7 +20,8 @@ public interface NicListener {
      *
      * @param opcode what it was, as in {@link io.expertlane.kernel.verbs.WorkQueueElement}
      */
-    default void delivered(final long timePicos, final int queuePair, final int index, final int opcode, final int rank, final int peerRank) {
+    default void delivered(final long timePicos, final int queuePair, final int index, final int opcode, final int rank,
+        final int peerRank) {
     }
 
     /**
@@ -32,6 +37,7 @@ public interface NicListener {
      *
      * @param status 0 or the reason of the failure
      */
-    default void completed(final long timePicos, final int queuePair, final int index, final int status, final int rank) {
+    default void completed(final long timePicos, final int queuePair, final int index, final int status,
+        final int rank) {
     }
 }

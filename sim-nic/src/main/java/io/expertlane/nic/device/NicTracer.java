@@ -5,15 +5,17 @@ package io.expertlane.nic.device;
  *
  * <pre>
  *  posted -> doorbell -> issued ........ sent, once a packet -> delivered -> acknowledged -> completed
- *  host      NIC told    pipeline starts  egress port            memory       ACK on wire     CQ entry (signaled elements)
- *                        and its end
+ *  host      at the NIC  pipeline starts  egress port            memory       ACK on wire     CQ entry
+ *                        and its end                                                         (signaled elements)
  * </pre>
  *
- * <p>A queue pair is named by its id, see {@link SimulatedTransport#queuePair(int)}; {@link #bound} comes before anything else of it. An
- * element is named by its index in the queue pair's sequence, which wraps at 2^32. Times may lie ahead of the simulation's, because some stages
- * know their end when they begin; for one queue pair and one method they never go back, resent packets apart.
+ * <p>A queue pair is named by its id, see {@link SimulatedTransport#queuePair(int)}; {@link #bound} comes before
+ * anything else of it. An element is named by its index in the queue pair's sequence, which wraps at 2^32. Times may
+ * lie ahead of the simulation's, because some stages know their end when they begin; for one queue pair and one method
+ * they never go back, resent packets apart.
  *
- * <p>Only watches: must not post, schedule or run the simulation, so a run is the same event for event with and without a tracer.
+ * <p>Only watches: must not post, schedule or run the simulation, so a run is the same event for event with and without
+ * a tracer.
  *
  * <p>Threading: called on the thread that runs the simulation.
  */
@@ -29,14 +31,18 @@ public interface NicTracer {
      * @param rungPicos   when the doorbell's store is done
      * @param opcode      see {@link io.expertlane.kernel.verbs.WorkQueueElement}
      */
-    default void posted(final long postedPicos, final long rungPicos, final int queuePair, final int index, final byte opcode, final int lengthBytes) {
+    default void posted(final long postedPicos, final long rungPicos, final int queuePair, final int index,
+        final byte opcode, final int lengthBytes) {
     }
 
     /** The NIC has seen a doorbell: elements before {@code end} may be fetched. */
     default void doorbell(final long timePicos, final int queuePair, final int end) {
     }
 
-    /** The element enters the pipeline (fetch, payload read) at {@code startPicos} and can be sent from {@code readyPicos}: T_HWI. */
+    /**
+     * The element enters the pipeline (fetch, payload read) at {@code startPicos} and can be sent from {@code
+     * readyPicos}: T_HWI.
+     */
     default void issued(final long startPicos, final long readyPicos, final int queuePair, final int index) {
     }
 
@@ -46,7 +52,8 @@ public interface NicTracer {
      * @param offset       of its payload in the element's
      * @param payloadBytes without headers
      */
-    default void sent(final long startPicos, final long endPicos, final int queuePair, final int index, final int offset, final int payloadBytes) {
+    default void sent(final long startPicos, final long endPicos, final int queuePair, final int index,
+        final int offset, final int payloadBytes) {
     }
 
     /** The element has taken effect in the peer's memory. */

@@ -15,14 +15,15 @@ import java.util.Arrays;
  * The NICs of all ranks: what their parts share, and the wiring of the parts.
  *
  * <pre>
- *   Sender                                                        Receiver                      Completer
- *  doorbell --> pipeline ---------------> arbiter of a port --> wire --> peer's port --> memory --> ACK --> completion entry
- *               per-QP and NIC interval,  deficit round robin   fabric   packets of all
- *               fetch + payload read      one quantum a turn    latency  senders queue         Recovery: only with faults
+ *   Sender                                             Receiver                     Completer
+ *  doorbell -> pipeline -----> arbiter of a port -> wire -> peer's port -> memory -> ACK -> completion entry
+ *              per-QP and NIC  deficit round robin  fabric  packets of all
+ *              interval, fetch one quantum a turn   latency senders queue            Recovery: only with faults
+ *              + payload read
  * </pre>
  *
- * <p>Events an element: one when its pipeline is through, two a packet (turn and arrival), one for the delivery if the receiving port is
- * busy, one for the acknowledgement if the element is signaled; and one a doorbell.
+ * <p>Events an element: one when its pipeline is through, two a packet (turn and arrival), one for the delivery if the
+ * receiving port is busy, one for the acknowledgement if the element is signaled; and one a doorbell.
  */
 final class Nics {
     /** Kinds of events, counted from {@link #firstEvent}. */
@@ -58,7 +59,8 @@ final class Nics {
     /** Null unless set. */
     NicTracer tracer;
 
-    Nics(final Simulation simulation, final SymmetricHeap heap, final CompletionQueue[] completionQueues, final ClusterProfile cluster,
+    Nics(final Simulation simulation, final SymmetricHeap heap, final CompletionQueue[] completionQueues,
+        final ClusterProfile cluster,
          final FaultProfile faults) {
         this.simulation = simulation;
         this.heap = heap;
@@ -66,9 +68,11 @@ final class Nics {
         this.ports = new Ports(heap.ranks(), profile);
         this.pcie = new PcieLinks(heap.ranks(), profile.pcie());
         final ContextCacheProfile context = profile.contextCache();
-        this.contexts = new NicCache(heap.ranks(), context.entries(), context.missNanos(), context.missIntervalNanos(), NicCounter.CONTEXT_MISSES, ports);
+        this.contexts = new NicCache(heap.ranks(), context.entries(), context.missNanos(), context.missIntervalNanos(),
+            NicCounter.CONTEXT_MISSES, ports);
         final TranslationCacheProfile translation = profile.translationCache();
-        this.translations = new NicCache(heap.ranks(), translation.entries(), translation.missNanos(), translation.missIntervalNanos(),
+        this.translations = new NicCache(heap.ranks(), translation.entries(), translation.missNanos(),
+            translation.missIntervalNanos(),
             NicCounter.TRANSLATION_MISSES, ports);
         this.pageShift = Integer.numberOfTrailingZeros(translation.pageBytes());
         this.firstEvent = simulation.register(EVENTS, this::onEvent);
@@ -78,7 +82,8 @@ final class Nics {
         this.receiver = new Receiver(this);
         final RingArbiter arbiter = new RingArbiter(table, ports.count(), profile);
         this.sender = new Sender(this, arbiter);
-        this.inNode = cluster.inNode().link() == InNodeProfile.Link.NVLINK ? new InNodeLinks(this, cluster.inNode(), cluster.ranksPerNode()) : null;
+        this.inNode = cluster.inNode().link() == InNodeProfile.Link.NVLINK
+            ? new InNodeLinks(this, cluster.inNode(), cluster.ranksPerNode()) : null;
         simulation.preview(new Prefetcher(this, arbiter));
     }
 
@@ -99,7 +104,10 @@ final class Nics {
         return Math.round(nanos * 1e3);
     }
 
-    /** The time until the translations of all pages of a payload are in the NIC of {@code rank}: several misses are read one after the other, pipelined. */
+    /**
+     * The time until the translations of all pages of a payload are in the NIC of {@code rank}: several misses are read
+     * one after the other, pipelined.
+     */
     long translatePicos(final int rank, final long offset, final int lengthBytes, final int port, final long now) {
         long longest = 0;
         final long last = offset + Math.max(lengthBytes, 1) - 1 >> pageShift;

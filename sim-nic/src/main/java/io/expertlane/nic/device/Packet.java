@@ -22,7 +22,8 @@ final class Packet {
     }
 
     static long of(final int qp, final int wireBytes, final int psn, final boolean last, final boolean atomic) {
-        return (atomic ? ATOMIC : 0) | (last ? LAST : 0) | (long) (psn & PSN_MASK) << PSN_SHIFT | (long) wireBytes << WIRE_SHIFT | qp;
+        return (atomic ? ATOMIC : 0) | (last ? LAST : 0) | (long) (psn & PSN_MASK) << PSN_SHIFT | (long) wireBytes
+            << WIRE_SHIFT | qp;
     }
 
     static long ofMessage(final int qp, final long wireBytes, final boolean atomic) {

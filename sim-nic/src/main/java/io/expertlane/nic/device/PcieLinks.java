@@ -3,8 +3,8 @@ package io.expertlane.nic.device;
 import io.expertlane.nic.profile.PcieProfile;
 
 /**
- * The PCI Express links of all NICs, by rank: each direction carries one transfer after the other. Latencies of single transfers are
- * parts of the NIC's own latencies; here is only what limits the rate.
+ * The PCI Express links of all NICs, by rank: each direction carries one transfer after the other. Latencies of single
+ * transfers are parts of the NIC's own latencies; here is only what limits the rate.
  */
 final class PcieLinks {
     private static final int FRACTION_BITS = 16;
@@ -39,7 +39,8 @@ final class PcieLinks {
         final long end = Math.max(readFree[rank], timePicos) + picos(bytes, picosPerReadPacket);
         readFree[rank] = end;
         // The requests go where writes go.
-        writeFree[rank] = Math.max(writeFree[rank], timePicos) + (bytes + (1L << requestShift) - 1 >> requestShift) * picosPerRequest;
+        writeFree[rank] = Math.max(writeFree[rank], timePicos)
+            + (bytes + (1L << requestShift) - 1 >> requestShift) * picosPerRequest;
         return end;
     }
 

@@ -14,8 +14,8 @@ import org.agrona.collections.Long2LongHashMap;
  * Gives the queue pairs of a simulation addresses, QP numbers and, by them, ports.
  *
  * <p>Addresses: as {@link FabricProfile.Addresses} says. QP numbers: {@value #FIRST_QP_NUMBER} plus
- * the queue pair's place in the order of its rank's connections. The counterpart of the k-th queue pair from a to b is the k-th from b to a;
- * where there is none, a queue pair is taken as its own counterpart.
+ * the queue pair's place in the order of its rank's connections. The counterpart of the k-th queue pair from a to b is
+ * the k-th from b to a; where there is none, a queue pair is taken as its own counterpart.
  *
  * <p>Explicit and pre-allocated port: the lane of the queue pair modulo ports.
  */
@@ -32,7 +32,9 @@ final class PortBinder {
     private final int ranksPerNode;
     private final FabricProfile.Addresses addresses;
     private final PortAssigner assigner;
-    /** By ranks and ordinal: number on its rank. By ranks and the negative key: how many queue pairs the two ranks have. */
+    /**
+     * By ranks and ordinal: number on its rank. By ranks and the negative key: how many queue pairs the two ranks have.
+     */
     private final Long2LongHashMap pairs = new Long2LongHashMap(NO_NUMBER);
 
     PortBinder(final PortPolicy policy, final ClusterProfile profile) {
@@ -58,8 +60,10 @@ final class PortBinder {
         final int peerRank = queuePair.peerRank();
         final FlowTuple flow = FlowTuple.roce(address(rank), address(peerRank));
         final int explicitPort = queuePair.lane() % ports;
-        // Source ports have to differ among the queue pairs of two ranks only: further ones would have to be searched for.
-        final int creationIndex = policy == PortPolicy.PREALLOCATED ? ordinal * ports + explicitPort : queuePair.number();
+        // Source ports have to differ among the queue pairs of two ranks only: further ones would have to be searched
+        // for.
+        final int creationIndex = policy == PortPolicy.PREALLOCATED ? ordinal * ports
+            + explicitPort : queuePair.number();
         return assigner.assign(flow, number(queuePair), peerNumber(queuePair, ordinal), creationIndex, explicitPort);
     }
 

@@ -3,7 +3,10 @@ package io.expertlane.nic.device;
 import io.expertlane.nic.profile.NicProfile;
 import java.util.Arrays;
 
-/** The physical ports of all NICs, by {@code rank * ports + port}: when their two directions are free, and what they count. */
+/**
+ * The physical ports of all NICs, by {@code rank * ports + port}: when their two directions are free, and what they
+ * count.
+ */
 final class Ports {
     private static final int FRACTION_BITS = 16;
     private static final double PICOS_PER_BYTE_AT_1_GBPS = 8_000;

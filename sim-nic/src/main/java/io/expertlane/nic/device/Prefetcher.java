@@ -13,9 +13,10 @@ import io.expertlane.nic.profile.NicProfile.Granularity;
 import io.expertlane.nic.time.EventPreview;
 
 /**
- * Brings what events will use into the processor's caches. Of tens of thousands of queue pairs, the one that an event is about has nearly always
- * been evicted since it was last used; such misses, one after another, would take most of a run's time. The loads made here, for all events of
- * some hundred nanoseconds, do not wait for each other. Changes nothing that a simulation depends on.
+ * Brings what events will use into the processor's caches. Of tens of thousands of queue pairs, the one that an event
+ * is about has nearly always been evicted since it was last used; such misses, one after another, would take most of a
+ * run's time. The loads made here, for all events of some hundred nanoseconds, do not wait for each other. Changes
+ * nothing that a simulation depends on.
  */
 final class Prefetcher implements EventPreview {
     private final QueuePairTable table;
@@ -81,7 +82,10 @@ final class Prefetcher implements EventPreview {
         loaded += table.ints[qp * INTS + DELIVERED];
     }
 
-    /** What comes behind the element that a queue pair is sending, and the port's next queue pair, whose turn may be too near to be shown. */
+    /**
+     * What comes behind the element that a queue pair is sending, and the port's next queue pair, whose turn may be too
+     * near to be shown.
+     */
     private void loadFollowing(final int qp) {
         final int row = qp * INTS;
         final int following = table.ints[row + HEAD] + 1;
@@ -95,6 +99,7 @@ final class Prefetcher implements EventPreview {
     }
 
     private void loadDelivery(final int qp) {
-        loaded += WorkQueueElement.remoteKey(table.queueMemory(qp), table.elementOffset(qp, table.ints[qp * INTS + DELIVERED]));
+        loaded += WorkQueueElement.remoteKey(table.queueMemory(qp),
+            table.elementOffset(qp, table.ints[qp * INTS + DELIVERED]));
     }
 }

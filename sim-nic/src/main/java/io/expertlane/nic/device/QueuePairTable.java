@@ -7,19 +7,22 @@ import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 
 /**
- * State of the sending and receiving sides of all queue pairs of a simulation, by a dense id in the order of connection.
+ * State of the sending and receiving sides of all queue pairs of a simulation, by a dense id in the order of
+ * connection.
  *
- * <p>Layout: one row of {@value #INTS} ints a queue pair: a cache line of what sending uses and one of what receiving and completing use, so that an
- * event touches one of them. And a summary of each slot of its send queue in one int, so that the 64-byte elements are read when they are rung and
- * when they are delivered and not in between. Element indices are 32 bits and wrap; compare differences.
+ * <p>Layout: one row of {@value #INTS} ints a queue pair: a cache line of what sending uses and one of what receiving
+ * and completing use, so that an event touches one of them. And a summary of each slot of its send queue in one int, so
+ * that the 64-byte elements are read when they are rung and when they are delivered and not in between. Element indices
+ * are 32 bits and wrap; compare differences.
  *
  * <pre>
  *     delivered   released    head      ready     issued    published
  *   -----+-----------+---------+---------+---------+---------+----
- *        | under way | on the  | may be  | in the  | rung,   |
+ *        | in flight | on the  | may be  | in the  | rung,   |
  *        |           | wire    | sent    | pipeline| waiting |
  *
- *   flags:    | unused: 9 | depth, as a power of two: 4 | priority: 3 | weight: 8 | unused: 4 | latency: 2 | error: 1 | in ring: 1 |
+ *   flags:    | unused: 9 | depth, as a power of two: 4 | priority: 3 | weight: 8 | unused: 4 | latency: 2 |
+ *             | error: 1 | in ring: 1 |
  *   summary:  | length: 27 | refused by the peer: 1 | alone in its doorbell: 1 | signaled: 1 | opcode modulo 4: 2 |
  * </pre>
  */
@@ -30,7 +33,10 @@ final class QueuePairTable {
     /** Id for "none". */
     static final int NONE = -1;
 
-    /** Ints of a cache line that an array's header leaves: with so many left out in front, rows begin on cache lines where large arrays do. */
+    /**
+     * Ints of a cache line that an array's header leaves: with so many left out in front, rows begin on cache lines
+     * where large arrays do.
+     */
     private static final int FIRST_INT = 12;
 
     static final int INTS = 32;
@@ -143,9 +149,11 @@ final class QueuePairTable {
         final long at = queuePair.elementOffset(index);
         final int length = WorkQueueElement.lengthBytes(queue, at);
         if (length > MAX_LENGTH_BYTES) {
-            throw new IllegalArgumentException("lengthBytes=" + length + ": at most " + MAX_LENGTH_BYTES + " on a simulated NIC");
+            throw new IllegalArgumentException("lengthBytes=" + length + ": at most " + MAX_LENGTH_BYTES
+                + " on a simulated NIC");
         }
-        slots[firstSlots[qp] + (index & queuePair.depth() - 1)] = length << LENGTH_SHIFT | (alone ? ALONE_BIT : 0) | (WorkQueueElement.isSignaled(queue, at) ? SIGNALED_BIT : 0)
+        slots[firstSlots[qp] + (index & queuePair.depth() - 1)] = length << LENGTH_SHIFT | (alone ? ALONE_BIT : 0)
+            | (WorkQueueElement.isSignaled(queue, at) ? SIGNALED_BIT : 0)
             | WorkQueueElement.opcode(queue, at) & OPCODE_MASK;
     }
 
@@ -163,7 +171,8 @@ final class QueuePairTable {
 
     /** What the completion of an element that got to its peer is to say. */
     int status(final int qp, final int index) {
-        return !refused || (summary(qp, index) & REFUSED_BIT) == 0 ? CompletionQueue.SUCCESS : CompletionQueue.REMOTE_ACCESS_ERROR;
+        return !refused || (summary(qp, index) & REFUSED_BIT) == 0 ? CompletionQueue.SUCCESS
+            : CompletionQueue.REMOTE_ACCESS_ERROR;
     }
 
     int summary(final int qp, final int index) {
@@ -225,7 +234,10 @@ final class QueuePairTable {
         return (summary - 1 & OPCODE_MASK) + 1;
     }
 
-    /** Whether the payload is read from the sender's memory, not from the element: {@code WRITE} and {@code WRITE_IMMEDIATE}. */
+    /**
+     * Whether the payload is read from the sender's memory, not from the element: {@code WRITE} and {@code
+     * WRITE_IMMEDIATE}.
+     */
     static boolean readsPayload(final int summary) {
         return (summary & 2) == 0;
     }
@@ -269,7 +281,8 @@ final class QueuePairTable {
 
     /** Where in {@link #queueMemory} an element lies. */
     long elementOffset(final int qp, final int index) {
-        return getLong(qp * INTS + QUEUE_OFFSET) + (long) (index & ints[qp * INTS + QUEUE_MASK]) * WorkQueueElement.SIZE_BYTES;
+        return getLong(qp * INTS + QUEUE_OFFSET)
+            + (long) (index & ints[qp * INTS + QUEUE_MASK]) * WorkQueueElement.SIZE_BYTES;
     }
 
     boolean has(final int qp, final int flag) {

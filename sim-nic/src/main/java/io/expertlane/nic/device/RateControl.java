@@ -5,12 +5,15 @@ import io.expertlane.nic.time.Simulation;
 import java.util.Arrays;
 
 /**
- * DCQCN at the senders: the rate of each queue pair that has been notified of congestion, until it is back at the port's.
+ * DCQCN at the senders: the rate of each queue pair that has been notified of congestion, until it is back at the
+ * port's.
  *
  * <pre>
  *   notified:  at most every cut interval   target = rate;  rate = rate * (1 - alpha / 2)
- *   alpha:     every alpha timer            alpha = (1 - g) * alpha + g * (notified since the last time ? 1 : 0);  1 at the first cut
- *   increase:  every increase timer         the first F: rate = (rate + target) / 2;  then target += additive, later hyper, and the same
+ *   alpha:     every alpha timer            alpha = (1 - g) * alpha + g * (notified since the last time ? 1 : 0);
+ *                                           1 at the first cut
+ *   increase:  every increase timer         the first F: rate = (rate + target) / 2;
+ *                                           then target += additive, later hyper, and the same
  * </pre>
  *
  * Source: Zhu et al., "Congestion Control for Large-Scale RDMA Deployments", SIGCOMM 2015, without the byte counter.
@@ -78,7 +81,8 @@ final class RateControl {
     /** A packet of so many bytes left at {@code startPicos} and ended at {@code endPicos}. */
     void sent(final int qp, final int wireBytes, final long startPicos, final long endPicos) {
         if (qp < rate.length && rate[qp] > 0) {
-            nextSend[qp] = Math.max(nextSend[qp], startPicos) + Math.round(wireBytes * PICOS_PER_BYTE_AT_1_GBPS / rate[qp]);
+            nextSend[qp] = Math.max(nextSend[qp], startPicos)
+                + Math.round(wireBytes * PICOS_PER_BYTE_AT_1_GBPS / rate[qp]);
             if (nextSend[qp] > endPicos) {
                 held[qp] = true;
                 simulation.schedule(nextSend[qp], releaseHandler, qp);

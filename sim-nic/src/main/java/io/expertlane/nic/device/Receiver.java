@@ -19,8 +19,8 @@ import java.util.Arrays;
 /**
  * The receiving side: packets in, memory effects, acknowledgements out.
  *
- * <p>A port takes packets in the order in which their last bytes come, each for its serialisation time and its time on PCI Express. Atomics
- * of one NIC execute one after the other. Elements of a queue pair take effect in order.
+ * <p>A port takes packets in the order in which their last bytes come, each for its serialisation time and its time on
+ * PCI Express. Atomics of one NIC execute one after the other. Elements of a queue pair take effect in order.
  *
  * <p>Acknowledgements go before data, behind the packets already on the wire; they take their share of both ports.
  */
@@ -65,8 +65,9 @@ final class Receiver {
         this.receivedHandler = simulation.register(this::onReceived);
     }
 
-    // Ports, PCI Express, atomic unit and context misses are servers whose next free time is kept. A server is always booked from the present on,
-    // never from the future time at which work really gets to it: else work that waits elsewhere would block it for work that is there.
+    // Ports, PCI Express, atomic unit and context misses are servers whose next free time is kept. A server is always
+    // booked from the present on, never from the future time at which work really gets to it: else work that waits
+    // elsewhere would block it for work that is there.
 
     /** A packet's last byte would be in memory now if the receiving port had nothing else to take in. */
     void onArrival(final long now, final long packet) {
@@ -92,7 +93,8 @@ final class Receiver {
     void finish(final int qp, final boolean atomic, final long time, final long now) {
         final int row = qp * INTS;
         final int rank = table.peerRank(qp);
-        long done = time + nics.contexts.usePicos(rank, NicCache.receiveContext(qp), table.ints[qp * INTS + PEER_PORT], now);
+        long done = time + nics.contexts.usePicos(rank, NicCache.receiveContext(qp), table.ints[qp * INTS + PEER_PORT],
+            now);
         if (translating) {
             done += translatePicos(qp, rank, now);
         }
@@ -115,7 +117,8 @@ final class Receiver {
         final int index = finished[qp]++;
         final MemorySegment queue = table.queueMemory(qp);
         final long at = table.elementOffset(qp, index);
-        return nics.translatePicos(rank, WorkQueueElement.remoteOffset(queue, at), WorkQueueElement.lengthBytes(queue, at),
+        return nics.translatePicos(rank, WorkQueueElement.remoteOffset(queue, at),
+            WorkQueueElement.lengthBytes(queue, at),
             table.ints[qp * INTS + PEER_PORT], now);
     }
 
@@ -173,7 +176,10 @@ final class Receiver {
         }
     }
 
-    /** A write with immediate that was let in consumes its receive. The descriptor has been read ahead; reading it and writing the entry take their share of PCI Express. */
+    /**
+     * A write with immediate that was let in consumes its receive. The descriptor has been read ahead; reading it and
+     * writing the entry take their share of PCI Express.
+     */
     private void consumeReceive(final int qp, final int index, final int status, final long now) {
         recovery.receiveTaken(qp);
         if (status == CompletionQueue.SUCCESS) {

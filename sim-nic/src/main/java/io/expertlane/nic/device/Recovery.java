@@ -23,21 +23,25 @@ import java.util.Arrays;
 /**
  * Loss, and what reliable connections do about it. Present only in simulations with faults.
  *
- * <p>Every element is acknowledged when it is delivered, and every {@value #PROGRESS_PACKETS} packets of a long one; an acknowledgement covers
- * everything before it. A receiver that sees a gap sends a
- * negative acknowledgement (NAK). Go-back-N: it names the packet expected, once a gap, and the receiver drops what is behind; the sender
- * starts again there. Selective repeat: one names each missing packet, the receiver keeps up to {@value #WINDOW_PACKETS} packets beyond the
- * gap, which is also what the sender sends without an answer, and the sender sends the missing ones before anything else. If nothing is acknowledged for the timeout, go-back-N sends all
- * unacknowledged packets again; selective repeat the last one, as a question to which the receiver answers with all that is missing. After
- * {@code retryLimit} timeouts or NAKs in a row without progress (with selective repeat: timeouts without an answer) the queue pair is in error: its elements are flushed, each
- * signaled one completing with a status other than success; later ones likewise, until the queue pair is recovered.
+ * <p>Every element is acknowledged when it is delivered, and every {@value #PROGRESS_PACKETS} packets of a long one; an
+ * acknowledgement covers everything before it. A receiver that sees a gap sends a negative acknowledgement (NAK).
+ * Go-back-N: it names the packet expected, once a gap, and the receiver drops what is behind; the sender starts again
+ * there. Selective repeat: one names each missing packet, the receiver keeps up to {@value #WINDOW_PACKETS} packets
+ * beyond the gap, which is also what the sender sends without an answer, and the sender sends the missing ones before
+ * anything else. If nothing is acknowledged for the timeout, go-back-N sends all unacknowledged packets again;
+ * selective repeat the last one, as a question to which the receiver answers with all that is missing. After {@code
+ * retryLimit} timeouts or NAKs in a row without progress (with selective repeat: timeouts without an answer) the queue
+ * pair is in error: its elements are flushed, each signaled one completing with a status other than success; later ones
+ * likewise, until the queue pair is recovered.
  *
- * <p>Receiver not ready: the last packet of a write with immediate that finds no receive posted is refused (RNR NAK). Its sender sends nothing more on
- * the queue pair for {@code rnrTimerNanos}, then goes on with that packet, at most {@code rnrRetryLimit} times without progress.
+ * <p>Receiver not ready: the last packet of a write with immediate that finds no receive posted is refused (RNR NAK).
+ * Its sender sends nothing more on the queue pair for {@code rnrTimerNanos}, then goes on with that packet, at most
+ * {@code rnrRetryLimit} times without progress.
  *
  * <p>A duplicate is answered by an acknowledgement and changes nothing, atomics included.
  *
- * <p>Source: InfiniBand Architecture Specification vol. 1, 9.7 (reliable service); the methods as published for ConnectX-5 and later.
+ * <p>Source: InfiniBand Architecture Specification vol. 1, 9.7 (reliable service); the methods as published for
+ * ConnectX-5 and later.
  */
 final class Recovery {
     private static final int WINDOW_PACKETS = 1024;
@@ -57,7 +61,10 @@ final class Recovery {
     private static final int RECEIVED = 7;
     private static final int SEEN_PSN = 8;
     private static final int TOLD_PSN = 9;
-    /** RNR NAKs in a row; whether the sender waits after one; writes with immediate let in, whose receives are not consumed yet. */
+    /**
+     * RNR NAKs in a row; whether the sender waits after one; writes with immediate let in, whose receives are not
+     * consumed yet.
+     */
     private static final int RNR_RETRIES = 10;
     private static final int RNR_WAITING = 11;
     private static final int RECEIVES_DUE = 12;
@@ -194,7 +201,8 @@ final class Recovery {
                 refuseAllMissing(qp);
             }
             if (Packet.isLast(packet)) {
-                acknowledge(qp, table.ints[qp * INTS + DELIVERED] - 1, nics.receiver.acknowledge(qp, simulation.nowPicos()));
+                acknowledge(qp, table.ints[qp * INTS + DELIVERED] - 1,
+                    nics.receiver.acknowledge(qp, simulation.nowPicos()));
             }
         } else {
             ports.count(port, NicCounter.EARLY_PACKETS, 1);
@@ -225,11 +233,14 @@ final class Recovery {
         }
     }
 
-    /** Whether the packet expected may be taken: not if it ends a write with immediate and no receive is left for it. */
+    /**
+     * Whether the packet expected may be taken: not if it ends a write with immediate and no receive is left for it.
+     */
     private boolean isReceiverReady(final int qp) {
         final int row = qp * ROW;
         final int summary = table.summary(qp, ints[row + RECEIVED]);
-        if (!QueuePairTable.isImmediate(summary) || ints[row + EXPECTED_PSN] + 1 - ints[row + MESSAGE_PSN] != packets(summary)) {
+        if (!QueuePairTable.isImmediate(summary) || ints[row + EXPECTED_PSN] + 1
+            - ints[row + MESSAGE_PSN] != packets(summary)) {
             return true;
         }
         if (table.queuePairs[qp].receiveQueue().available() == ints[row + RECEIVES_DUE]) {
@@ -267,7 +278,8 @@ final class Recovery {
             nics.receiver.finish(qp, QueuePairTable.isAtomic(summary), done, simulation.nowPicos());
         } else if (ints[row + EXPECTED_PSN] - ints[row + TOLD_PSN] == PROGRESS_PACKETS) {
             ints[row + TOLD_PSN] = ints[row + EXPECTED_PSN];
-            answer(qp, progressHandler, ints[row + EXPECTED_PSN] & Packet.PSN_MASK, nics.receiver.acknowledge(qp, simulation.nowPicos()));
+            answer(qp, progressHandler, ints[row + EXPECTED_PSN] & Packet.PSN_MASK,
+                nics.receiver.acknowledge(qp, simulation.nowPicos()));
         }
     }
 
@@ -343,9 +355,14 @@ final class Recovery {
         }
     }
 
-    /** Whether another packet may be sent: not beyond the window that the receiver keeps, nor while its lack of a receive is waited out. */
+    /**
+     * Whether another packet may be sent: not beyond the window that the receiver keeps, nor while its lack of a
+     * receive is waited out.
+     */
     boolean isWindowOpen(final int qp) {
-        return ints[qp * ROW + RNR_WAITING] == 0 && (!selective || Packet.difference(table.ints[qp * INTS + NEXT_PSN], ints[qp * ROW + SEEN_PSN]) < WINDOW_PACKETS);
+        return ints[qp * ROW + RNR_WAITING] == 0
+            && (!selective || Packet.difference(table.ints[qp * INTS + NEXT_PSN], ints[qp * ROW + SEEN_PSN])
+            < WINDOW_PACKETS);
     }
 
     /** All packets before {@code psn} have arrived. */
@@ -406,7 +423,8 @@ final class Recovery {
     }
 
     private boolean isUnderWay(final int qp, final int psn) {
-        return Packet.difference(psn, ints[qp * ROW + ACKED_PSN]) >= 0 && Packet.difference(psn, table.ints[qp * INTS + NEXT_PSN]) < 0;
+        return Packet.difference(psn, ints[qp * ROW + ACKED_PSN]) >= 0
+            && Packet.difference(psn, table.ints[qp * INTS + NEXT_PSN]) < 0;
     }
 
     /** The packet {@code psn} is the one expected: all before it has arrived. */
@@ -472,7 +490,9 @@ final class Recovery {
         simulation.schedule(lastProgress[qp] + timeoutPicos, timeoutHandler, QueuePairEvent.of(table, qp, 0));
     }
 
-    /** Sends again from {@code psn} on, or it alone; false if the queue pair has run out of retries and is in error now. */
+    /**
+     * Sends again from {@code psn} on, or it alone; false if the queue pair has run out of retries and is in error now.
+     */
     private boolean retry(final int qp, final int psn, final long now) {
         if (++ints[qp * ROW + RETRIES] > retryLimit) {
             fail(qp, CompletionQueue.RETRY_EXCEEDED, now);
@@ -509,7 +529,8 @@ final class Recovery {
     private int locate(final int qp, final int psn) {
         int index = ints[qp * ROW + ACKED];
         int ahead = Packet.difference(psn, ints[qp * ROW + ACKED_PSN]);
-        for (int packets = packets(table.summary(qp, index)); ahead >= packets; packets = packets(table.summary(qp, index))) {
+        for (int packets = packets(table.summary(qp, index)); ahead
+            >= packets; packets = packets(table.summary(qp, index))) {
             ahead -= packets;
             index++;
         }
@@ -517,7 +538,10 @@ final class Recovery {
         return ahead;
     }
 
-    /** Sends the oldest of the packets that are missing at their receivers; gives its end, or {@link QueuePairTable#NONE}. */
+    /**
+     * Sends the oldest of the packets that are missing at their receivers; gives its end, or {@link
+     * QueuePairTable#NONE}.
+     */
     long resend(final int port, final long now) {
         while (!resends[port].isEmpty()) {
             final long event = resends[port].take();

@@ -38,7 +38,8 @@ final class RingArbiter implements Arbiter {
     static int quantumWireBytes(final NicProfile profile) {
         final int payload = Math.max(profile.quantumBytes(), profile.mtuBytes());
         final int packets = (payload + profile.mtuBytes() - 1) / profile.mtuBytes();
-        return payload + packets * profile.packetOverheadBytes() + Math.max(profile.writeHeaderBytes(), profile.atomicHeaderBytes());
+        return payload + packets * profile.packetOverheadBytes()
+            + Math.max(profile.writeHeaderBytes(), profile.atomicHeaderBytes());
     }
 
     @Override
@@ -77,7 +78,8 @@ final class RingArbiter implements Arbiter {
 
     @Override
     public int quantumWireBytes(final int queuePair) {
-        return weighted ? (int) Math.min((long) quantumWireBytes * table.weight(queuePair), Integer.MAX_VALUE / 2) : quantumWireBytes;
+        return weighted ? (int) Math.min((long) quantumWireBytes * table.weight(queuePair), Integer.MAX_VALUE / 2)
+            : quantumWireBytes;
     }
 
     void copyFrom(final RingArbiter other) {

@@ -27,12 +27,14 @@ import java.util.Arrays;
 /**
  * The sending side: doorbells, the pipeline of elements, arbitration, packets.
  *
- * <p>Pipeline: an element starts when its queue pair's interval and the NIC's interval since the element before allow, and is ready to send
- * after fetch and payload read. At most {@code prefetchDepth} elements of a queue pair are between start and their last packet.
+ * <p>Pipeline: an element starts when its queue pair's interval and the NIC's interval since the element before allow,
+ * and is ready to send after fetch and payload read. At most {@code prefetchDepth} elements of a queue pair are between
+ * start and their last packet.
  *
- * <p>Arbitration: deficit round robin over the queue pairs of a port that have elements ready. A turn adds one quantum to what a queue pair
- * may send, and it sends whole packets while they fit; the quantum counts wire bytes, so a turn is a slice of time. A packet is on the wire
- * for its serialisation time, or as long as PCI Express takes to read its payload if that is longer.
+ * <p>Arbitration: deficit round robin over the queue pairs of a port that have elements ready. A turn adds one quantum
+ * to what a queue pair may send, and it sends whole packets while they fit; the quantum counts wire bytes, so a turn is
+ * a slice of time. A packet is on the wire for its serialisation time, or as long as PCI Express takes to read its
+ * payload if that is longer.
  *
  * <p>Ordering: all stages of a queue pair are first in, first out.
  */
@@ -73,7 +75,10 @@ final class Sender {
 
     /** By rank: when the pipeline may start another element. */
     private final long[] pipelineFree;
-    /** By port: whether a turn is scheduled, whose turn is on the wire, and whether its last packet there ends an element. */
+    /**
+     * By port: whether a turn is scheduled, whose turn is on the wire, and whether its last packet there ends an
+     * element.
+     */
     private final boolean[] turnPending;
     private final int[] served;
     private final boolean[] servedEnds;
@@ -218,7 +223,8 @@ final class Sender {
             if (index == ints[row + HEAD]) {
                 table.setHead(qp, summary, 0);
             }
-            next = start + Math.max(queuePairIntervalPicos, QueuePairTable.lengthBytes(summary) * queuePairPicosPerByte >> FRACTION_BITS);
+            next = start + Math.max(queuePairIntervalPicos,
+                QueuePairTable.lengthBytes(summary) * queuePairPicosPerByte >> FRACTION_BITS);
             long latency = pipelinePicos(rank, summary, now);
             if (translating) {
                 latency += translatePicos(qp, rank, index, now);
@@ -257,7 +263,8 @@ final class Sender {
         }
         final MemorySegment queue = table.queueMemory(qp);
         final long at = table.elementOffset(qp, index);
-        return nics.translatePicos(rank, WorkQueueElement.localOffset(queue, at), WorkQueueElement.lengthBytes(queue, at),
+        return nics.translatePicos(rank, WorkQueueElement.localOffset(queue, at),
+            WorkQueueElement.lengthBytes(queue, at),
             table.ints[qp * INTS + LOCAL_PORT], now);
     }
 
@@ -302,7 +309,10 @@ final class Sender {
         turn((int) port, now);
     }
 
-    /** The turn's last packet has left: its element leaves the pipeline, and the queue pair goes back to the arbiter if it has more. */
+    /**
+     * The turn's last packet has left: its element leaves the pipeline, and the queue pair goes back to the arbiter if
+     * it has more.
+     */
     private void endTurn(final int port, final long now) {
         final int qp = served[port];
         if (qp == NONE) {
@@ -349,7 +359,10 @@ final class Sender {
         simulation.schedule(end, turnHandler, port);
     }
 
-    /** The next queue pair that has something to send here; others, whose elements were flushed or that moved to another port, go their way. */
+    /**
+     * The next queue pair that has something to send here; others, whose elements were flushed or that moved to another
+     * port, go their way.
+     */
     private int takeNext(final int port, final long now) {
         while (true) {
             final int qp = arbiter.take(port);
@@ -377,7 +390,10 @@ final class Sender {
         kick(port, now);
     }
 
-    /** Sends packets of a queue pair that {@link #canSend} while they fit in what it may still send; what is left over counts for its next turn. */
+    /**
+     * Sends packets of a queue pair that {@link #canSend} while they fit in what it may still send; what is left over
+     * counts for its next turn.
+     */
     private long sendQuantum(final int qp, final int port, final long now) {
         final int[] ints = table.ints;
         final int row = qp * INTS;
@@ -398,7 +414,8 @@ final class Sender {
             }
             credit -= wire;
             ended = payload == unsent;
-            time = sendPacket(qp, port, ints[row + HEAD], ints[row + NEXT_PSN]++, summary, length - unsent, payload, wire, ended, time);
+            time = sendPacket(qp, port, ints[row + HEAD], ints[row + NEXT_PSN]++, summary, length - unsent, payload,
+                wire, ended, time);
             if (ended) {
                 nextHead(qp);
             } else {
@@ -430,7 +447,8 @@ final class Sender {
     }
 
     /** Puts one packet on the wire at {@code time}; gives the end of its last byte. */
-    long sendPacket(final int qp, final int port, final int index, final int psn, final int summary, final int offset, final int payload,
+    long sendPacket(final int qp, final int port, final int index, final int psn, final int summary, final int offset,
+        final int payload,
                     final int wire, final boolean last, final long time) {
         final boolean atomic = QueuePairTable.isAtomic(summary);
         final long end = wireEnd(qp, summary, payload, wire, time);
@@ -463,7 +481,8 @@ final class Sender {
         return Math.max(end, pcie.read(rank(qp), payload, simulation.nowPicos()));
     }
 
-    private void countSent(final int port, final int packets, final long payload, final long wire, final boolean ended) {
+    private void countSent(final int port, final int packets, final long payload, final long wire,
+        final boolean ended) {
         ports.count(port, NicCounter.SENT_PACKETS, packets);
         ports.count(port, NicCounter.SENT_BYTES, payload);
         if (leastLoaded) {
@@ -485,7 +504,8 @@ final class Sender {
         final long wire = payload + (long) packets * packetOverheadBytes + headerBytes(summary);
         final long end = wireEnd(qp, summary, payload, wire, now);
         final boolean atomic = QueuePairTable.isAtomic(summary);
-        simulation.schedule(end + table.latencyPicos(qp) + receivePicos, arrivalHandler, Packet.ofMessage(qp, wire, atomic));
+        simulation.schedule(end + table.latencyPicos(qp) + receivePicos, arrivalHandler,
+            Packet.ofMessage(qp, wire, atomic));
         countSent(port, packets, payload, wire, true);
         servedEnds[port] = true;
         if (nics.tracer != null) {
@@ -525,7 +545,8 @@ final class Sender {
         if (arbiter instanceof final RingArbiter own && other.arbiter instanceof final RingArbiter theirs) {
             own.copyFrom(theirs);
         } else {
-            throw new IllegalStateException("arbiter=" + other.arbiter + ": a simulation with an arbiter of its own cannot be forked");
+            throw new IllegalStateException("arbiter=" + other.arbiter
+                + ": a simulation with an arbiter of its own cannot be forked");
         }
     }
 }

@@ -24,19 +24,20 @@ import java.util.Arrays;
 /**
  * Carries verbs out on modelled NICs, one a rank, under a virtual clock.
  *
- * <p>A doorbell schedules; {@link Simulation#run()} and its relatives make it happen. Writes take effect in the peer's region, and
- * completions appear, at the virtual time at which the model delivers them.
+ * <p>A doorbell schedules; {@link Simulation#run()} and its relatives make it happen. Writes take effect in the peer's
+ * region, and completions appear, at the virtual time at which the model delivers them.
  *
- * <p>Threading: one thread at a time. No static state, no wall clock: transports live side by side and do not influence each other.
+ * <p>Threading: one thread at a time. No static state, no wall clock: transports live side by side and do not influence
+ * each other.
  *
- * <p>For other simulators: {@link #connect}, post and ring, {@code simulation().nextEventTimePicos()}, {@code simulation().runUntil(t)},
- * {@link #addListener} for what happens, {@link #counters()}, {@link #fork} to try something out, and
- * {@code simulation().streamHash()} to compare runs.
+ * <p>For other simulators: {@link #connect}, post and ring, {@code simulation().nextEventTimePicos()}, {@code
+ * simulation().runUntil(t)}, {@link #addListener} for what happens, {@link #counters()}, {@link #fork} to try something
+ * out, and {@code simulation().streamHash()} to compare runs.
  *
  * <p>Ordering: that of a reliable connection; between queue pairs, whatever arbitration, port and path make of it.
  *
- * <p>A queue pair is bound to its port when it rings for the first time: by then its counterpart is to be connected, because the source
- * port may depend on both QP numbers (see {@link PortPolicy}).
+ * <p>A queue pair is bound to its port when it rings for the first time: by then its counterpart is to be connected,
+ * because the source port may depend on both QP numbers (see {@link PortPolicy}).
  */
 public final class SimulatedTransport implements Transport, AutoCloseable {
     private static final long SLAB_BYTES = 1 << 22;
@@ -72,17 +73,20 @@ public final class SimulatedTransport implements Transport, AutoCloseable {
      * @param ports                how queue pairs come by their ports
      * @param completionQueueDepth entries of each rank's completion queue, a power of two
      */
-    public SimulatedTransport(final SymmetricHeap heap, final ClusterProfile profile, final PortPolicy ports, final int completionQueueDepth) {
+    public SimulatedTransport(final SymmetricHeap heap, final ClusterProfile profile, final PortPolicy ports,
+        final int completionQueueDepth) {
         this(heap, profile, ports, completionQueueDepth, null);
     }
 
     /**
      * Makes NICs for all ranks of a heap.
      *
-     * @param faults what goes wrong on the network; null for a lossless one, on which no packet is kept for sending again
+     * @param faults what goes wrong on the network; null for a lossless one, on which no packet is kept for sending
+     *               again
      * @throws IllegalArgumentException if there are to be faults and the profile moves whole messages
      */
-    public SimulatedTransport(final SymmetricHeap heap, final ClusterProfile profile, final PortPolicy ports, final int completionQueueDepth,
+    public SimulatedTransport(final SymmetricHeap heap, final ClusterProfile profile, final PortPolicy ports,
+        final int completionQueueDepth,
                               final FaultProfile faults) {
         this.heap = heap;
         this.profile = profile;
@@ -92,7 +96,8 @@ public final class SimulatedTransport implements Transport, AutoCloseable {
         this.completionQueues = new CompletionQueue[heap.ranks()];
         try {
             for (int rank = 0; rank < completionQueues.length; rank++) {
-                completionQueues[rank] = new CompletionQueue(completionQueueDepth, allocate(CompletionQueue.memoryBytes(completionQueueDepth)),
+                completionQueues[rank] = new CompletionQueue(completionQueueDepth,
+                    allocate(CompletionQueue.memoryBytes(completionQueueDepth)),
                     profile.nic().completionOverflow() == CompletionOverflow.RESERVED);
             }
             this.nics = new Nics(simulation, heap, completionQueues, profile, faults);
@@ -151,14 +156,15 @@ public final class SimulatedTransport implements Transport, AutoCloseable {
     @Override
     public ReceiveQueue openReceiveQueue(final QueuePair queuePair, final int depth) {
         if (nics.recovery == null) {
-            throw new IllegalStateException("faults=null: receive queues need NICs that send again, so a FaultProfile, be it with rates of 0");
+            throw new IllegalStateException(
+                "faults=null: receive queues need NICs that send again, so a FaultProfile, be it with rates of 0");
         }
         return new ReceiveQueue(queuePair, depth, allocate(ReceiveQueue.memoryBytes(depth)));
     }
 
     /**
-     * Only a rank's own memory is mapped, where stores take effect at once: stores over links inside a node take time and are carried by queue
-     * pairs, see {@link #isInNode}.
+     * Only a rank's own memory is mapped, where stores take effect at once: stores over links inside a node take time
+     * and are carried by queue pairs, see {@link #isInNode}.
      */
     @Override
     public boolean isMapped(final int rank, final int peerRank) {
@@ -168,7 +174,8 @@ public final class SimulatedTransport implements Transport, AutoCloseable {
     @Override
     public void doorbell(final QueuePair queuePair, final long first, final long end) {
         final int id = id(queuePair);
-        if (nics.table.ints[id * QueuePairTable.INTS + QueuePairTable.LOCAL_PORT] == QueuePairTable.NONE && !isInNode(id)) {
+        if (nics.table.ints[id * QueuePairTable.INTS + QueuePairTable.LOCAL_PORT] == QueuePairTable.NONE
+            && !isInNode(id)) {
             bind(queuePair, id);
         }
         for (long index = first; index < end; index++) {
@@ -180,7 +187,8 @@ public final class SimulatedTransport implements Transport, AutoCloseable {
     private void bind(final QueuePair queuePair, final int id) {
         final PortBinding binding = binder.bind(queuePair, ordinals[id]);
         final int portsPerNic = profile.nic().ports();
-        nics.table.bind(id, queuePair.rank() * portsPerNic + binding.port(), queuePair.peerRank() * portsPerNic + binding.port());
+        nics.table.bind(id, queuePair.rank() * portsPerNic + binding.port(), queuePair.peerRank() * portsPerNic
+            + binding.port());
         nics.table.latency(id, fabric.latencyPicos(queuePair.rank(), queuePair.peerRank()));
         sourcePorts[id] = binding.sourcePort();
         if (nics.switches != null) {
@@ -199,7 +207,8 @@ public final class SimulatedTransport implements Transport, AutoCloseable {
     }
 
     /**
-     * Called by an {@link Issuer}: the host posts the elements {@code first} (inclusive) to {@code end} (exclusive) and rings.
+     * Called by an {@link Issuer}: the host posts the elements {@code first} (inclusive) to {@code end} (exclusive) and
+     * rings.
      *
      * @param postedPicos when it begins to post
      * @param rungPicos   when the doorbell's store is done; not before the simulation's time
@@ -212,7 +221,8 @@ public final class SimulatedTransport implements Transport, AutoCloseable {
         if (nics.tracer != null) {
             for (int index = first; index != end; index++) {
                 final int summary = nics.table.summary(id, index);
-                nics.tracer.posted(postedPicos, rungPicos, id, index, (byte) QueuePairTable.opcode(summary), QueuePairTable.lengthBytes(summary));
+                nics.tracer.posted(postedPicos, rungPicos, id, index, (byte) QueuePairTable.opcode(summary),
+                    QueuePairTable.lengthBytes(summary));
             }
         }
         nics.sender.ring(id, end, rungPicos);
@@ -220,7 +230,8 @@ public final class SimulatedTransport implements Transport, AutoCloseable {
 
     /** Whether a queue pair stands for stores over the links inside a node and passes no NIC. */
     public boolean isInNode(final int id) {
-        return nics.inNode != null && nics.table.ints[id * QueuePairTable.INTS + QueuePairTable.LOCAL_PORT] == QueuePairTable.NONE
+        return nics.inNode != null
+            && nics.table.ints[id * QueuePairTable.INTS + QueuePairTable.LOCAL_PORT] == QueuePairTable.NONE
             && nics.inNode.connects(nics.table.rank(id), nics.table.peerRank(id));
     }
 
@@ -307,14 +318,17 @@ public final class SimulatedTransport implements Transport, AutoCloseable {
     }
 
     /**
-     * From now on a queue pair that is rung while none of its elements is under way goes to the port of its NIC with the fewest bytes to
-     * send, whatever the port policy said.
+     * From now on a queue pair that is rung while none of its elements is under way goes to the port of its NIC with
+     * the fewest bytes to send, whatever the port policy said.
      */
     public void chooseLeastLoadedPorts() {
         nics.sender.chooseLeastLoaded();
     }
 
-    /** Lets {@code tracer} watch from now on, in place of the one before; null for none. It is told at once of all queue pairs that have a port. */
+    /**
+     * Lets {@code tracer} watch from now on, in place of the one before; null for none. It is told at once of all queue
+     * pairs that have a port.
+     */
     public void trace(final NicTracer tracer) {
         nics.tracer = tracer;
         for (int id = 0; id < nics.table.count(); id++) {
@@ -323,9 +337,11 @@ public final class SimulatedTransport implements Transport, AutoCloseable {
     }
 
     private void traceBound(final int id) {
-        if (nics.tracer != null && nics.table.ints[id * QueuePairTable.INTS + QueuePairTable.LOCAL_PORT] != QueuePairTable.NONE) {
+        if (nics.tracer != null && nics.table.ints[id * QueuePairTable.INTS
+            + QueuePairTable.LOCAL_PORT] != QueuePairTable.NONE) {
             final QueuePair queuePair = nics.table.queuePairs[id];
-            nics.tracer.bound(simulation.nowPicos(), id, new QueuePairBinding(queuePair.rank(), queuePair.peerRank(), binder.number(queuePair),
+            nics.tracer.bound(simulation.nowPicos(), id,
+                new QueuePairBinding(queuePair.rank(), queuePair.peerRank(), binder.number(queuePair),
                 binder.peerNumber(queuePair, ordinals[id]), queuePair.lane(), port(queuePair), sourcePorts[id]));
         }
     }
@@ -347,7 +363,9 @@ public final class SimulatedTransport implements Transport, AutoCloseable {
         nics.sender.kick(id, simulation.nowPicos());
     }
 
-    /** All queue pairs that leave or reach {@code rank} through one of its ports use another from now on, at both ends. */
+    /**
+     * All queue pairs that leave or reach {@code rank} through one of its ports use another from now on, at both ends.
+     */
     public void moveQueuePairs(final int rank, final int fromPort, final int toPort) {
         final int from = portId(rank, fromPort);
         portId(rank, toPort);
@@ -366,8 +384,8 @@ public final class SimulatedTransport implements Transport, AutoCloseable {
     }
 
     /**
-     * Tells that {@code rank} may have polled its completion queue: entries that wait for room in it are written. Later completions of the
-     * rank do the same.
+     * Tells that {@code rank} may have polled its completion queue: entries that wait for room in it are written. Later
+     * completions of the rank do the same.
      */
     public void completionsPolled(final int rank) {
         nics.completer.writeHeld(rank, simulation.nowPicos());
@@ -410,8 +428,8 @@ public final class SimulatedTransport implements Transport, AutoCloseable {
     }
 
     /**
-     * Makes an independent copy of this transport in its present state, pending events included. Issuers, listeners and traces are not
-     * copied, nor handlers that others registered with the simulation: there must be none.
+     * Makes an independent copy of this transport in its present state, pending events included. Issuers, listeners and
+     * traces are not copied, nor handlers that others registered with the simulation: there must be none.
      *
      * @param copy a heap of the same size, which is overwritten with the present contents and keys
      */
@@ -469,7 +487,9 @@ public final class SimulatedTransport implements Transport, AutoCloseable {
         return nics.switches == null ? NetworkCounters.NONE : nics.switches.counters();
     }
 
-    /** Lets the switches count from 0 again, so that a later {@link #networkCounters()} is of what happens from now on. */
+    /**
+     * Lets the switches count from 0 again, so that a later {@link #networkCounters()} is of what happens from now on.
+     */
     public void clearNetworkCounters() {
         if (nics.switches != null) {
             nics.switches.clearCounters();
@@ -491,7 +511,10 @@ public final class SimulatedTransport implements Transport, AutoCloseable {
         return total;
     }
 
-    /** All counters of all ports at this moment, by {@code rank * ports + port} and then by ordinal of {@link NicCounter}. */
+    /**
+     * All counters of all ports at this moment, by {@code rank * ports + port} and then by ordinal of {@link
+     * NicCounter}.
+     */
     public long[] counters() {
         return nics.ports.snapshot();
     }
@@ -508,8 +531,8 @@ public final class SimulatedTransport implements Transport, AutoCloseable {
     }
 
     /**
-     * The links of the fabric that a queue pair's packets take, from the one out of its port on, numbered as in {@link Network}; none before its
-     * first doorbell and for queue pairs that pass no NIC.
+     * The links of the fabric that a queue pair's packets take, from the one out of its port on, numbered as in {@link
+     * Network}; none before its first doorbell and for queue pairs that pass no NIC.
      */
     public int[] links(final QueuePair queuePair) {
         final int id = id(queuePair);
@@ -520,7 +543,8 @@ public final class SimulatedTransport implements Transport, AutoCloseable {
         }
         final int[] links = new int[1 + Network.MAX_LINKS];
         links[0] = localPort;
-        final int more = network.route(localPort, nics.table.ints[row + QueuePairTable.PEER_PORT], flowHash(queuePair, id), links, 1);
+        final int more = network.route(localPort, nics.table.ints[row + QueuePairTable.PEER_PORT],
+            flowHash(queuePair, id), links, 1);
         return Arrays.copyOf(links, 1 + more);
     }
 
@@ -536,7 +560,8 @@ public final class SimulatedTransport implements Transport, AutoCloseable {
 
     /** Takes memory from the slab, a new one if there is not enough left; gives its offset there. */
     private long reserve(final long bytes) {
-        final long aligned = (bytes + SymmetricHeap.ALIGNMENT_BYTES - 1) / SymmetricHeap.ALIGNMENT_BYTES * SymmetricHeap.ALIGNMENT_BYTES;
+        final long aligned = (bytes + SymmetricHeap.ALIGNMENT_BYTES - 1) / SymmetricHeap.ALIGNMENT_BYTES
+            * SymmetricHeap.ALIGNMENT_BYTES;
         if (slab.byteSize() - slabUsed < aligned) {
             slab = PageMemory.allocate(Math.max(aligned, SLAB_BYTES), Pages.HUGE, arena);
             slabUsed = 0;

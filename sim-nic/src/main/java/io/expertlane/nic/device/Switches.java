@@ -13,14 +13,15 @@ import java.util.Arrays;
 import java.util.List;
 
 /**
- * The switches between NICs: every link out of a switch has a queue, all queues of a switch share its buffer. Present only where the profile
- * wants queues.
+ * The switches between NICs: every link out of a switch has a queue, all queues of a switch share its buffer. Present
+ * only where the profile wants queues.
  *
- * <p>A packet enters a queue when its first byte is there, and goes on at once if the link is free (cut-through); where nothing queues, ways
- * take as long as without this class. What a switch holds is counted by the link it came over: beyond XOFF that link's sender is paused, a
- * NIC or a switch, all of its packets with it (head-of-line blocking). A packet that finds buffer or headroom full is lost. Marked packets
- * make the receiver notify the sender, who slows down; see {@link RateControl}. Acknowledgements and notifications pass by the queues, as
- * traffic of a higher class does.
+ * <p>A packet enters a queue when its first byte is there, and goes on at once if the link is free (cut-through); where
+ * nothing queues, ways take as long as without this class. What a switch holds is counted by the link it came over:
+ * beyond XOFF that link's sender is paused, a NIC or a switch, all of its packets with it (head-of-line blocking). A
+ * packet that finds buffer or headroom full is lost. Marked packets make the receiver notify the sender, who slows
+ * down; see {@link RateControl}. Acknowledgements and notifications pass by the queues, as traffic of a higher class
+ * does.
  *
  * <p>Ordering: a queue pair keeps to one way; queues are first in, first out.
  */
@@ -51,7 +52,9 @@ final class Switches {
     private final boolean[] paused;
     private final long[] current;
     private final long[] currentPlace;
-    /** By link, at the switch it leads to: bytes held that came over it, and whether its sender has been told to pause. */
+    /**
+     * By link, at the switch it leads to: bytes held that came over it, and whether its sender has been told to pause.
+     */
     private final long[] heldBytes;
     private final boolean[] stopped;
     /** By switch. */
@@ -84,11 +87,13 @@ final class Switches {
 
     Switches(final Nics nics, final ClusterProfile cluster) {
         if (cluster.nic().granularity() != NicProfile.Granularity.PACKET) {
-            throw new IllegalArgumentException("nic.granularity=" + cluster.nic().granularity() + ": fabric.switches.queues need PACKET");
+            throw new IllegalArgumentException("nic.granularity=" + cluster.nic().granularity()
+                + ": fabric.switches.queues need PACKET");
         }
         this.profile = cluster.fabric().switches();
         if (!profile.pause().enabled() && nics.recovery == null) {
-            throw new IllegalArgumentException("fabric.switches.pause.enabled=false: needs NICs that send again what is lost, so faults");
+            throw new IllegalArgumentException(
+                "fabric.switches.pause.enabled=false: needs NICs that send again what is lost, so faults");
         }
         this.nics = nics;
         this.simulation = nics.simulation;
@@ -105,7 +110,8 @@ final class Switches {
         this.linkPicos = new long[links];
         this.owners = new int[links];
         for (int link = 0; link < links; link++) {
-            linkPicos[link] = Nics.picos(network.isCoreLink(link) ? cluster.fabric().coreLinkNanos() : cluster.fabric().linkNanos());
+            linkPicos[link] = Nics.picos(network.isCoreLink(link) ? cluster.fabric().coreLinkNanos()
+                : cluster.fabric().linkNanos());
             picosPerByte[link] = PICOS_PER_BYTE_AT_1_GBPS / network.rateGbps(link);
             owners[link] = network.switchOf(link);
         }
@@ -129,7 +135,8 @@ final class Switches {
         this.doneHandler = simulation.register(this::onDone);
         this.pauseHandler = simulation.register(this::onPause);
         this.noticeHandler = simulation.register(this::onNotice);
-        this.rates = profile.rateControl().enabled() ? new RateControl(nics, profile.rateControl(), cluster.nic().portRateGbps()) : null;
+        this.rates = profile.rateControl().enabled()
+            ? new RateControl(nics, profile.rateControl(), cluster.nic().portRateGbps()) : null;
     }
 
     /** What senders are slowed down by; null if nothing does. */
@@ -153,13 +160,15 @@ final class Switches {
 
     /** A queue pair has moved to other ports; packets that are under way have arrived, or are lost. */
     void rebind(final int qp) {
-        lengths[qp] = network.route(table.ints[qp * INTS + LOCAL_PORT], table.ints[qp * INTS + QueuePairTable.PEER_PORT], hashes[qp], ways,
+        lengths[qp] = network.route(table.ints[qp * INTS + LOCAL_PORT],
+            table.ints[qp * INTS + QueuePairTable.PEER_PORT], hashes[qp], ways,
             qp * Network.MAX_LINKS);
     }
 
     /** A packet's first byte leaves the NIC. */
     void send(final long packet, final long timePicos) {
-        simulation.schedule(timePicos + linkPicos[table.ints[Packet.queuePair(packet) * INTS + LOCAL_PORT]] + switchPicos, hopHandlers[0], packet);
+        simulation.schedule(timePicos + linkPicos[table.ints[Packet.queuePair(packet) * INTS + LOCAL_PORT]]
+            + switchPicos, hopHandlers[0], packet);
     }
 
     private void onHop(final int hop, final long now, final long packet) {
@@ -218,7 +227,8 @@ final class Switches {
             return false;
         }
         return bytes > marking.maxBytes()
-            || random() < marking.maxProbability() * (bytes - marking.minBytes()) / (marking.maxBytes() - marking.minBytes());
+            || random() < marking.maxProbability()
+            * (bytes - marking.minBytes()) / (marking.maxBytes() - marking.minBytes());
     }
 
     /** SplitMix64: a number in [0, 1). */
@@ -230,7 +240,10 @@ final class Switches {
         return ((z ^ z >>> 31) >>> 11) * 0x1.0p-53;
     }
 
-    /** The receiver of a marked packet tells its sender, unless it has done so a short time ago; there and back takes two ways. */
+    /**
+     * The receiver of a marked packet tells its sender, unless it has done so a short time ago; there and back takes
+     * two ways.
+     */
     private void notice(final int qp, final long now) {
         if (rates != null && now - lastNotice[qp] >= noticePicos) {
             lastNotice[qp] = now;
@@ -307,7 +320,8 @@ final class Switches {
         final List<NetworkCounters.PausedLinks> byTier = new ArrayList<>();
         for (int tier = 0; tier < tiers.length; tier++) {
             if (pausedLinks[tier] > 0) {
-                byTier.add(new NetworkCounters.PausedLinks(tiers[tier], pausedLinks[tier], mostPaused[tier], picos[tier]));
+                byTier.add(new NetworkCounters.PausedLinks(tiers[tier], pausedLinks[tier], mostPaused[tier],
+                    picos[tier]));
             }
         }
         return new NetworkCounters(packets, marked, pauses, dropped, notices, mostHeld, mostQueued, byTier);

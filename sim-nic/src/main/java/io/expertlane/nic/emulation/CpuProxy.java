@@ -7,9 +7,11 @@ import org.agrona.concurrent.Agent;
 import org.jctools.queues.MpscArrayQueue;
 
 /**
- * The proxy thread of some ranks: takes hand-offs, in the order in which kernel threads made them, posts them, and passes completions back.
+ * The proxy thread of some ranks: takes hand-offs, in the order in which kernel threads made them, posts them, and
+ * passes completions back.
  *
- * <p>Progress: never blocks; at most {@value #HAND_OFFS_A_DUTY_CYCLE} hand-offs a call, so that completions do not wait.
+ * <p>Progress: never blocks; at most {@value #HAND_OFFS_A_DUTY_CYCLE} hand-offs a call, so that completions do not
+ * wait.
  */
 final class CpuProxy implements Agent {
     private static final int HAND_OFFS_A_DUTY_CYCLE = 64;
@@ -35,10 +37,14 @@ final class CpuProxy implements Agent {
         this.queue = new MpscArrayQueue<>(Math.max(2, capacity));
     }
 
-    /** Any thread: there is room, because each doorbell holds a place in its rank's completion queue until its completion was polled. */
+    /**
+     * Any thread: there is room, because each doorbell holds a place in its rank's completion queue until its
+     * completion was polled.
+     */
     void take(final HandOff handOff) {
         if (!queue.offer(handOff)) {
-            throw new IllegalStateException("hand-offs=" + queue.size() + ": more than the completion queues have entries");
+            throw new IllegalStateException("hand-offs=" + queue.size()
+                + ": more than the completion queues have entries");
         }
     }
 

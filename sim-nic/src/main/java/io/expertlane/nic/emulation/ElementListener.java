@@ -6,7 +6,8 @@ import io.expertlane.kernel.verbs.QueuePair;
 @FunctionalInterface
 public interface ElementListener {
     /**
-     * The element {@code index} of {@code queuePair} has taken effect or failed; it may still be read in the send queue.
+     * The element {@code index} of {@code queuePair} has taken effect or failed; it may still be read in the send
+     * queue.
      *
      * @param status as in {@link io.expertlane.kernel.verbs.CompletionQueue}
      */

@@ -15,9 +15,11 @@ import java.util.function.LongSupplier;
 import org.agrona.concurrent.Agent;
 
 /**
- * The NIC of one rank: serves its queue pairs round robin, each with a quantum of payload bytes and at least one element.
+ * The NIC of one rank: serves its queue pairs round robin, each with a quantum of payload bytes and at least one
+ * element.
  *
- * <p>Pacing: an element is executed when the bytes of those before have passed at line rate; of idle time up to 5 us are made up for.
+ * <p>Pacing: an element is executed when the bytes of those before have passed at line rate; of idle time up to 5 us
+ * are made up for.
  *
  * <p>Allocation: none after {@link #add}.
  */
@@ -27,7 +29,9 @@ final class EmulatedNic implements Agent {
     private static final int PADDING = 8;
     private static final double PICOS_PER_BYTE_AT_1_GBPS = 8_000;
     private static final long PICOS_PER_NANO = 1000;
-    /** How late a paced NIC may come round without losing line time: more than a duty cycle, less than an idle phase. */
+    /**
+     * How late a paced NIC may come round without losing line time: more than a duty cycle, less than an idle phase.
+     */
     private static final long LATE_PICOS = 5_000_000;
     private static final int NOT_READY = -1;
     private static final ElementListener NOBODY = (queuePair, index, status) -> { };
@@ -60,7 +64,8 @@ final class EmulatedNic implements Agent {
         }
     }
 
-    EmulatedNic(final int rank, final SymmetricHeap heap, final CompletionQueue completionQueue, final NicProfile profile,
+    EmulatedNic(final int rank, final SymmetricHeap heap, final CompletionQueue completionQueue,
+        final NicProfile profile,
                 final LongSupplier nanoClock, final boolean paced) {
         this.rank = rank;
         this.heap = heap;
@@ -118,7 +123,10 @@ final class EmulatedNic implements Agent {
         return work;
     }
 
-    /** Executes up to a quantum; none if the line is busy: then it is this queue pair's turn again; {@link #NOT_READY} if its peer has no receive. */
+    /**
+     * Executes up to a quantum; none if the line is busy: then it is this queue pair's turn again; {@link #NOT_READY}
+     * if its peer has no receive.
+     */
     private int serve(final Connection connection, final long published) {
         final QueuePair queuePair = connection.queuePair;
         final MemorySegment queue = queuePair.memory();
@@ -172,7 +180,8 @@ final class EmulatedNic implements Agent {
 
     private void execute(final QueuePair queuePair, final MemorySegment queue, final long at, final int index) {
         final int status = RemoteMemory.apply(heap, rank, queuePair.peerRank(), queue, at);
-        if (status == CompletionQueue.SUCCESS && WorkQueueElement.opcode(queue, at) == WorkQueueElement.WRITE_IMMEDIATE) {
+        if (status == CompletionQueue.SUCCESS
+            && WorkQueueElement.opcode(queue, at) == WorkQueueElement.WRITE_IMMEDIATE) {
             queuePair.receiveQueue().consume(queue, at);
             queuePair.receiveQueue().complete();
         }

@@ -14,16 +14,19 @@ import java.util.function.LongSupplier;
 import org.agrona.concurrent.Agent;
 
 /**
- * Carries verbs out on emulated NICs, one a rank: agents that find published elements in the send queues of kernel threads and execute
- * them. The doorbell record in memory is the doorbell: {@link #doorbell} has nothing left to do, as with a NIC that polls its queues.
+ * Carries verbs out on emulated NICs, one a rank: agents that find published elements in the send queues of kernel
+ * threads and execute them. The doorbell record in memory is the doorbell: {@link #doorbell} has nothing left to do, as
+ * with a NIC that polls its queues.
  *
- * <p>Threading: each {@link #nic} is driven by one thread, which may drive several; each rank by one thread, which also connects its queue pairs, at
- * any time. A rank's thread and its NIC share the send queues (release and acquire of the doorbell record) and the completion queue.
+ * <p>Threading: each {@link #nic} is driven by one thread, which may drive several; each rank by one thread, which also
+ * connects its queue pairs, at any time. A rank's thread and its NIC share the send queues (release and acquire of the
+ * doorbell record) and the completion queue.
  *
- * <p>Ordering: that of a reliable connection. Progress: a NIC's {@code doWork()} never blocks; it serves every queue pair once.
+ * <p>Ordering: that of a reliable connection. Progress: a NIC's {@code doWork()} never blocks; it serves every queue
+ * pair once.
  *
- * <p>Failure: an element whose peer was revoked completes with {@link CompletionQueue#REMOTE_ACCESS_ERROR}. {@link #close()} only when no NIC is
- * driven any more.
+ * <p>Failure: an element whose peer was revoked completes with {@link CompletionQueue#REMOTE_ACCESS_ERROR}. {@link
+ * #close()} only when no NIC is driven any more.
  */
 public final class EmulatedTransport implements Transport, AutoCloseable {
     private final Arena arena = Arena.ofShared();
@@ -33,7 +36,8 @@ public final class EmulatedTransport implements Transport, AutoCloseable {
     private final int[] nextNumber;
 
     /**
-     * NICs as fast as memory allows: {@link EmulatedTransport#EmulatedTransport(SymmetricHeap, NicProfile, int, LongSupplier, boolean)}, not paced.
+     * NICs as fast as memory allows: {@link EmulatedTransport#EmulatedTransport(SymmetricHeap, NicProfile, int,
+     * LongSupplier, boolean)}, not paced.
      */
     public EmulatedTransport(final SymmetricHeap heap, final NicProfile profile, final int completionQueueDepth) {
         this(heap, profile, completionQueueDepth, System::nanoTime, false);
@@ -42,12 +46,14 @@ public final class EmulatedTransport implements Transport, AutoCloseable {
     /**
      * Makes NICs for all ranks of a heap.
      *
-     * @param profile              of it the quantum counts and, if paced, ports, line rate, MTU and header bytes; its latencies do not
+     * @param profile              of it the quantum counts and, if paced, ports, line rate, MTU and header bytes; its
+     *                             latencies do not
      * @param completionQueueDepth entries of each rank's completion queue, a power of two
      * @param nanoClock            tells the time to pace by
      * @param paced                whether a NIC is held back to the line rate of all its ports together
      */
-    public EmulatedTransport(final SymmetricHeap heap, final NicProfile profile, final int completionQueueDepth, final LongSupplier nanoClock,
+    public EmulatedTransport(final SymmetricHeap heap, final NicProfile profile, final int completionQueueDepth,
+        final LongSupplier nanoClock,
                              final boolean paced) {
         this.heap = heap;
         this.completionQueues = new CompletionQueue[heap.ranks()];
@@ -83,10 +89,14 @@ public final class EmulatedTransport implements Transport, AutoCloseable {
         return queuePair;
     }
 
-    /** As {@link Transport} says: a NIC tries again in each duty cycle, for ever, and serves its other queue pairs meanwhile. */
+    /**
+     * As {@link Transport} says: a NIC tries again in each duty cycle, for ever, and serves its other queue pairs
+     * meanwhile.
+     */
     @Override
     public ReceiveQueue openReceiveQueue(final QueuePair queuePair, final int depth) {
-        return new ReceiveQueue(queuePair, depth, arena.allocate(ReceiveQueue.memoryBytes(depth), SymmetricHeap.ALIGNMENT_BYTES));
+        return new ReceiveQueue(queuePair, depth,
+            arena.allocate(ReceiveQueue.memoryBytes(depth), SymmetricHeap.ALIGNMENT_BYTES));
     }
 
     /** Only a rank's own memory is mapped: all peers are reached through the NIC. */
@@ -132,8 +142,8 @@ public final class EmulatedTransport implements Transport, AutoCloseable {
     }
 
     /**
-     * What a rank's NIC has counted so far, at all its ports; may be read by any thread while the NIC runs. Receivers count nothing: their
-     * memory is written by the sender's NIC. There are no acknowledgements on a wire.
+     * What a rank's NIC has counted so far, at all its ports; may be read by any thread while the NIC runs. Receivers
+     * count nothing: their memory is written by the sender's NIC. There are no acknowledgements on a wire.
      */
     public long counter(final int rank, final NicCounter counter) {
         return nics[rank].counter(counter);

@@ -6,9 +6,9 @@ import io.expertlane.kernel.verbs.WorkQueueElement;
 import java.lang.foreign.MemorySegment;
 
 /**
- * A kernel's queue pair and the network's that carries out what is posted to it. Both count elements alike, so a completion of one is a
- * completion of the other. Once the network refuses an element, because the peer was revoked, it is given none any more: these complete in error
- * when what it has taken before is complete.
+ * A kernel's queue pair and the network's that carries out what is posted to it. Both count elements alike, so a
+ * completion of one is a completion of the other. Once the network refuses an element, because the peer was revoked, it
+ * is given none any more: these complete in error when what it has taken before is complete.
  *
  * <p>Threading: the proxy's thread, after the kernel's doorbell.
  */
@@ -61,14 +61,17 @@ final class HandOff {
             case WorkQueueElement.WRITE -> back.postWrite(WorkQueueElement.localOffset(queue, at), remoteOffset,
                 WorkQueueElement.lengthBytes(queue, at), WorkQueueElement.residentBytes(queue, at));
             case WorkQueueElement.WRITE_INLINE -> back.postInline(remoteOffset, WorkQueueElement.operand(queue, at));
-            case WorkQueueElement.WRITE_IMMEDIATE -> back.postWriteImmediate(WorkQueueElement.localOffset(queue, at), remoteOffset,
-                WorkQueueElement.lengthBytes(queue, at), WorkQueueElement.residentBytes(queue, at), WorkQueueElement.immediate(queue, at));
+            case WorkQueueElement.WRITE_IMMEDIATE ->
+                back.postWriteImmediate(WorkQueueElement.localOffset(queue, at), remoteOffset,
+                WorkQueueElement.lengthBytes(queue, at), WorkQueueElement.residentBytes(queue, at),
+                WorkQueueElement.immediate(queue, at));
             case WorkQueueElement.ATOMIC_ADD -> back.postAtomicAdd(remoteOffset, WorkQueueElement.operand(queue, at));
             default -> throw new IllegalStateException("opcode=" + opcode + " at " + at + ": not an operation");
         };
         if (result != QueuePair.POSTED && result != QueuePair.PEER_REVOKED) {
             // The kernel's queues are as deep as the network's and are freed after them.
-            throw new IllegalStateException("result=" + result + ": the network's queue pair " + number() + " of rank " + rank() + " has no room");
+            throw new IllegalStateException("result=" + result + ": the network's queue pair " + number() + " of rank "
+                + rank() + " has no room");
         }
         return result == QueuePair.POSTED;
     }

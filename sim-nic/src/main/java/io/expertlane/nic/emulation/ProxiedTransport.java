@@ -11,8 +11,9 @@ import java.util.Arrays;
 import org.agrona.concurrent.Agent;
 
 /**
- * Puts CPU proxies between kernel threads and a network, as IBRC does: a kernel thread writes descriptors into a queue pair of its own and hands it
- * to a proxy thread; the proxy posts them, one after another, to the network's queue pair and rings.
+ * Puts CPU proxies between kernel threads and a network, as IBRC does: a kernel thread writes descriptors into a queue
+ * pair of its own and hands it to a proxy thread; the proxy posts them, one after another, to the network's queue pair
+ * and rings.
  *
  * <pre>
  *  kernel thread          proxy thread                              network
@@ -20,11 +21,12 @@ import org.agrona.concurrent.Agent;
  *  CompletionQueue &lt;-------------------- polls and passes on &lt;-- its CompletionQueue
  * </pre>
  *
- * <p>Rank r is served by proxy r modulo proxies. The batches between doorbells stay as they are, so the network sees the same elements
- * and doorbells with and without proxies.
+ * <p>Rank r is served by proxy r modulo proxies. The batches between doorbells stay as they are, so the network sees
+ * the same elements and doorbells with and without proxies.
  *
- * <p>Threading: each {@link #proxy} is driven by one thread, which alone posts to and polls the network for its ranks; each rank by one thread,
- * which also connects its queue pairs. Ordering: of each queue pair, kept. Allocation: none after {@link #connect}.
+ * <p>Threading: each {@link #proxy} is driven by one thread, which alone posts to and polls the network for its ranks;
+ * each rank by one thread, which also connects its queue pairs. Ordering: of each queue pair, kept. Allocation: none
+ * after {@link #connect}.
  *
  * <p>Failure: a peer revoked after the hand-off completes in error, as on the network itself.
  */
@@ -49,7 +51,8 @@ public final class ProxiedTransport implements Transport, AutoCloseable {
         try {
             for (int rank = 0; rank < ranks; rank++) {
                 final int depth = network.completionQueue(rank).depth();
-                completionQueues[rank] = new CompletionQueue(depth, arena.allocate(CompletionQueue.memoryBytes(depth), CompletionQueue.ENTRY_BYTES));
+                completionQueues[rank] = new CompletionQueue(depth,
+                    arena.allocate(CompletionQueue.memoryBytes(depth), CompletionQueue.ENTRY_BYTES));
             }
             for (int index = 0; index < proxies; index++) {
                 this.proxies[index] = new CpuProxy(index, this, network, proxies);
@@ -86,7 +89,8 @@ public final class ProxiedTransport implements Transport, AutoCloseable {
     /** The network's: completions of receives do not pass through the proxy. */
     @Override
     public ReceiveQueue openReceiveQueue(final QueuePair queuePair, final int depth) {
-        final ReceiveQueue opened = network.openReceiveQueue(handOff(queuePair.rank(), queuePair.number()).back(), depth);
+        final ReceiveQueue opened = network.openReceiveQueue(handOff(queuePair.rank(), queuePair.number()).back(),
+            depth);
         queuePair.receiveQueue(opened);
         return opened;
     }

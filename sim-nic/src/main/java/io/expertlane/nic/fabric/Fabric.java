@@ -4,8 +4,8 @@ import io.expertlane.nic.profile.FabricProfile;
 import io.expertlane.nic.profile.FabricProfile.Topology;
 
 /**
- * Latencies between NICs: every switch and link on the way adds its own. Switches cut through; the last link, into the receiver's
- * port, is where packets of several senders queue, and the NIC model does that.
+ * Latencies between NICs: every switch and link on the way adds its own. Switches cut through; the last link, into the
+ * receiver's port, is where packets of several senders queue, and the NIC model does that.
  *
  * <p>Planes: a packet that leaves port p of one NIC arrives at port p of the other, as on dual-plane networks.
  *
@@ -34,14 +34,16 @@ public final class Fabric {
         if (leaf == peerLeaf) {
             return HOPS_ON_LEAF;
         }
-        return pod(profile, ranksPerNode, leaf) == pod(profile, ranksPerNode, peerLeaf) ? HOPS_OVER_SPINE : HOPS_OVER_CORE;
+        return pod(profile, ranksPerNode, leaf) == pod(profile, ranksPerNode, peerLeaf) ? HOPS_OVER_SPINE
+            : HOPS_OVER_CORE;
     }
 
     /** Latency of one way between two ranks' NICs, serialisation not included. */
     public long latencyPicos(final int rank, final int peerRank) {
         final int hops = hops(rank, peerRank);
         final int coreLinks = hops == HOPS_OVER_CORE ? CORE_LINKS : 0;
-        return Math.round((hops * profile.switchNanos() + (hops + 1 - coreLinks) * profile.linkNanos() + coreLinks * profile.coreLinkNanos()) * PICOS_PER_NANO);
+        return Math.round((hops * profile.switchNanos() + (hops + 1 - coreLinks) * profile.linkNanos()
+            + coreLinks * profile.coreLinkNanos()) * PICOS_PER_NANO);
     }
 
     /** Which leaves share a spine: those of a pod, in a fat tree; of a rail, on several rails; else all. */

@@ -13,8 +13,10 @@ import io.expertlane.nic.profile.SwitchProfile;
  *   NIC -> leaf | leaf -> NIC | leaf -> spine u | spine u -> leaf | spine (pod, u) -> core c | core c -> spine (pod, u)
  * </pre>
  *
- * Every port of a NIC has a plane of its own: leaves, spine and core. Leaves of one pod share a spine: lane u of each of them leads to its u-th
- * switch. A pod is one in a fat tree, a rail on several rails, and everything on a single one, which has no core. Which lane a flow takes is its hash modulo the lanes that are up, at each switch that has a choice, with another seed.
+ * Every port of a NIC has a plane of its own: leaves, spine and core. Leaves of one pod share a spine: lane u of each
+ * of them leads to its u-th switch. A pod is one in a fat tree, a rail on several rails, and everything on a single
+ * one, which has no core. Which lane a flow takes is its hash modulo the lanes that are up, at each switch that has a
+ * choice, with another seed.
  *
  * <p>Threading: immutable.
  */
@@ -84,7 +86,8 @@ public final class Network {
 
     /** Number of switches. */
     public int switchCount() {
-        return ports * leavesPerPlane + ports * podsPerPlane * uplinks + (coreUplinks() > 0 ? ports * uplinks * switches.coreLinks() : 0);
+        return ports * leavesPerPlane + ports * podsPerPlane * uplinks
+            + (coreUplinks() > 0 ? ports * uplinks * switches.coreLinks() : 0);
     }
 
     /** What a link leads from and to. */
@@ -137,7 +140,8 @@ public final class Network {
         final int down = link - firstCoreUplink() - coreUplinks();
         final int spine = down / switches.coreLinks();
         final int plane = spine / (podsPerPlane * uplinks);
-        return leaves + spines + (plane * uplinks + spine % uplinks) * switches.coreLinks() + down % switches.coreLinks();
+        return leaves + spines + (plane * uplinks + spine % uplinks) * switches.coreLinks()
+            + down % switches.coreLinks();
     }
 
     /** The switch of the spine that lane {@code lane} of a leaf leads to. */

@@ -18,24 +18,27 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * Names for files and folders that are to be renamed or removed: hidden, and with the process that made them in the name. What a process left behind
- * that was killed is removed when the next one asks for a name in the same folder; what a live process, another machine or another user has there
- * stays.
+ * Names for files and folders that are to be renamed or removed: hidden, and with the process that made them in the
+ * name. What a process left behind that was killed is removed when the next one asks for a name in the same folder;
+ * what a live process, another machine or another user has there stays.
  *
  * <p>Threading: any thread.
  */
 public final class TemporaryFiles {
     private static final ProcessIdentity SELF = ProcessIdentity.current();
     private static final String OWNER = "." + SELF.place() + "-" + SELF.pid() + "-" + SELF.start() + "-";
-    private static final Pattern NAME = Pattern.compile("\\..*\\.([0-9a-f]{8})-(\\d{1,18})-(\\d{1,18})-\\d+(?:\\.tmp)?", Pattern.DOTALL);
-    private static final Pattern IN_MESSAGE = Pattern.compile("\\.([^/\\\\]+)\\.[0-9a-f]{8}-\\d{1,18}-\\d{1,18}-\\d+\\.tmp");
+    private static final Pattern NAME = Pattern.compile("\\..*\\.([0-9a-f]{8})-(\\d{1,18})-(\\d{1,18})-\\d+(?:\\.tmp)?",
+        Pattern.DOTALL);
+    private static final Pattern IN_MESSAGE =
+        Pattern.compile("\\.([^/\\\\]+)\\.[0-9a-f]{8}-\\d{1,18}-\\d{1,18}-\\d+\\.tmp");
     private static final AtomicLong COUNT = new AtomicLong();
     private static final Set<Path> CLEANED = ConcurrentHashMap.newKeySet();
     private static final Set<Path> REMOVED_AT_EXIT = ConcurrentHashMap.newKeySet();
 
     static {
         try {
-            Runtime.getRuntime().addShutdownHook(new Thread(() -> REMOVED_AT_EXIT.forEach(TemporaryFiles::removeQuietly), "remove-temporary-files"));
+            Runtime.getRuntime().addShutdownHook(new Thread(() ->
+                REMOVED_AT_EXIT.forEach(TemporaryFiles::removeQuietly), "remove-temporary-files"));
         } catch (final IllegalStateException _) {
             // First used while the JVM shuts down: whoever writes then removes what it made itself.
         }
@@ -44,7 +47,10 @@ public final class TemporaryFiles {
     private TemporaryFiles() {
     }
 
-    /** A name that nothing has, in the folder of {@code target} and hence on its file system; removes what ended processes left there. */
+    /**
+     * A name that nothing has, in the folder of {@code target} and hence on its file system; removes what ended
+     * processes left there.
+     */
     public static Path beside(final Path target) {
         removeLeftBehind(target.toAbsolutePath().getParent());
         return target.resolveSibling("." + target.getFileName() + OWNER + COUNT.incrementAndGet() + ".tmp");
@@ -55,7 +61,10 @@ public final class TemporaryFiles {
         return IN_MESSAGE.matcher(message).replaceAll("$1");
     }
 
-    /** Makes a folder that only this user may read in the system's folder for temporary files; removes what ended processes left there. */
+    /**
+     * Makes a folder that only this user may read in the system's folder for temporary files; removes what ended
+     * processes left there.
+     */
     public static Path newFolder(final String name) throws IOException {
         final Path folder = Files.createTempDirectory("." + name + OWNER);
         removeLeftBehind(folder.getParent());
@@ -73,8 +82,8 @@ public final class TemporaryFiles {
     }
 
     /**
-     * Removes what ended processes left in {@code folder}. Looks at each folder once: whoever writes a thousand files does
-     * not list it a thousand times.
+     * Removes what ended processes left in {@code folder}. Looks at each folder once: whoever writes a thousand files
+     * does not list it a thousand times.
      */
     public static void removeLeftBehind(final Path folder) {
         if (folder.getFileSystem() != FileSystems.getDefault() || !CLEANED.add(folder.normalize())) {
@@ -93,7 +102,8 @@ public final class TemporaryFiles {
             return false;
         }
         try {
-            return new ProcessIdentity(name.group(1), Long.parseLong(name.group(2)), Long.parseLong(name.group(3))).hasEnded()
+            return new ProcessIdentity(name.group(1), Long.parseLong(name.group(2)), Long.parseLong(name.group(3)))
+                .hasEnded()
                 && Files.getOwner(entry, LinkOption.NOFOLLOW_LINKS).equals(user());
         } catch (final IOException _) {
             // It has just been removed or renamed.

@@ -16,17 +16,20 @@ import org.agrona.concurrent.Agent;
 /**
  * Drives the ranks' agents under the virtual clock.
  *
- * <p>Each agent has a clock of its own. When it is woken its clock is at the simulation's time; the work it reports to {@link #meter()}, the
- * elements it posts and the doorbells it rings advance it, and a doorbell takes effect at the time its agent's clock then shows. If
- * {@code doWork()} did something the agent is called again when the simulation gets to its clock; if not it sleeps until a word it may
- * poll arrives (an inline write or an atomic: the operations with release semantics) or one of its rank's elements completes.
- * Arrivals while it is awake, or while it is being woken, cost no further wake-up.
+ * <p>Each agent has a clock of its own. When it is woken its clock is at the simulation's time; the work it reports to
+ * {@link #meter()}, the elements it posts and the doorbells it rings advance it, and a doorbell takes effect at the
+ * time its agent's clock then shows. If {@code doWork()} did something the agent is called again when the simulation
+ * gets to its clock; if not it sleeps until a word it may poll arrives (an inline write or an atomic: the operations
+ * with release semantics) or one of its rank's elements completes. Arrivals while it is awake, or while it is being
+ * woken, cost no further wake-up.
  *
- * <p>Cost of work: bytes over the agent's share of the profile's copy bandwidth. Cost of posting: see {@link HostProfile.Issue}.
+ * <p>Cost of work: bytes over the agent's share of the profile's copy bandwidth. Cost of posting: see {@link
+ * HostProfile.Issue}.
  *
  * <p>Threading: one thread at a time.
  *
- * <p>Failure: {@link #runUntil} throws {@link DeadlockException} if nothing is left that could happen and the condition does not hold.
+ * <p>Failure: {@link #runUntil} throws {@link DeadlockException} if nothing is left that could happen and the condition
+ * does not hold.
  */
 public final class AgentScheduler {
     private static final int NOBODY = -1;
@@ -75,8 +78,8 @@ public final class AgentScheduler {
      * Makes a scheduler and puts it in charge of the transport's doorbells.
      *
      * @param sms            SMs that a rank's agents share
-     * @param storesCharged whether the agents themselves report the copying of what they send to ranks of their node, because they fill the
-     *                       memory there in place (ring path); else it is charged when they ring
+     * @param storesCharged whether the agents themselves report the copying of what they send to ranks of their node,
+     *                       because they fill the memory there in place (ring path); else it is charged when they ring
      */
     public AgentScheduler(final SimulatedTransport transport, final int sms, final boolean storesCharged) {
         final HostProfile host = transport.profile().host();
@@ -87,11 +90,14 @@ public final class AgentScheduler {
         Arrays.fill(picosPerByte, PICOS_PER_NANO / host.copyBytesPerNano(sms));
         picosPerByte[Stage.REDUCE.ordinal()] = PICOS_PER_NANO / host.reduceBytesPerNano(sms);
         this.singlePicosPerByte = new double[STAGES];
-        Arrays.fill(singlePicosPerByte, PICOS_PER_NANO / host.copyBytesPerNano(1) - PICOS_PER_NANO / host.copyBytesPerNano(sms));
-        singlePicosPerByte[Stage.REDUCE.ordinal()] = PICOS_PER_NANO / host.reduceBytesPerNano(1) - PICOS_PER_NANO / host.reduceBytesPerNano(sms);
+        Arrays.fill(singlePicosPerByte, PICOS_PER_NANO / host.copyBytesPerNano(1)
+            - PICOS_PER_NANO / host.copyBytesPerNano(sms));
+        singlePicosPerByte[Stage.REDUCE.ordinal()] = PICOS_PER_NANO / host.reduceBytesPerNano(1)
+            - PICOS_PER_NANO / host.reduceBytesPerNano(sms);
         this.storePicosPerByte = storesCharged ? 0 : 2 * picosPerByte[Stage.SEND.ordinal()];
         this.storePicos = host.doorbellNanos() * PICOS_PER_NANO / host.issuers();
-        this.posting = host.issue() == HostProfile.Issue.DIRECT ? new DirectPosting(transport, host) : new ProxyPosting(transport, host);
+        this.posting = host.issue() == HostProfile.Issue.DIRECT ? new DirectPosting(transport, host)
+            : new ProxyPosting(transport, host);
         this.pollPicos = Math.round(host.pollNanos() * PICOS_PER_NANO);
         this.firstOfRank = new int[transport.heap().ranks()];
         Arrays.fill(firstOfRank, NOBODY);
@@ -107,8 +113,8 @@ public final class AgentScheduler {
     /**
      * Adds an agent, which is called for the first time at the current time.
      *
-     * @param share its share of the rank's copy bandwidth and issuers, more than 0 and at most 1; the shares of agents that work at the same
-     *              time should not exceed 1 together
+     * @param share its share of the rank's copy bandwidth and issuers, more than 0 and at most 1; the shares of agents
+     *              that work at the same time should not exceed 1 together
      * @return its id: 0, 1, 2 and so on in the order in which they were added
      */
     public int add(final int rank, final Agent agent, final double share) {
@@ -171,7 +177,10 @@ public final class AgentScheduler {
         clockPicos[running] += Math.round(nanos * PICOS_PER_NANO);
     }
 
-    /** Calls all agents of a rank as soon as the simulation runs on, for example because their owner has given them work. */
+    /**
+     * Calls all agents of a rank as soon as the simulation runs on, for example because their owner has given them
+     * work.
+     */
     public void wake(final int rank) {
         wake(rank, simulation.nowPicos());
     }
@@ -204,7 +213,10 @@ public final class AgentScheduler {
         }
     }
 
-    /** Time that an agent has spent in a stage so far; {@link Stage#WAIT} is its sleep, {@link Stage#SEND} includes posting and doorbells. */
+    /**
+     * Time that an agent has spent in a stage so far; {@link Stage#WAIT} is its sleep, {@link Stage#SEND} includes
+     * posting and doorbells.
+     */
     public long stagePicos(final int agent, final Stage stage) {
         return stagePicos[agent * STAGES + stage.ordinal()];
     }
@@ -222,7 +234,8 @@ public final class AgentScheduler {
     private void charge(final Stage stage, final long bytes) {
         checkRunning();
         spend(stage, Math.round(bytes * picosPerByte[stage.ordinal()] / shares[running]));
-        busyUntilPicos[running] = Math.max(busyUntilPicos[running], clockPicos[running] + Math.round(bytes * singlePicosPerByte[stage.ordinal()]));
+        busyUntilPicos[running] = Math.max(busyUntilPicos[running], clockPicos[running]
+            + Math.round(bytes * singlePicosPerByte[stage.ordinal()]));
     }
 
     private void spend(final Stage stage, final long picos) {
@@ -235,8 +248,8 @@ public final class AgentScheduler {
     }
 
     /**
-     * When all work that the running agent has reported is done, which may be after its clock: what it reports at once is shared out to all of
-     * its SMs, of which each takes longer over its piece than the clock advances.
+     * When all work that the running agent has reported is done, which may be after its clock: what it reports at once
+     * is shared out to all of its SMs, of which each takes longer over its piece than the clock advances.
      */
     public long workDonePicos() {
         checkRunning();
@@ -257,7 +270,8 @@ public final class AgentScheduler {
             transport.ring(id, first, end, clockPicos[running], workDonePicos());
         } else {
             final long before = clockPicos[running];
-            spend(Stage.SEND, posting.post(queuePair, id, first, end, shares[running], before, workDonePicos()) - before);
+            spend(Stage.SEND, posting.post(queuePair, id, first, end, shares[running], before, workDonePicos())
+                - before);
         }
     }
 
@@ -312,7 +326,8 @@ public final class AgentScheduler {
         final StringBuilder text = new StringBuilder("deadlock at ").append(simulation.nowPicos() / 1000)
             .append(" ns: no event is pending, and the run is not done");
         for (int id = 0; id < agentCount; id++) {
-            text.append(System.lineSeparator()).append("  rank ").append(ranks[id]).append(' ').append(agents[id].roleName())
+            text.append(System.lineSeparator()).append("  rank ").append(ranks[id]).append(' ')
+                .append(agents[id].roleName())
                 .append(" sleeps since ").append(clockPicos[id] / 1000).append(" ns");
         }
         return text.toString();
@@ -321,7 +336,8 @@ public final class AgentScheduler {
     /** Wakes a rank's agents for what they may poll. */
     private final class Waker implements NicListener {
         @Override
-        public void delivered(final long timePicos, final int queuePair, final int index, final int opcode, final int rank, final int peerRank) {
+        public void delivered(final long timePicos, final int queuePair, final int index, final int opcode,
+            final int rank, final int peerRank) {
             if (opcode != WorkQueueElement.WRITE) {
                 wake(peerRank, timePicos + pollPicos);
             }
@@ -333,7 +349,8 @@ public final class AgentScheduler {
         }
 
         @Override
-        public void completed(final long timePicos, final int queuePair, final int index, final int status, final int rank) {
+        public void completed(final long timePicos, final int queuePair, final int index, final int status,
+            final int rank) {
             wake(rank, timePicos + pollPicos);
         }
     }

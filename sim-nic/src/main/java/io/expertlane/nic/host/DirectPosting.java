@@ -5,9 +5,9 @@ import io.expertlane.nic.device.SimulatedTransport;
 import io.expertlane.nic.profile.HostProfile;
 
 /**
- * Device-direct posting (IBGDA). Elements and doorbells are spread evenly over the issuers; the fence before a doorbell delays that doorbell
- * only. Where a rank has fewer queue pairs than issuers, issuers share queue pairs: no more of them work side by side than there are queue
- * pairs, and each is slowed down by the others on its queue pair.
+ * Device-direct posting (IBGDA). Elements and doorbells are spread evenly over the issuers; the fence before a doorbell
+ * delays that doorbell only. Where a rank has fewer queue pairs than issuers, issuers share queue pairs: no more of
+ * them work side by side than there are queue pairs, and each is slowed down by the others on its queue pair.
  */
 final class DirectPosting implements Posting {
     private final SimulatedTransport transport;
@@ -27,7 +27,8 @@ final class DirectPosting implements Posting {
     }
 
     @Override
-    public long post(final QueuePair queuePair, final int id, final int first, final int end, final double share, final long clockPicos,
+    public long post(final QueuePair queuePair, final int id, final int first, final int end, final double share,
+        final long clockPicos,
                      final long readyPicos) {
         final double posting = Math.max(1, issuers * share);
         final double sideBySide = Math.min(posting, transport.queuePairCount(queuePair.rank()));

@@ -6,8 +6,9 @@ import io.expertlane.nic.profile.HostProfile;
 import io.expertlane.nic.profile.NicProfile;
 
 /**
- * Posting by CPU proxy threads (IBRC). The agent stores a descriptor an element; after the hand-off latency the thread in charge of the queue
- * pair, its number modulo the threads, posts one element after the other and rings for each, or for each batch; see {@link HostProfile#proxyPipelined()}.
+ * Posting by CPU proxy threads (IBRC). The agent stores a descriptor an element; after the hand-off latency the thread
+ * in charge of the queue pair, its number modulo the threads, posts one element after the other and rings for each, or
+ * for each batch; see {@link HostProfile#proxyPipelined()}.
  */
 final class ProxyPosting implements Posting {
     private final SimulatedTransport transport;
@@ -44,7 +45,8 @@ final class ProxyPosting implements Posting {
     }
 
     @Override
-    public long post(final QueuePair queuePair, final int id, final int first, final int end, final double share, final long clockPicos,
+    public long post(final QueuePair queuePair, final int id, final int first, final int end, final double share,
+        final long clockPicos,
                      final long readyPicos) {
         final int thread = queuePair.rank() * threads + queuePair.number() % threads;
         final long done = clockPicos + Math.round((end - first) * descriptorPicos / Math.max(1, issuers * share));
@@ -69,6 +71,7 @@ final class ProxyPosting implements Posting {
     }
 
     private long hardwarePicos(final int id, final int index) {
-        return transport.isWrite(id, index) ? writePicos + Math.round(picosPerByte * transport.lengthBytes(id, index)) : wordPicos;
+        return transport.isWrite(id, index) ? writePicos
+            + Math.round(picosPerByte * transport.lengthBytes(id, index)) : wordPicos;
     }
 }

@@ -10,8 +10,8 @@ import io.expertlane.kernel.exchange.Stage;
 @FunctionalInterface
 public interface WorkTracer {
     /**
-     * An agent has worked from {@code startPicos} to {@code endPicos} of its own clock, which runs ahead of the simulation's; for one agent spans do
-     * not overlap and come in order.
+     * An agent has worked from {@code startPicos} to {@code endPicos} of its own clock, which runs ahead of the
+     * simulation's; for one agent spans do not overlap and come in order.
      *
      * @param agent id of the agent, see {@link AgentScheduler#add}
      */

@@ -1,11 +1,12 @@
 package io.expertlane.nic.profile;
 
 /**
- * How completions of one queue pair share entries of the completion queue, 64 bytes each over PCI Express. A failure is told at once, behind what
- * waits.
+ * How completions of one queue pair share entries of the completion queue, 64 bytes each over PCI Express. A failure is
+ * told at once, behind what waits.
  *
  * @param mode        what an entry holds
- * @param count       completions that fill an entry, 1 to 65536, with {@code COMPRESSED} at most {@value #MAX_COMPRESSED}; 1 for {@code EACH}
+ * @param count       completions that fill an entry, 1 to 65536, with {@code COMPRESSED} at most {@value
+ *                    #MAX_COMPRESSED}; 1 for {@code EACH}
  * @param periodNanos how long the first of them waits for others, 0 to 1e9; 0 for {@code EACH}
  */
 public record CompletionProfile(Mode mode, int count, double periodNanos) {
@@ -16,7 +17,10 @@ public record CompletionProfile(Mode mode, int count, double periodNanos) {
     public enum Mode {
         /** One completion. */
         EACH,
-        /** The newest of several: it stands for all before it. Moderation by count and time, as of {@code ibv_modify_cq}. */
+        /**
+         * The newest of several: it stands for all before it. Moderation by count and time, as of {@code
+         * ibv_modify_cq}.
+         */
         MODERATED,
         /** Several, each told of. Compression, as of {@code mlx5dv_create_cq}. */
         COMPRESSED
@@ -25,7 +29,8 @@ public record CompletionProfile(Mode mode, int count, double periodNanos) {
     /** Checks every field. */
     public CompletionProfile {
         Range.checkPresent("nic.completions.mode", mode);
-        Range.check("nic.completions.count", count, 1, mode == Mode.EACH ? 1 : mode == Mode.COMPRESSED ? MAX_COMPRESSED : 65_536);
+        Range.check("nic.completions.count", count, 1,
+            mode == Mode.EACH ? 1 : mode == Mode.COMPRESSED ? MAX_COMPRESSED : 65_536);
         Range.check("nic.completions.periodNanos", periodNanos, 0, mode == Mode.EACH ? 0 : 1e9);
     }
 

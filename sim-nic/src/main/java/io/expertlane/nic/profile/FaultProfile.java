@@ -1,7 +1,8 @@
 package io.expertlane.nic.profile;
 
 /**
- * What goes wrong with packets on their way, acknowledgements included; each packet and each acknowledgement draws for itself.
+ * What goes wrong with packets on their way, acknowledgements included; each packet and each acknowledgement draws for
+ * itself.
  *
  * @param lossRate       share that is lost, 0 to 0.5
  * @param corruptionRate share that arrives with a wrong check sum and is dropped by the receiver, 0 to 0.5

@@ -5,28 +5,34 @@ package io.expertlane.nic.profile;
  *
  * @param memoryGBps         memory bandwidth, 1 to 100000 GB/s; H20 HBM: 4000
  * @param memoryEfficiency   share of it that streaming kernels reach, 0.01 to 1; 0.8 [aiconfigurator's correction]
- * @param communicationSms   streaming multiprocessors that communication kernels may use, 1 to 1024; 24 [DeepEP's HT kernels]
- * @param smCopyGBps         bytes read plus written a second by one SM, 0.1 to 10000 GB/s; 65 [fitted, see docs/cluster-model.md; an even share of
- *                           an H20's memory bandwidth over its 78 SMs is 51]
+ * @param communicationSms   streaming multiprocessors that communication kernels may use, 1 to 1024; 24 [DeepEP's HT
+ *                           kernels]
+ * @param smCopyGBps         bytes read plus written a second by one SM, 0.1 to 10000 GB/s; 65 [fitted, see
+ *                           docs/cluster-model.md; an even share of an H20's memory bandwidth over its 78 SMs is 51]
  * @param issue              who posts
- * @param issuers            warps or CTAs that post work queue elements side by side, 1 to 65536; 16 [rate still grows with issuers up to 16 on
- *                           a CX-7]
+ * @param issuers            warps or CTAs that post work queue elements side by side, 1 to 65536; 16 [rate still grows
+ *                           with issuers up to 16 on a CX-7]
  * @param postNanos          time an issuer spends on one element, 0 to 100000; 79 [12.7 M elements/s an issuer, CX-7]
  * @param doorbellNanos      further time an issuer spends on a doorbell, 0 to 100000; 30 [a posted store]
- * @param fenceNanos         latency from the last element written to the doorbell's store, 0 to 100000; 580 for {@code __threadfence_system} alone,
- *                           3070 for a whole put of DeepEP's kernels [GPU time inside a put, H200 and CX-7]
- * @param contention         how much longer posting takes for each further issuer on the same queue pair, as a share of {@code postNanos}, 0 to 10;
- *                           0.1 [1 MB put: 45 us with one CTA, 610 us with 128 CTAs on one queue pair]
+ * @param fenceNanos         latency from the last element written to the doorbell's store, 0 to 100000; 580 for {@code
+ *                           __threadfence_system} alone, 3070 for a whole put of DeepEP's kernels [GPU time inside a
+ *                           put, H200 and CX-7]
+ * @param contention         how much longer posting takes for each further issuer on the same queue pair, as a share of
+ *                           {@code postNanos}, 0 to 10; 0.1 [1 MB put: 45 us with one CTA, 610 us with 128 CTAs on one
+ *                           queue pair]
  * @param proxyThreads       CPU threads that post for one rank, 1 to 64; 1 [NVSHMEM IBRC; UCCL-EP has 4]
- * @param proxyHandoffNanos  latency from an issuer's descriptor to the proxy thread that sees it, 0 to 100000; 2000 [measured hand-off about 2 us]
- * @param proxyPostNanos     time a proxy thread spends on one element, doorbell included, 0 to 100000; 400 [2.5 to 3.2 M elements/s]
- * @param proxyDoorbellNanos further time it spends on a doorbell, 0 to 100000; 0 where {@code proxyPostNanos} includes it
+ * @param proxyHandoffNanos  latency from an issuer's descriptor to the proxy thread that sees it, 0 to 100000; 2000
+ *                           [measured hand-off about 2 us]
+ * @param proxyPostNanos     time a proxy thread spends on one element, doorbell included, 0 to 100000; 400 [2.5 to 3.2
+ *                           M elements/s]
+ * @param proxyDoorbellNanos further time it spends on a doorbell, 0 to 100000; 0 where {@code proxyPostNanos} includes
+ *                           it
  * @param proxyBatch         elements for which it rings together, if there are as many, 1 to 65536; 1
- * @param proxyPipelined    whether a proxy thread posts elements while the NIC is busy with the one before: if not, an element takes it the longer
- *                           of {@code proxyPostNanos} and the NIC's fixed latency plus its bytes on the wire (source paper 3.2.1: T_HWI + T_data
- *                           exposed on one queue pair)
- * @param pollNanos          latency from a word's arrival in memory to the agent that polls it acting on it, 0 to 100000; 500 [assumed: about
- *                           one pass over the flags]
+ * @param proxyPipelined    whether a proxy thread posts elements while the NIC is busy with the one before: if not, an
+ *                           element takes it the longer of {@code proxyPostNanos} and the NIC's fixed latency plus its
+ *                           bytes on the wire (source paper 3.2.1: T_HWI + T_data exposed on one queue pair)
+ * @param pollNanos          latency from a word's arrival in memory to the agent that polls it acting on it, 0 to
+ *                           100000; 500 [assumed: about one pass over the flags]
  * @param kernels            what communication kernels cost beside
  */
 public record HostProfile(

@@ -25,6 +25,7 @@ final class Range {
     }
 
     private static String plain(final double value) {
-        return value == Math.rint(value) && Math.abs(value) < 1e15 ? Long.toString((long) value) : Double.toString(value);
+        return value == Math.rint(value)
+            && Math.abs(value) < 1e15 ? Long.toString((long) value) : Double.toString(value);
     }
 }

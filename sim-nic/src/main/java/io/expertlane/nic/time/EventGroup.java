@@ -1,8 +1,8 @@
 package io.expertlane.nic.time;
 
 /**
- * A part of the model that several kinds of events are addressed to, each by an id of its own. For models with many events: one group is called
- * directly, where as many {@link EventHandler}s are each looked up by their class.
+ * A part of the model that several kinds of events are addressed to, each by an id of its own. For models with many
+ * events: one group is called directly, where as many {@link EventHandler}s are each looked up by their class.
  */
 @FunctionalInterface
 public interface EventGroup {

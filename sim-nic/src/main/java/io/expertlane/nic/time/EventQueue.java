@@ -3,10 +3,12 @@ package io.expertlane.nic.time;
 import java.util.Arrays;
 
 /**
- * Pending events of one simulation, in exact time order; events of equal time leave in the order in which they were scheduled.
+ * Pending events of one simulation, in exact time order; events of equal time leave in the order in which they were
+ * scheduled.
  *
- * <p>An event is three primitives: a time in picoseconds, a handler id and a 64-bit payload. Time starts at 0 and runs to {@link #MAX_TIME_PICOS},
- * 2<sup>63</sup> - 2 ps or 106.75 days; {@link #NEVER} stands for "no event". A picosecond is fine enough for one byte at 400 Gb/s (20 ps).
+ * <p>An event is three primitives: a time in picoseconds, a handler id and a 64-bit payload. Time starts at 0 and runs
+ * to {@link #MAX_TIME_PICOS}, 2<sup>63</sup> - 2 ps or 106.75 days; {@link #NEVER} stands for "no event". A picosecond
+ * is fine enough for one byte at 400 Gb/s (20 ps).
  *
  * <p><b>Layout.</b> A monotone radix heap with 64 buckets a level and a small sorted run in front:
  * <pre>
@@ -14,23 +16,27 @@ import java.util.Arrays;
  *    |--- run ---------|--- level k buckets ---|--- level k+1 buckets ------------- ...
  *      sorted array      (64 slots of 64^k ps)   (64 slots of 64^(k+1) ps)
  * </pre>
- * An event beyond the window goes to the level of the highest base-64 digit in which its time differs from {@code reference}, to the slot of that digit.
- * Since no event may be scheduled before {@code now}, everything in a lower level is earlier than anything in a higher one, and slots of a level are in
- * order. When the run is empty the first bucket is opened: up to one chunk of events goes into the run, counted into the order of the next digit and then
- * sorted by insertion; a larger bucket is spread over a lower level first. Buckets are chains of chunks in one {@code long[]} pool, appended and read front to back, so equal times keep their order
- * without a sequence number:
+ * An event beyond the window goes to the level of the highest base-64 digit in which its time differs from {@code
+ * reference}, to the slot of that digit. Since no event may be scheduled before {@code now}, everything in a lower
+ * level is earlier than anything in a higher one, and slots of a level are in order. When the run is empty the first
+ * bucket is opened: up to one chunk of events goes into the run, counted into the order of the next digit and then
+ * sorted by insertion; a larger bucket is spread over a lower level first. Buckets are chains of chunks in one {@code
+ * long[]} pool, appended and read front to back, so equal times keep their order without a sequence number:
  * <pre>
  *   chunk, 256 longs: | time | payload | handler | time | payload | handler | ... 85 events ... | index of next chunk |
  * </pre>
- * An event moves at most once a level, so the cost per event is bounded and does not depend on how delays are distributed.
+ * An event moves at most once a level, so the cost per event is bounded and does not depend on how delays are
+ * distributed.
  *
  * <p><b>Threading.</b> One thread at a time; no static state, so queues are independent of each other.
  *
- * <p><b>Allocation.</b> Arrays grow by doubling when more events are pending than ever before; otherwise nothing is allocated.
+ * <p><b>Allocation.</b> Arrays grow by doubling when more events are pending than ever before; otherwise nothing is
+ * allocated.
  *
  * <p><b>Failure.</b> Scheduling before {@link #nowPicos()} is an {@link IllegalArgumentException} and changes nothing.
  *
- * <p><b>Source.</b> Ahuja, Mehlhorn, Orlin, Tarjan: Faster algorithms for the shortest path problem, JACM 37(2), 1990 (radix heap).
+ * <p><b>Source.</b> Ahuja, Mehlhorn, Orlin, Tarjan: Faster algorithms for the shortest path problem, JACM 37(2), 1990
+ * (radix heap).
  */
 public final class EventQueue {
     /** Returned by {@link #nextTimePicos()} when no event is pending. */
@@ -42,7 +48,10 @@ public final class EventQueue {
     private static final int SLOTS = 1 << DIGIT_BITS;
     private static final int LEVELS = (Long.SIZE + DIGIT_BITS - 2) / DIGIT_BITS;
 
-    /** Events are previewed when they leave this level for a lower one: all those of 64<sup>3</sup> ps, or 262 ns, together. */
+    /**
+     * Events are previewed when they leave this level for a lower one: all those of 64<sup>3</sup> ps, or 262 ns,
+     * together.
+     */
     private static final int PREVIEW_LEVEL = 3;
 
     private static final int EVENT_LONGS = 3;
@@ -51,7 +60,10 @@ public final class EventQueue {
 
     private static final int CHUNK_LONGS = 256;
     private static final int LINK = CHUNK_LONGS - 1;
-    /** Tail of an empty bucket: the end of chunk 0, which holds no events, so that "empty" and "last chunk full" are one test. */
+    /**
+     * Tail of an empty bucket: the end of chunk 0, which holds no events, so that "empty" and "last chunk full" are one
+     * test.
+     */
     private static final int EMPTY = LINK;
 
     private static final int INITIAL_POOL_CHUNKS = 16;
@@ -111,7 +123,8 @@ public final class EventQueue {
     }
 
     /**
-     * Takes the next event: time moves to it, and {@link #nowPicos()}, {@link #handler()} and {@link #payload()} describe it.
+     * Takes the next event: time moves to it, and {@link #nowPicos()}, {@link #handler()} and {@link #payload()}
+     * describe it.
      *
      * @return false, with nothing changed, if no event is pending
      */
@@ -229,7 +242,8 @@ public final class EventQueue {
         if (runHead == runTail) {
             runHead = 0;
             runTail = 0;
-        } else if (run[runTail - EVENT_LONGS] > time && runTail - runHead > MAX_SHIFT_LONGS && run[runTail - MAX_SHIFT_LONGS] > time) {
+        } else if (run[runTail - EVENT_LONGS] > time && runTail - runHead > MAX_SHIFT_LONGS
+            && run[runTail - MAX_SHIFT_LONGS] > time) {
             narrowWindow(time);
             if (time > windowLast) {
                 append(bucketOf(time), time, payload, handler);
@@ -316,7 +330,10 @@ public final class EventQueue {
         return level << DIGIT_BITS | Long.numberOfTrailingZeros(occupiedSlots[level]);
     }
 
-    /** Opens the first bucket and fills the empty run from it. The reference may be any event of the bucket that is opened last: all share the higher digits. */
+    /**
+     * Opens the first bucket and fills the empty run from it. The reference may be any event of the bucket that is
+     * opened last: all share the higher digits.
+     */
     private void refillRun() {
         bucketMin = -1;
         runHead = 0;
@@ -381,7 +398,10 @@ public final class EventQueue {
         freeChunkOf(tail);
     }
 
-    /** The events of one chunk: many of them by the highest digit in which they may differ first, which leaves little to sort. */
+    /**
+     * The events of one chunk: many of them by the highest digit in which they may differ first, which leaves little to
+     * sort.
+     */
     private void moveChunkToRun(final int head, final int tail, final int shift) {
         final int length = tail - head;
         if (length < MIN_COUNTED_LONGS) {

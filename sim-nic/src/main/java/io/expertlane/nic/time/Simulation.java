@@ -5,12 +5,14 @@ import java.util.Arrays;
 /**
  * A virtual clock: takes events from an {@link EventQueue} in order and gives each to the handler it is addressed to.
  *
- * <p>Counts the events and hashes their stream (time, handler, payload, in order), so that two runs can be compared by two numbers.
+ * <p>Counts the events and hashes their stream (time, handler, payload, in order), so that two runs can be compared by
+ * two numbers.
  *
- * <p><b>Threading.</b> One thread at a time. No static state, no wall clock: simulations live side by side and do not influence each other.
+ * <p><b>Threading.</b> One thread at a time. No static state, no wall clock: simulations live side by side and do not
+ * influence each other.
  *
- * <p><b>Ordering.</b> Exact time order; events of equal time in the order of scheduling. An event may schedule others for the current time:
- * they run after all events already pending for it.
+ * <p><b>Ordering.</b> Exact time order; events of equal time in the order of scheduling. An event may schedule others
+ * for the current time: they run after all events already pending for it.
  */
 public final class Simulation {
     private static final long HASH_SEED = 0x9E3779B97F4A7C15L;
@@ -90,14 +92,16 @@ public final class Simulation {
     }
 
     /**
-     * Runs every event up to and including {@code limitPicos}, those scheduled on the way included, then moves the clock there.
+     * Runs every event up to and including {@code limitPicos}, those scheduled on the way included, then moves the
+     * clock there.
      *
      * @param limitPicos from {@link #nowPicos()} to {@link EventQueue#MAX_TIME_PICOS}
      * @throws IllegalArgumentException if the limit is outside that range; no event has run then
      */
     public void runUntil(final long limitPicos) {
         if (limitPicos < queue.nowPicos() || limitPicos > EventQueue.MAX_TIME_PICOS) {
-            throw new IllegalArgumentException("limitPicos=" + limitPicos + " is not in " + queue.nowPicos() + ".." + EventQueue.MAX_TIME_PICOS);
+            throw new IllegalArgumentException("limitPicos=" + limitPicos + " is not in " + queue.nowPicos() + ".."
+                + EventQueue.MAX_TIME_PICOS);
         }
         while (queue.pollUntil(limitPicos)) {
             dispatch();
@@ -105,7 +109,10 @@ public final class Simulation {
         queue.advanceTo(limitPicos);
     }
 
-    /** Shows events to {@code viewer} shortly before they are due, in place of the viewer before; see {@link EventPreview}. */
+    /**
+     * Shows events to {@code viewer} shortly before they are due, in place of the viewer before; see {@link
+     * EventPreview}.
+     */
     public void preview(final EventPreview viewer) {
         queue.preview(viewer);
     }
@@ -136,13 +143,16 @@ public final class Simulation {
     }
 
     /**
-     * Takes over clock, pending events, count and hash of {@code other}. Handlers stay this simulation's own: their state is for their owner to copy.
+     * Takes over clock, pending events, count and hash of {@code other}. Handlers stay this simulation's own: their
+     * state is for their owner to copy.
      *
-     * @throws IllegalArgumentException if the number of handlers differs, because pending events are addressed by handler id
+     * @throws IllegalArgumentException if the number of handlers differs, because pending events are addressed by
+     *         handler id
      */
     public void copyFrom(final Simulation other) {
         if (other.handlerCount != handlerCount) {
-            throw new IllegalArgumentException("other.handlers=" + other.handlerCount + " differs from handlers=" + handlerCount);
+            throw new IllegalArgumentException("other.handlers=" + other.handlerCount + " differs from handlers="
+                + handlerCount);
         }
         queue.copyFrom(other.queue);
         eventCount = other.eventCount;
@@ -160,7 +170,8 @@ public final class Simulation {
 
     /** One multiplication and one shift on the chain from event to event; the rest overlaps with the event before. */
     private static long mix(final long hash, final long timePicos, final int handler, final long payload) {
-        final long event = timePicos * TIME_FACTOR ^ Long.rotateLeft(payload * PAYLOAD_FACTOR, 32) ^ (handler + 1L) * HANDLER_FACTOR;
+        final long event = timePicos * TIME_FACTOR ^ Long.rotateLeft(payload * PAYLOAD_FACTOR, 32) ^ (handler + 1L)
+            * HANDLER_FACTOR;
         final long mixed = (hash ^ event) * HASH_SEED;
         return mixed ^ mixed >>> 32;
     }

@@ -1,8 +1,9 @@
 package io.expertlane.nic.trace;
 
 /**
- * The file of a binary trace: a header, then one record of fixed size a call of {@link io.expertlane.nic.device.NicTracer} or
- * {@link io.expertlane.nic.host.WorkTracer}, in the order of the calls. Little-endian.
+ * The file of a binary trace: a header, then one record of fixed size a call of {@link
+ * io.expertlane.nic.device.NicTracer} or {@link io.expertlane.nic.host.WorkTracer}, in the order of the calls.
+ * Little-endian.
  *
  * <pre>
  *  header                                     record

@@ -14,7 +14,8 @@ import org.agrona.collections.Long2LongHashMap;
 /**
  * Reads what {@link BinaryTraceWriter} has written.
  *
- * <p>Failure: {@link IOException} with one line that names the file and what is wrong with it; records before a damaged one have been replayed then.
+ * <p>Failure: {@link IOException} with one line that names the file and what is wrong with it; records before a damaged
+ * one have been replayed then.
  */
 public final class BinaryTraceReader {
     private static final Stage[] STAGES = Stage.values();
@@ -64,11 +65,13 @@ public final class BinaryTraceReader {
         }
         final int version = bytes.readInt(BinaryTraceLayout.VERSION_OFFSET);
         if (version != BinaryTraceLayout.VERSION) {
-            throw new IOException(file + ": version=" + version + ": only " + BinaryTraceLayout.VERSION + " can be read");
+            throw new IOException(file + ": version=" + version + ": only " + BinaryTraceLayout.VERSION
+                + " can be read");
         }
         final int recordBytes = bytes.readInt(BinaryTraceLayout.RECORD_BYTES_OFFSET);
         if (recordBytes != BinaryTraceLayout.RECORD_BYTES) {
-            throw new IOException(file + ": recordBytes=" + recordBytes + ": only " + BinaryTraceLayout.RECORD_BYTES + " can be read");
+            throw new IOException(file + ": recordBytes=" + recordBytes + ": only " + BinaryTraceLayout.RECORD_BYTES
+                + " can be read");
         }
     }
 
@@ -125,7 +128,8 @@ public final class BinaryTraceReader {
 
     private void checkTimes(final long at, final long time, final long span) throws IOException {
         if (time < 0 || span < 0 || time > Long.MAX_VALUE - span) {
-            throw new IOException(file + ": record at " + at + ": time=" + time + " span=" + span + ": 0 or more, and their sum below 2^63");
+            throw new IOException(file + ": record at " + at + ": time=" + time + " span=" + span
+                + ": 0 or more, and their sum below 2^63");
         }
     }
 
@@ -143,7 +147,8 @@ public final class BinaryTraceReader {
     private void requireNext(final long at, final int queuePair, final int index) throws IOException {
         final long next = nextIndexes.put(queuePair, Integer.toUnsignedLong(index + 1));
         if (next != NONE && next != Integer.toUnsignedLong(index)) {
-            throw new IOException(file + ": record at " + at + ": queue pair id=" + queuePair + " index=" + Integer.toUnsignedLong(index)
+            throw new IOException(file + ": record at " + at + ": queue pair id=" + queuePair + " index="
+                + Integer.toUnsignedLong(index)
                 + ": expected " + next);
         }
     }
@@ -156,7 +161,9 @@ public final class BinaryTraceReader {
     }
 
     private static QueuePairBinding binding(final long span, final int rank, final int peerRank, final int peerNumber) {
-        return new QueuePairBinding(rank, peerRank, (int) span, peerNumber, (int) (span >>> BinaryTraceLayout.BOUND_LANE_SHIFT),
-            (int) (span >>> BinaryTraceLayout.BOUND_PORT_SHIFT) & 0xFF, (int) (span >>> BinaryTraceLayout.BOUND_SOURCE_PORT_SHIFT) & 0xFFFF);
+        return new QueuePairBinding(rank, peerRank, (int) span, peerNumber,
+            (int) (span >>> BinaryTraceLayout.BOUND_LANE_SHIFT),
+            (int) (span >>> BinaryTraceLayout.BOUND_PORT_SHIFT) & 0xFF,
+            (int) (span >>> BinaryTraceLayout.BOUND_SOURCE_PORT_SHIFT) & 0xFFFF);
     }
 }

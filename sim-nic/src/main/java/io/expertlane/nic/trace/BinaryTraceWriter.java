@@ -17,10 +17,11 @@ import java.nio.file.StandardOpenOption;
  * Writes a trace for long runs: records of 32 bytes (see {@code BinaryTraceLayout}), appended by a buffer at a time.
  * {@link BinaryTraceReader} replays it into any tracer, later.
  *
- * <p>The file is written, not mapped: where the disk is full a write fails, a store to a mapped page ends in a signal. Blocks that are allocated before
- * they are mapped would not help on file systems that write each block to a new place.
+ * <p>The file is written, not mapped: where the disk is full a write fails, a store to a mapped page ends in a signal.
+ * Blocks that are allocated before they are mapped would not help on file systems that write each block to a new place.
  *
- * <p>Threading: the simulation's thread. Allocation: none. Failure: an {@link UncheckedIOException} if the stream cannot take a buffer.
+ * <p>Threading: the simulation's thread. Allocation: none. Failure: an {@link UncheckedIOException} if the stream
+ * cannot take a buffer.
  */
 public final class BinaryTraceWriter implements NicTracer, WorkTracer, AutoCloseable {
     private static final int BUFFER_BYTES = 1 << 16;
@@ -36,11 +37,13 @@ public final class BinaryTraceWriter implements NicTracer, WorkTracer, AutoClose
     /** Writes to {@code out}, which {@link #close()} closes. */
     public BinaryTraceWriter(final OutputStream out) {
         this.out = out;
-        buffer.putLong(BinaryTraceLayout.MAGIC).putInt(BinaryTraceLayout.VERSION).putInt(BinaryTraceLayout.RECORD_BYTES);
+        buffer.putLong(BinaryTraceLayout.MAGIC).putInt(BinaryTraceLayout.VERSION)
+            .putInt(BinaryTraceLayout.RECORD_BYTES);
         buffer.position(BinaryTraceLayout.HEADER_BYTES);
     }
 
-    private void record(final int type, final int id, final long timePicos, final long span, final int index, final int offset, final int length) {
+    private void record(final int type, final int id, final long timePicos, final long span, final int index,
+        final int offset, final int length) {
         final ByteBuffer to = buffer;
         if (to.remaining() < BinaryTraceLayout.RECORD_BYTES) {
             drain();
@@ -64,13 +67,16 @@ public final class BinaryTraceWriter implements NicTracer, WorkTracer, AutoClose
 
     @Override
     public void bound(final long timePicos, final int queuePair, final QueuePairBinding binding) {
-        final long span = (long) binding.lane() << BinaryTraceLayout.BOUND_LANE_SHIFT | (long) binding.port() << BinaryTraceLayout.BOUND_PORT_SHIFT
+        final long span = (long) binding.lane() << BinaryTraceLayout.BOUND_LANE_SHIFT | (long) binding.port()
+            << BinaryTraceLayout.BOUND_PORT_SHIFT
             | (long) binding.sourcePort() << BinaryTraceLayout.BOUND_SOURCE_PORT_SHIFT | binding.number();
-        record(BinaryTraceLayout.BOUND, queuePair, timePicos, span, binding.rank(), binding.peerRank(), binding.peerNumber());
+        record(BinaryTraceLayout.BOUND, queuePair, timePicos, span, binding.rank(), binding.peerRank(),
+            binding.peerNumber());
     }
 
     @Override
-    public void posted(final long postedPicos, final long rungPicos, final int queuePair, final int index, final byte opcode, final int lengthBytes) {
+    public void posted(final long postedPicos, final long rungPicos, final int queuePair, final int index,
+        final byte opcode, final int lengthBytes) {
         record(BinaryTraceLayout.POSTED, queuePair, postedPicos, rungPicos - postedPicos, index, opcode, lengthBytes);
     }
 
@@ -85,7 +91,8 @@ public final class BinaryTraceWriter implements NicTracer, WorkTracer, AutoClose
     }
 
     @Override
-    public void sent(final long startPicos, final long endPicos, final int queuePair, final int index, final int offset, final int payloadBytes) {
+    public void sent(final long startPicos, final long endPicos, final int queuePair, final int index, final int offset,
+        final int payloadBytes) {
         record(BinaryTraceLayout.SENT, queuePair, startPicos, endPicos - startPicos, index, offset, payloadBytes);
     }
 

@@ -3,7 +3,8 @@ package io.expertlane.nic.trace;
 import java.util.Arrays;
 
 /**
- * When a work queue element passed each stage. Reused by its {@link ElementRecorder}: to be read inside the call that hands it over.
+ * When a work queue element passed each stage. Reused by its {@link ElementRecorder}: to be read inside the call that
+ * hands it over.
  *
  * <p>The phases between stamps follow one another without gap or overlap, so they sum to the element's latency.
  */
@@ -61,7 +62,8 @@ public final class ElementLife {
         Arrays.fill(picos, NEVER);
     }
 
-    void set(final int newQueuePair, final int newIndex, final byte newOpcode, final int newLengthBytes, final int newStatus, final long[] stamps,
+    void set(final int newQueuePair, final int newIndex, final byte newOpcode, final int newLengthBytes,
+        final int newStatus, final long[] stamps,
              final int at) {
         queuePair = newQueuePair;
         index = newIndex;
@@ -69,7 +71,8 @@ public final class ElementLife {
         lengthBytes = newLengthBytes;
         status = newStatus;
         System.arraycopy(stamps, at, picos, 0, STAMPS);
-        // A packet sent again may still be under way when its element is delivered: what counts is when a stage was reached and all before it.
+        // A packet sent again may still be under way when its element is delivered: what counts is when a stage was
+        // reached and all before it.
         long latest = picos[0];
         for (int i = 1; i < STAMPS; i++) {
             if (picos[i] != NEVER) {

@@ -11,11 +11,11 @@ import java.util.function.Consumer;
 import org.agrona.collections.Int2ObjectHashMap;
 
 /**
- * Puts the stages of each work queue element together and hands them over, one {@link ElementLife} an element, when the completion that
- * covers it is written: for a queue pair in posted order, all with the time of that completion.
+ * Puts the stages of each work queue element together and hands them over, one {@link ElementLife} an element, when the
+ * completion that covers it is written: for a queue pair in posted order, all with the time of that completion.
  *
- * <p>Resent packets: the first packet's start and the end of the last packet before delivery count. Elements posted before the recorder was
- * attached do not appear.
+ * <p>Resent packets: the first packet's start and the end of the last packet before delivery count. Elements posted
+ * before the recorder was attached do not appear.
  *
  * <p>Threading: the simulation's thread. Allocation: none once it holds as many elements as were ever outstanding.
  */
@@ -82,7 +82,10 @@ public final class ElementRecorder implements NicTracer {
         }
     }
 
-    /** Hands every element over to {@code sink}; to be given to {@link io.expertlane.nic.device.SimulatedTransport#trace}. */
+    /**
+     * Hands every element over to {@code sink}; to be given to {@link
+     * io.expertlane.nic.device.SimulatedTransport#trace}.
+     */
     public ElementRecorder(final Consumer<ElementLife> sink) {
         this.sink = sink;
     }
@@ -93,7 +96,8 @@ public final class ElementRecorder implements NicTracer {
     }
 
     @Override
-    public void posted(final long postedPicos, final long rungPicos, final int queuePair, final int index, final byte opcode, final int lengthBytes) {
+    public void posted(final long postedPicos, final long rungPicos, final int queuePair, final int index,
+        final byte opcode, final int lengthBytes) {
         final Outstanding elements = queuePairs.get(queuePair);
         elements.add(index);
         elements.set(index, Stamp.POSTED, postedPicos);
@@ -122,7 +126,8 @@ public final class ElementRecorder implements NicTracer {
     }
 
     @Override
-    public void sent(final long startPicos, final long endPicos, final int queuePair, final int index, final int offset, final int payloadBytes) {
+    public void sent(final long startPicos, final long endPicos, final int queuePair, final int index, final int offset,
+        final int payloadBytes) {
         final Outstanding elements = queuePairs.get(queuePair);
         if (elements.holds(index)) {
             elements.setFirst(index, Stamp.FIRST_SENT, startPicos);

@@ -19,13 +19,15 @@ import java.util.Arrays;
 import java.util.PriorityQueue;
 
 /**
- * Writes what is on the wires of a simulated run as a packet capture: libpcap format, nanosecond time stamps, Ethernet frames with RoCEv2 packets
- * (see {@code RoceFrame}). Each packet appears once, in order of the time at which its sender begins to send it.
+ * Writes what is on the wires of a simulated run as a packet capture: libpcap format, nanosecond time stamps, Ethernet
+ * frames with RoCEv2 packets (see {@code RoceFrame}). Each packet appears once, in order of the time at which its
+ * sender begins to send it.
  *
- * <p>Payload: the bytes of the sender's heap at the time of sending as far as they are resident, zeros behind. Virtual addresses are heap
- * offsets; remote keys are the peer's rank plus 1, because the heap's own differ from run to run. Packet sequence numbers begin at 0 and count MTU
- * packets; the last packet of each message asks for an acknowledgement. The answer to an atomic is an atomic acknowledgement, 8 bytes longer
- * than the model's acknowledgements. A message that is simulated as one is cut into packets here.
+ * <p>Payload: the bytes of the sender's heap at the time of sending as far as they are resident, zeros behind. Virtual
+ * addresses are heap offsets; remote keys are the peer's rank plus 1, because the heap's own differ from run to run.
+ * Packet sequence numbers begin at 0 and count MTU packets; the last packet of each message asks for an
+ * acknowledgement. The answer to an atomic is an atomic acknowledgement, 8 bytes longer than the model's
+ * acknowledgements. A message that is simulated as one is cut into packets here.
  *
  * <p>Elements posted before the capture was attached do not appear.
  *
@@ -72,7 +74,8 @@ public final class PacketCapture implements NicTracer, AutoCloseable {
 
         @Override
         public int compareTo(final Pending other) {
-            return timePicos != other.timePicos ? Long.compare(timePicos, other.timePicos) : Long.compare(sequence, other.sequence);
+            return timePicos != other.timePicos ? Long.compare(timePicos, other.timePicos)
+                : Long.compare(sequence, other.sequence);
         }
     }
 
@@ -105,7 +108,8 @@ public final class PacketCapture implements NicTracer, AutoCloseable {
         this.out = new BufferedOutputStream(out, BUFFER_BYTES);
         this.mtuBytes = transport.profile().nic().mtuBytes();
         this.frame = new RoceFrame(mtuBytes);
-        header.putInt(MAGIC_NANOS).putShort(VERSION_MAJOR).putShort(VERSION_MINOR).putInt(0).putInt(0).putInt(SNAP_LENGTH).putInt(LINK_TYPE_ETHERNET);
+        header.putInt(MAGIC_NANOS).putShort(VERSION_MAJOR).putShort(VERSION_MINOR).putInt(0).putInt(0)
+            .putInt(SNAP_LENGTH).putInt(LINK_TYPE_ETHERNET);
         write(header.array(), FILE_HEADER_BYTES);
     }
 
@@ -121,7 +125,8 @@ public final class PacketCapture implements NicTracer, AutoCloseable {
     }
 
     @Override
-    public void posted(final long postedPicos, final long rungPicos, final int queuePair, final int index, final byte opcode, final int lengthBytes) {
+    public void posted(final long postedPicos, final long rungPicos, final int queuePair, final int index,
+        final byte opcode, final int lengthBytes) {
         final Connection connection = connections[queuePair];
         if (!connection.begun) {
             connection.begun = true;
@@ -136,7 +141,8 @@ public final class PacketCapture implements NicTracer, AutoCloseable {
     }
 
     @Override
-    public void sent(final long startPicos, final long endPicos, final int queuePair, final int index, final int offset, final int payloadBytes) {
+    public void sent(final long startPicos, final long endPicos, final int queuePair, final int index, final int offset,
+        final int payloadBytes) {
         final Connection connection = connections[queuePair];
         if (connection.knows(index)) {
             int done = 0;
@@ -158,8 +164,10 @@ public final class PacketCapture implements NicTracer, AutoCloseable {
         final boolean last = offset + bytes == length;
         final boolean immediate = last && opcode == WorkQueueElement.WRITE_IMMEDIATE;
         final QueuePairBinding binding = connection.binding;
-        final int type = opcode == WorkQueueElement.ATOMIC_ADD ? RoceFrame.FETCH_ADD : writeType(offset == 0, last, immediate);
-        frame.begin(transport.address(binding.rank()), transport.address(binding.peerRank()), binding.sourcePort(), type, binding.peerNumber(),
+        final int type = opcode == WorkQueueElement.ATOMIC_ADD ? RoceFrame.FETCH_ADD
+            : writeType(offset == 0, last, immediate);
+        frame.begin(transport.address(binding.rank()), transport.address(binding.peerRank()), binding.sourcePort(),
+            type, binding.peerNumber(),
             connection.firstPsn(index) + offset / mtuBytes, last);
         final long remoteOffset = WorkQueueElement.remoteOffset(queue, at);
         final int remoteKey = binding.peerRank() + 1;
@@ -174,7 +182,8 @@ public final class PacketCapture implements NicTracer, AutoCloseable {
             }
             if (opcode != WorkQueueElement.WRITE_INLINE) {
                 final int resident = Math.clamp(WorkQueueElement.residentBytes(queue, at) - offset, 0, bytes);
-                frame.payload(transport.heap().region(binding.rank()), WorkQueueElement.localOffset(queue, at) + offset, resident, bytes);
+                frame.payload(transport.heap().region(binding.rank()), WorkQueueElement.localOffset(queue, at) + offset,
+                    resident, bytes);
             } else {
                 operand.set(JAVA_LONG, 0, WorkQueueElement.operand(queue, at));
                 frame.payload(operand, 0, bytes, bytes);
@@ -230,7 +239,8 @@ public final class PacketCapture implements NicTracer, AutoCloseable {
             final Pending next = pending.poll();
             final long nanos = next.timePicos / PICOS_PER_NANO;
             header.clear();
-            header.putInt((int) (nanos / NANOS_PER_SECOND)).putInt((int) (nanos % NANOS_PER_SECOND)).putInt(next.length).putInt(next.length);
+            header.putInt((int) (nanos / NANOS_PER_SECOND)).putInt((int) (nanos % NANOS_PER_SECOND)).putInt(next.length)
+                .putInt(next.length);
             write(header.array(), RECORD_HEADER_BYTES);
             write(next.bytes, next.length);
             frames++;

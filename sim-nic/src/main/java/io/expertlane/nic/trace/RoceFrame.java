@@ -7,16 +7,19 @@ import java.nio.ByteBuffer;
 import java.util.Arrays;
 
 /**
- * An Ethernet frame that carries a RoCEv2 packet of a reliable connection over IPv4, without preamble and FCS, as a capture shows it.
+ * An Ethernet frame that carries a RoCEv2 packet of a reliable connection over IPv4, without preamble and FCS, as a
+ * capture shows it.
  *
  * <pre>
- *  | Ethernet 14 | IPv4 20 | UDP 8 | BTH 12 | RETH 16, ImmDt 4, AtomicETH 28, AETH 4 (+ AtomicAckETH 8) | payload, pad | ICRC 4 |
+ *  | Ethernet 14 | IPv4 20 | UDP 8 | BTH 12 | extended headers | payload, pad | ICRC 4 |
+ *  extended headers: RETH 16, ImmDt 4, AtomicETH 28, AETH 4 (+ AtomicAckETH 8)
  * </pre>
  *
- * <p>MAC addresses are locally administered: 02:00 and the IPv4 address. The IPv4 header has DF set, a time to live of 64, DSCP 26 and ECT(0), as
- * RoCE networks are usually configured. Zero UDP checksum, partition key 0xffff.
+ * <p>MAC addresses are locally administered: 02:00 and the IPv4 address. The IPv4 header has DF set, a time to live of
+ * 64, DSCP 26 and ECT(0), as RoCE networks are usually configured. Zero UDP checksum, partition key 0xffff.
  *
- * <p>Use: {@link #begin}, the extended headers, {@link #payload}, {@link #end}. Threading: one thread at a time. Allocation: none.
+ * <p>Use: {@link #begin}, the extended headers, {@link #payload}, {@link #end}. Threading: one thread at a time.
+ * Allocation: none.
  *
  * <p>Source: InfiniBand Architecture Specification vol. 1, ch. 9 and annex A17; RFC 791, RFC 768.
  */
@@ -75,14 +78,17 @@ final class RoceFrame {
         return buffer.position();
     }
 
-    void begin(final int sourceAddress, final int address, final int sourcePort, final int opcode, final int queuePair, final int psn,
+    void begin(final int sourceAddress, final int address, final int sourcePort, final int opcode, final int queuePair,
+        final int psn,
                final boolean ackRequest) {
         buffer.clear();
         buffer.putShort(MAC_PREFIX).putInt(address).putShort(MAC_PREFIX).putInt(sourceAddress).putShort(TYPE_IPV4);
-        buffer.put(VERSION_AND_LENGTH).put(DSCP_26_ECT_0).putShort((short) 0).putShort((short) 0).putShort(DO_NOT_FRAGMENT);
+        buffer.put(VERSION_AND_LENGTH).put(DSCP_26_ECT_0).putShort((short) 0).putShort((short) 0)
+            .putShort(DO_NOT_FRAGMENT);
         buffer.put(TIME_TO_LIVE).put(PROTOCOL_UDP).putShort((short) 0).putInt(sourceAddress).putInt(address);
         buffer.putShort((short) sourcePort).putShort((short) ROCE_PORT).putShort((short) 0).putShort((short) 0);
-        buffer.put((byte) opcode).put(MIGRATION_REQUEST).putShort(PARTITION_KEY).putInt(queuePair).putInt(psn & PSN_MASK | (ackRequest ? ACK_REQUEST : 0));
+        buffer.put((byte) opcode).put(MIGRATION_REQUEST).putShort(PARTITION_KEY).putInt(queuePair)
+            .putInt(psn & PSN_MASK | (ackRequest ? ACK_REQUEST : 0));
     }
 
     void rdmaHeader(final long virtualAddress, final int remoteKey, final int lengthBytes) {
@@ -105,7 +111,10 @@ final class RoceFrame {
         buffer.putLong(original);
     }
 
-    /** Appends {@code lengthBytes}, of which the first {@code residentBytes} are taken from {@code source} and the others are zero, and the pad. */
+    /**
+     * Appends {@code lengthBytes}, of which the first {@code residentBytes} are taken from {@code source} and the
+     * others are zero, and the pad.
+     */
     void payload(final MemorySegment source, final long offset, final int residentBytes, final int lengthBytes) {
         final int start = buffer.position();
         final int pad = -lengthBytes & 3;

@@ -21,18 +21,20 @@ import tools.jackson.core.json.JsonFactory;
  *
  * <p>A rank's NIC is a process, its id the rank. In it:
  * <ul>
- * <li>a thread an egress port: a slice a packet and an acknowledgement, and a slice {@code T_inter} where the port idles between two;</li>
- * <li>a thread a queue pair: a slice an element from its first packet's start to its last packet's end (T_data, interleaved ones included);</li>
- * <li>a nestable asynchronous slice an element on a track of its queue pair, from posting to completion, and in it one a phase, as
- *     {@link ElementLife.Stamp} names them: their durations sum to the element's;</li>
+ * <li>a thread an egress port: a slice a packet and an acknowledgement, and a slice {@code T_inter} where the port
+ * idles between two;</li>
+ * <li>a thread a queue pair: a slice an element from its first packet's start to its last packet's end (T_data,
+ * interleaved ones included);</li>
+ * <li>a nestable asynchronous slice an element on a track of its queue pair, from posting to completion, and in it one
+ * a phase, as {@link ElementLife.Stamp} names them: their durations sum to the element's;</li>
  * <li>a thread an agent of the rank (a kernel's channel): a slice a stage of its work.</li>
  * </ul>
  *
- * <p>Time stamps are microseconds of virtual time with picosecond fractions. Elements appear when they complete, so events are not sorted by time;
- * the format does not ask for it.
+ * <p>Time stamps are microseconds of virtual time with picosecond fractions. Elements appear when they complete, so
+ * events are not sorted by time; the format does not ask for it.
  *
- * <p>Threading: the simulation's thread. Memory: elements outstanding, and queue pairs; the text is streamed, without allocation. Failure: an
- * {@link java.io.UncheckedIOException} if the stream cannot take the text.
+ * <p>Threading: the simulation's thread. Memory: elements outstanding, and queue pairs; the text is streamed, without
+ * allocation. Failure: an {@link java.io.UncheckedIOException} if the stream cannot take the text.
  *
  * <p>Source: "Trace Event Format", the document of the Chromium project.
  */
@@ -86,7 +88,8 @@ public final class TimelineWriter implements NicTracer, WorkTracer, AutoCloseabl
     @Override
     public void bound(final long timePicos, final int queuePair, final QueuePairBinding binding) {
         recorder.bound(timePicos, queuePair, binding);
-        final Track track = new Track(binding, String.format(Locale.ROOT, "QP 0x%x to rank %d", binding.number(), binding.peerRank()));
+        final Track track = new Track(binding,
+            String.format(Locale.ROOT, "QP 0x%x to rank %d", binding.number(), binding.peerRank()));
         tracks.put(queuePair, track);
         nameThread(binding.rank(), track.thread(), track.name() + " lane " + binding.lane());
         namePort(binding.rank(), binding.port());
@@ -124,7 +127,8 @@ public final class TimelineWriter implements NicTracer, WorkTracer, AutoCloseabl
     }
 
     @Override
-    public void posted(final long postedPicos, final long rungPicos, final int queuePair, final int index, final byte opcode, final int lengthBytes) {
+    public void posted(final long postedPicos, final long rungPicos, final int queuePair, final int index,
+        final byte opcode, final int lengthBytes) {
         recorder.posted(postedPicos, rungPicos, queuePair, index, opcode, lengthBytes);
     }
 
@@ -139,7 +143,8 @@ public final class TimelineWriter implements NicTracer, WorkTracer, AutoCloseabl
     }
 
     @Override
-    public void sent(final long startPicos, final long endPicos, final int queuePair, final int index, final int offset, final int payloadBytes) {
+    public void sent(final long startPicos, final long endPicos, final int queuePair, final int index, final int offset,
+        final int payloadBytes) {
         recorder.sent(startPicos, endPicos, queuePair, index, offset, payloadBytes);
         final Track track = tracks.get(queuePair);
         beginOnPort(track.name(), "packet", track.binding().rank(), track.binding().port(), startPicos, endPicos);
@@ -149,8 +154,11 @@ public final class TimelineWriter implements NicTracer, WorkTracer, AutoCloseabl
         endSlice();
     }
 
-    /** Begins a slice on a port's thread, up to and into its arguments, behind a slice for the time the port has idled. */
-    private void beginOnPort(final String name, final String category, final int rank, final int port, final long startPicos, final long endPicos) {
+    /**
+     * Begins a slice on a port's thread, up to and into its arguments, behind a slice for the time the port has idled.
+     */
+    private void beginOnPort(final String name, final String category, final int rank, final int port,
+        final long startPicos, final long endPicos) {
         final int thread = FIRST_PORT_THREAD + port;
         final long busyPicos = portBusyPicos.put((long) rank << Integer.SIZE | port, endPicos);
         if (busyPicos != NOTHING_YET && startPicos > busyPicos) {
@@ -160,7 +168,8 @@ public final class TimelineWriter implements NicTracer, WorkTracer, AutoCloseabl
         beginSlice(name, category, rank, thread, startPicos, endPicos);
     }
 
-    private void beginSlice(final String name, final String category, final int rank, final int thread, final long startPicos, final long endPicos) {
+    private void beginSlice(final String name, final String category, final int rank, final int thread,
+        final long startPicos, final long endPicos) {
         begin(name, "X", rank, thread);
         json.writeStringProperty("cat", category);
         writeTime("ts", startPicos, MICRO_DECIMALS);
@@ -239,7 +248,8 @@ public final class TimelineWriter implements NicTracer, WorkTracer, AutoCloseabl
         }
     }
 
-    private void beginPhase(final String name, final String type, final int rank, final int thread, final long timePicos) {
+    private void beginPhase(final String name, final String type, final int rank, final int thread,
+        final long timePicos) {
         begin(name, type, rank, thread);
         json.writeStringProperty("cat", "wqe");
         json.writeName("id");

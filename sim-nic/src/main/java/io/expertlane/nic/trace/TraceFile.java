@@ -17,8 +17,8 @@ import java.nio.file.StandardOpenOption;
 import java.util.Locale;
 
 /**
- * The trace of one run in a file whose format its name says: {@code .json} for Perfetto ({@link TimelineWriter}), {@code .pcap} for Wireshark
- * ({@link PacketCapture}), {@code .xltrace} for long runs ({@link BinaryTraceWriter}).
+ * The trace of one run in a file whose format its name says: {@code .json} for Perfetto ({@link TimelineWriter}),
+ * {@code .pcap} for Wireshark ({@link PacketCapture}), {@code .xltrace} for long runs ({@link BinaryTraceWriter}).
  *
  * <pre>{@code
  * try (TraceFile trace = TraceFile.create(path, transport, scheduler)) {
@@ -27,8 +27,8 @@ import java.util.Locale;
  * }
  * }</pre>
  *
- * <p>Writes to a temporary file beside it; {@link #commit()} renames it, {@link #close()} without it leaves nothing behind, nor does a JVM that is
- * interrupted. What a killed one leaves is removed by the next trace in that folder.
+ * <p>Writes to a temporary file beside it; {@link #commit()} renames it, {@link #close()} without it leaves nothing
+ * behind, nor does a JVM that is interrupted. What a killed one leaves is removed by the next trace in that folder.
  *
  * <p>Failure: where the disk is full, the run ends with an {@link UncheckedIOException} whose cause names the file.
  *
@@ -66,7 +66,8 @@ public final class TraceFile implements AutoCloseable {
     private final AutoCloseable writer;
     private boolean traced = true;
 
-    private TraceFile(final SimulatedTransport transport, final AgentScheduler scheduler, final Output output, final AutoCloseable writer) {
+    private TraceFile(final SimulatedTransport transport, final AgentScheduler scheduler, final Output output,
+        final AutoCloseable writer) {
         this.transport = transport;
         this.scheduler = scheduler;
         this.output = output;
@@ -76,7 +77,8 @@ public final class TraceFile implements AutoCloseable {
     /**
      * Refuses what {@link #create} would.
      *
-     * @throws IllegalArgumentException if the file's name asks for no format, no folder could hold it, or something else than a file has its name
+     * @throws IllegalArgumentException if the file's name asks for no format, no folder could hold it, or something
+     *         else than a file has its name
      */
     public static void check(final Path file) {
         Format.of(file);
@@ -90,11 +92,13 @@ public final class TraceFile implements AutoCloseable {
     }
 
     /**
-     * Begins to trace {@code transport}, and the agents of {@code scheduler} if the format shows them, in place of whatever traced them before.
+     * Begins to trace {@code transport}, and the agents of {@code scheduler} if the format shows them, in place of
+     * whatever traced them before.
      *
      * @throws IllegalArgumentException see {@link #check}
      */
-    public static TraceFile create(final Path file, final SimulatedTransport transport, final AgentScheduler scheduler) throws IOException {
+    public static TraceFile create(final Path file, final SimulatedTransport transport, final AgentScheduler scheduler)
+        throws IOException {
         check(file);
         final Output output = new Output(file);
         try {
@@ -123,7 +127,8 @@ public final class TraceFile implements AutoCloseable {
         }
     }
 
-    private static void trace(final SimulatedTransport transport, final AgentScheduler scheduler, final NicTracer tracer,
+    private static void trace(final SimulatedTransport transport, final AgentScheduler scheduler,
+        final NicTracer tracer,
         final WorkTracer workTracer) {
         transport.trace(tracer);
         scheduler.trace(workTracer);
@@ -265,7 +270,8 @@ public final class TraceFile implements AutoCloseable {
 
     private static void require(final Path file, final Format format) {
         if (Format.of(file) != format) {
-            throw new IllegalArgumentException("trace=" + file + ": its name must end in ." + format.name().toLowerCase(Locale.ROOT));
+            throw new IllegalArgumentException("trace=" + file + ": its name must end in ."
+                + format.name().toLowerCase(Locale.ROOT));
         }
     }
 }

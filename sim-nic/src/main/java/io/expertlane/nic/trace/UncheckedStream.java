@@ -5,7 +5,10 @@ import java.io.IOException;
 import java.io.OutputStream;
 import java.io.UncheckedIOException;
 
-/** A stream for libraries that wrap checked exceptions of a stream in exceptions of their own: it throws unchecked ones, which they let through. */
+/**
+ * A stream for libraries that wrap checked exceptions of a stream in exceptions of their own: it throws unchecked ones,
+ * which they let through.
+ */
 final class UncheckedStream extends FilterOutputStream {
     UncheckedStream(final OutputStream out) {
         super(out);

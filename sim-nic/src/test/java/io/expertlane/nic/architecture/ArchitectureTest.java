@@ -18,10 +18,12 @@ class ArchitectureTest {
 
     @Test
     void deviceKnowsNothingOfTheBenchmarks() {
-        final JavaClasses device = new ClassFileImporter().withImportOption(new ImportOption.DoNotIncludeTests()).importPackages("io.expertlane.nic");
+        final JavaClasses device = new ClassFileImporter().withImportOption(new ImportOption.DoNotIncludeTests())
+            .importPackages("io.expertlane.nic");
         assertThat(device).isNotEmpty();
         NO_UPWARD_DEPENDENCY.check(device);
         final JavaClasses violating = new ClassFileImporter().importClasses(UsesSuite.class);
-        assertThatThrownBy(() -> NO_UPWARD_DEPENDENCY.check(violating)).isInstanceOf(AssertionError.class).hasMessageContaining("UsesSuite");
+        assertThatThrownBy(() -> NO_UPWARD_DEPENDENCY.check(violating)).isInstanceOf(AssertionError.class)
+            .hasMessageContaining("UsesSuite");
     }
 }

@@ -26,12 +26,14 @@ class ClosedFormTest {
         final List<Long> completedPicos = new ArrayList<>();
 
         @Override
-        public void delivered(final long timePicos, final int queuePair, final int index, final int opcode, final int rank, final int peerRank) {
+        public void delivered(final long timePicos, final int queuePair, final int index, final int opcode,
+            final int rank, final int peerRank) {
             deliveredPicos.add(timePicos);
         }
 
         @Override
-        public void completed(final long timePicos, final int queuePair, final int index, final int status, final int rank) {
+        public void completed(final long timePicos, final int queuePair, final int index, final int status,
+            final int rank) {
             completedPicos.add(timePicos);
         }
     }
@@ -53,7 +55,8 @@ class ClosedFormTest {
         final NicProfile nic = profile.nic();
         for (int peer = 1; peer <= 2; peer++) {
             try (SymmetricHeap heap = new SymmetricHeap(3, HEAP_BYTES);
-                 SimulatedTransport transport = new SimulatedTransport(heap, profile.cluster(), PortPolicy.EXPLICIT, 16)) {
+                 SimulatedTransport transport = new SimulatedTransport(heap, profile.cluster(), PortPolicy.EXPLICIT,
+                     16)) {
                 final Recorder recorder = new Recorder();
                 transport.addListener(recorder);
                 final QueuePair queuePair = transport.connect(0, peer, 16, 0);
@@ -61,11 +64,15 @@ class ClosedFormTest {
                 queuePair.ringDoorbell();
                 transport.simulation().run();
                 final double wayNanos = peer == 1 ? ONE_SWITCH_NANOS : THREE_SWITCHES_NANOS;
-                final double delivered = nic.doorbellNanos() + nic.fetchNanos() + nic.payloadReadNanos() + dataNanos(nic, lengthBytes) + wayNanos
+                final double delivered = nic.doorbellNanos() + nic.fetchNanos() + nic.payloadReadNanos()
+                    + dataNanos(nic, lengthBytes) + wayNanos
                     + nic.receiveNanos();
-                final double completed = delivered + nic.ackBytes() * 8 / nic.portRateGbps() + wayNanos + nic.completionNanos();
-                assertThat(recorder.deliveredPicos.getFirst() / 1e3).isEqualTo(delivered, offset(1e-3 * (lengthBytes / 4096 + 1)));
-                assertThat(recorder.completedPicos.getFirst() / 1e3).isEqualTo(completed, offset(1e-3 * (lengthBytes / 4096 + 1)));
+                final double completed = delivered + nic.ackBytes() * 8 / nic.portRateGbps() + wayNanos
+                    + nic.completionNanos();
+                assertThat(recorder.deliveredPicos.getFirst() / 1e3)
+                    .isEqualTo(delivered, offset(1e-3 * (lengthBytes / 4096 + 1)));
+                assertThat(recorder.completedPicos.getFirst() / 1e3)
+                    .isEqualTo(completed, offset(1e-3 * (lengthBytes / 4096 + 1)));
             }
         }
     }
@@ -85,7 +92,8 @@ class ClosedFormTest {
                 transport.simulation().run();
                 assertThat(transport.completionQueue(0).poll()).isEqualTo(1);
             }
-            final double round = nic.doorbellNanos() + nic.fetchNanos() + nic.payloadReadNanos() + dataNanos(nic, lengthBytes) + nic.receiveNanos()
+            final double round = nic.doorbellNanos() + nic.fetchNanos() + nic.payloadReadNanos()
+                + dataNanos(nic, lengthBytes) + nic.receiveNanos()
                 + 2 * ONE_SWITCH_NANOS + nic.ackBytes() * 8 / nic.portRateGbps() + nic.completionNanos();
             assertThat(transport.simulation().nowPicos() / 1e3 / writes).isCloseTo(round, withinPercentage(0.01));
         }
@@ -94,7 +102,8 @@ class ClosedFormTest {
     /** Time an element in the steady state of {@code queuePairs} QPs that always have work. */
     private static double periodNanos(final TestProfiles profile, final int queuePairs, final int lengthBytes) {
         try (SymmetricHeap heap = new SymmetricHeap(2, HEAP_BYTES);
-             SimulatedTransport transport = new SimulatedTransport(heap, profile.cluster(), PortPolicy.EXPLICIT, 1024)) {
+             SimulatedTransport transport = new SimulatedTransport(heap, profile.cluster(), PortPolicy.EXPLICIT,
+                 1024)) {
             final Recorder recorder = new Recorder();
             transport.addListener(recorder);
             final int elements = 512;
@@ -114,7 +123,8 @@ class ClosedFormTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"1,8", "1,4096", "1,65536", "4,8", "4,7408", "4,65536", "16,8", "16,7408", "32,8", "32,4096", "64,1024"})
+    @CsvSource({"1,8", "1,4096", "1,65536", "4,8", "4,7408", "4,65536", "16,8", "16,7408", "32,8", "32,4096",
+        "64,1024"})
     void oneQueuePairRunsAtItsNarrowestStage(final int prefetchDepth, final int lengthBytes) {
         final TestProfiles profile = new TestProfiles();
         profile.prefetchDepth = prefetchDepth;
@@ -127,7 +137,8 @@ class ClosedFormTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"1,4096", "2,4096", "4,4096", "8,4096", "16,4096", "32,4096", "1,65536", "2,65536", "4,65536", "64,8", "3,7408", "13,7408", "20,7408"})
+    @CsvSource({"1,4096", "2,4096", "4,4096", "8,4096", "16,4096", "32,4096", "1,65536", "2,65536", "4,65536", "64,8",
+        "3,7408", "13,7408", "20,7408"})
     void queuePairsHideTheHardwareLatencyOfEachOther(final int queuePairs, final int lengthBytes) {
         final TestProfiles profile = new TestProfiles();
         profile.prefetchDepth = 1;
@@ -140,7 +151,8 @@ class ClosedFormTest {
 
     @ParameterizedTest
     @CsvSource({"64,8,3.0", "200,8,11.5"})
-    void nicIntervalBoundsTheSumOfQueuePairs(final int queuePairs, final int lengthBytes, final double nicIntervalNanos) {
+    void nicIntervalBoundsTheSumOfQueuePairs(final int queuePairs, final int lengthBytes,
+        final double nicIntervalNanos) {
         final TestProfiles profile = new TestProfiles();
         profile.nicIntervalNanos = nicIntervalNanos;
         profile.payloadReadNanos = 0;
@@ -155,13 +167,16 @@ class ClosedFormTest {
         profile.portRateGbps = rateGbps;
         profile.mtuBytes = mtuBytes;
         final int lengthBytes = 1 << 20;
-        assertThat(lengthBytes * 8 / periodNanos(profile, 2, lengthBytes)).isCloseTo(expectedGbps, withinPercentage(0.5));
+        assertThat(lengthBytes * 8 / periodNanos(profile, 2, lengthBytes))
+            .isCloseTo(expectedGbps, withinPercentage(0.5));
     }
 
     @ParameterizedTest
-    @CsvSource({"8,106,4.2,2.1", "4096,4194,167.8,83.9", "7168,7348,293.9,147.0", "7408,7588,303.5,151.8", "14336,14680,587.2,293.6",
+    @CsvSource({"8,106,4.2,2.1", "4096,4194,167.8,83.9", "7168,7348,293.9,147.0", "7408,7588,303.5,151.8",
+        "14336,14680,587.2,293.6",
         "65536,66864,2674.6,1337.3"})
-    void dataTimesAreThoseOfTheWireTable(final int lengthBytes, final long wireBytes, final double nanosAt200, final double nanosAt400) {
+    void dataTimesAreThoseOfTheWireTable(final int lengthBytes, final long wireBytes, final double nanosAt200,
+    final double nanosAt400) {
         final double[] expected = {nanosAt200, nanosAt400};
         for (int i = 0; i < 2; i++) {
             final TestProfiles profile = new TestProfiles();
@@ -174,12 +189,14 @@ class ClosedFormTest {
             profile.prefetchDepth = 64;
             assertThat(wireBytes(profile.nic(), lengthBytes)).isEqualTo(wireBytes);
             assertThat(dataNanos(profile.nic(), lengthBytes)).isEqualTo(expected[i], offset(0.051));
-            assertThat(periodNanos(profile, 4, lengthBytes)).isCloseTo(dataNanos(profile.nic(), lengthBytes), withinPercentage(0.5));
+            assertThat(periodNanos(profile, 4, lengthBytes))
+                .isCloseTo(dataNanos(profile.nic(), lengthBytes), withinPercentage(0.5));
         }
     }
 
     @ParameterizedTest
-    @CsvSource({"4096,4096,4096", "4096,65536,4096", "512,14336,4096", "65536,65536,16384", "7408,14336,1", "7408,14336,1048576"})
+    @CsvSource({"4096,4096,4096", "4096,65536,4096", "512,14336,4096", "65536,65536,16384", "7408,14336,1",
+        "7408,14336,1048576"})
     void roundRobinSharesAreEqualToAQuantum(final int lengthA, final int lengthB, final int quantumBytes) {
         final TestProfiles profile = new TestProfiles();
         profile.quantumBytes = quantumBytes;
@@ -188,7 +205,8 @@ class ClosedFormTest {
         profile.queuePairRateGbps = 1_000_000;
         profile.nicIntervalNanos = 0;
         try (SymmetricHeap heap = new SymmetricHeap(2, HEAP_BYTES);
-             SimulatedTransport transport = new SimulatedTransport(heap, profile.cluster(), PortPolicy.EXPLICIT, 1024)) {
+             SimulatedTransport transport = new SimulatedTransport(heap, profile.cluster(), PortPolicy.EXPLICIT,
+                 1024)) {
             final int[] lengths = {lengthA, lengthB, lengthA};
             final long[] delivered = new long[lengths.length];
             final int elements = 256;
@@ -201,18 +219,21 @@ class ClosedFormTest {
             }
             transport.addListener(new NicListener() {
                 @Override
-                public void delivered(final long timePicos, final int queuePair, final int index, final int opcode, final int rank, final int peer) {
+                public void delivered(final long timePicos, final int queuePair, final int index, final int opcode,
+                    final int rank, final int peer) {
                     delivered[queuePair] += wireBytes(profile.nic(), lengths[queuePair]);
                 }
             });
-            final long smallestTotal = Math.min(wireBytes(profile.nic(), lengthA), wireBytes(profile.nic(), lengthB)) * elements;
+            final long smallestTotal = Math.min(wireBytes(profile.nic(), lengthA), wireBytes(profile.nic(), lengthB))
+                * elements;
             final long quantum = wireBytes(profile.nic(), Math.max(quantumBytes, profile.mtuBytes));
             while (delivered[0] < smallestTotal * 9 / 10 && transport.simulation().step()) {
                 for (int a = 0; a < lengths.length; a++) {
                     for (int b = 0; b < lengths.length; b++) {
                         // Bytes show when their message is complete: up to one message of either is sent but not seen.
                         if (delivered[a] > 0 && delivered[b] > 0) {
-                            final long seenGap = quantum + Math.max(wireBytes(profile.nic(), lengths[a]), wireBytes(profile.nic(), lengths[b]));
+                            final long seenGap = quantum
+                                + Math.max(wireBytes(profile.nic(), lengths[a]), wireBytes(profile.nic(), lengths[b]));
                             assertThat(Math.abs(delivered[a] - delivered[b])).isLessThanOrEqualTo(seenGap);
                         }
                     }
@@ -241,7 +262,8 @@ class ClosedFormTest {
             transport.simulation().run();
             final List<Long> times = recorder.deliveredPicos;
             final double nanos = (times.getLast() - times.get(senders - 1)) / 1e3;
-            assertThat(nanos / (times.size() - senders)).isCloseTo(dataNanos(profile.nic(), lengthBytes), withinPercentage(0.5));
+            assertThat(nanos / (times.size() - senders))
+                .isCloseTo(dataNanos(profile.nic(), lengthBytes), withinPercentage(0.5));
         }
     }
 }

@@ -22,18 +22,22 @@ import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class CompletionMergeTest {
-    private static SimulatedTransport transport(final SymmetricHeap heap, final TestProfiles profile, final int completionQueueDepth) {
+    private static SimulatedTransport transport(final SymmetricHeap heap, final TestProfiles profile,
+        final int completionQueueDepth) {
         return new SimulatedTransport(heap, profile.cluster(), PortPolicy.EXPLICIT, completionQueueDepth);
     }
 
     /** n signaled elements of each of q queue pairs: ceil(n / count) entries each, whatever is inside. */
     @ParameterizedTest
-    @CsvSource({"EACH,1,100,1", "MODERATED,1,100,1", "MODERATED,16,100,3", "MODERATED,100,100,2", "MODERATED,1000,100,2", "COMPRESSED,8,100,3", "COMPRESSED,8,96,1",
+    @CsvSource({"EACH,1,100,1", "MODERATED,1,100,1", "MODERATED,16,100,3", "MODERATED,100,100,2",
+        "MODERATED,1000,100,2", "COMPRESSED,8,100,3", "COMPRESSED,8,96,1",
         "COMPRESSED,3,100,2", "COMPRESSED,1,10,1"})
-    void entriesAreTheQuotientOfCompletionsAndCount(final Mode mode, final int count, final int elements, final int queuePairs) {
+    void entriesAreTheQuotientOfCompletionsAndCount(final Mode mode, final int count, final int elements,
+    final int queuePairs) {
         final TestProfiles profile = new TestProfiles();
         profile.completions = new CompletionProfile(mode, count, mode == Mode.EACH ? 0 : 1e6);
-        try (SymmetricHeap heap = new SymmetricHeap(2, 4096); SimulatedTransport transport = transport(heap, profile, 1024)) {
+        try (SymmetricHeap heap = new SymmetricHeap(2, 4096); SimulatedTransport transport = transport(heap, profile,
+            1024)) {
             final List<List<Integer>> told = new ArrayList<>();
             for (int q = 0; q < queuePairs; q++) {
                 told.add(new ArrayList<>());
@@ -44,10 +48,12 @@ class CompletionMergeTest {
                 }
             }
             transport.simulation().run();
-            final int entries = transport.completionQueue(0).poll((number, index, status) -> told.get(number).add(index));
+            final int entries = transport.completionQueue(0)
+                .poll((number, index, status) -> told.get(number).add(index));
             assertThat(entries).isEqualTo(queuePairs * ((elements + count - 1) / count));
             assertThat(transport.total(NicCounter.COMPLETIONS)).isEqualTo(entries);
-            assertThat(transport.total(NicCounter.COMPLETIONS_MERGED)).isEqualTo((long) queuePairs * elements - entries);
+            assertThat(transport.total(NicCounter.COMPLETIONS_MERGED))
+                .isEqualTo((long) queuePairs * elements - entries);
             for (int q = 0; q < queuePairs; q++) {
                 assertThat(transport.queuePair(q).outstanding()).isZero();
                 assertThat(told.get(q)).isSorted().last().isEqualTo(elements - 1);
@@ -64,11 +70,13 @@ class CompletionMergeTest {
         for (int i = 0; i < 2; i++) {
             final TestProfiles profile = new TestProfiles();
             profile.completions = i == 0 ? CompletionProfile.each() : new CompletionProfile(mode, count, 12_345);
-            try (SymmetricHeap heap = new SymmetricHeap(2, 4096); SimulatedTransport transport = transport(heap, profile, 16)) {
+            try (SymmetricHeap heap = new SymmetricHeap(2, 4096); SimulatedTransport transport = transport(heap,
+                profile, 16)) {
                 final long[] at = new long[1];
                 transport.addListener(new NicListener() {
                     @Override
-                    public void completed(final long timePicos, final int queuePair, final int index, final int status, final int rank) {
+                    public void completed(final long timePicos, final int queuePair, final int index, final int status,
+                        final int rank) {
                         at[0] = timePicos;
                     }
                 });
@@ -83,7 +91,10 @@ class CompletionMergeTest {
         assertThat(nanos[1] - nanos[0]).isEqualTo(count == 1 ? 0 : 12_345, offset(1e-3));
     }
 
-    /** Random traffic through completion queues of each kind, tiny ones included: all slots come free, and with compression all completions are told of. */
+    /**
+     * Random traffic through completion queues of each kind, tiny ones included: all slots come free, and with
+     * compression all completions are told of.
+     */
     @ParameterizedTest
     @EnumSource(CompletionOverflow.class)
     void nothingIsForgotten(final CompletionOverflow overflow) {
@@ -94,7 +105,8 @@ class CompletionMergeTest {
             profile.completions = new CompletionProfile(mode, 1 + random.nextInt(8), random.nextInt(20_000));
             profile.completionOverflow = overflow;
             final int depth = overflow == CompletionOverflow.OVERRUN ? 1024 : 1 << random.nextInt(5);
-            try (SymmetricHeap heap = new SymmetricHeap(3, 4096); SimulatedTransport transport = transport(heap, profile, depth)) {
+            try (SymmetricHeap heap = new SymmetricHeap(3, 4096); SimulatedTransport transport = transport(heap,
+                profile, depth)) {
                 final int[] signaled = new int[6];
                 final int[] told = new int[6];
                 for (int i = 0; i < 6; i++) {
@@ -123,7 +135,8 @@ class CompletionMergeTest {
                         assertThat(told[qp]).as("seed %s", seed).isEqualTo(signaled[qp]);
                     }
                 }
-                assertThat(transport.total(NicCounter.COMPLETIONS) + transport.total(NicCounter.COMPLETIONS_MERGED)).as("seed %s", seed)
+                assertThat(transport.total(NicCounter.COMPLETIONS) + transport.total(NicCounter.COMPLETIONS_MERGED))
+                    .as("seed %s", seed)
                     .isEqualTo(signaled[0] + signaled[1] + signaled[2] + signaled[3] + signaled[4] + signaled[5]);
             }
         }
@@ -149,7 +162,8 @@ class CompletionMergeTest {
         profile.completions = new CompletionProfile(mode, 8, 1e9);
         profile.recovery = new RecoveryProfile(RecoveryProfile.Method.GO_BACK_N, 10_000, 1, 0, 7);
         try (SymmetricHeap heap = new SymmetricHeap(2, 4096);
-             SimulatedTransport transport = new SimulatedTransport(heap, profile.cluster(), PortPolicy.EXPLICIT, 64, new FaultProfile(0, 0, 0, 0, 1))) {
+             SimulatedTransport transport = new SimulatedTransport(heap, profile.cluster(), PortPolicy.EXPLICIT, 64,
+                 new FaultProfile(0, 0, 0, 0, 1))) {
             final QueuePair queuePair = transport.connect(0, 1, 8, 0);
             final List<String> told = new ArrayList<>();
             for (int i = 0; i < 2; i++) {
@@ -169,8 +183,10 @@ class CompletionMergeTest {
 
     @Test
     void contradictorySettingsAreRefused() {
-        assertThatThrownBy(() -> new CompletionProfile(Mode.COMPRESSED, 9, 100)).hasMessage("nic.completions.count=9: 1 to 8");
+        assertThatThrownBy(() -> new CompletionProfile(Mode.COMPRESSED, 9, 100))
+            .hasMessage("nic.completions.count=9: 1 to 8");
         assertThatThrownBy(() -> new CompletionProfile(Mode.EACH, 2, 0)).hasMessage("nic.completions.count=2: 1 to 1");
-        assertThatThrownBy(() -> new CompletionProfile(Mode.EACH, 1, 5)).hasMessage("nic.completions.periodNanos=5: 0 to 0");
+        assertThatThrownBy(() -> new CompletionProfile(Mode.EACH, 1, 5))
+            .hasMessage("nic.completions.periodNanos=5: 0 to 0");
     }
 }

@@ -42,7 +42,8 @@ class DeviceFeaturesTest {
     /** The six rows of pcie-bench's model that the overheads are fitted on. */
     @ParameterizedTest
     @CsvSource({"5,128,376,386", "5,256,416,422", "5,512,438,441", "4,128,188,193", "4,256,208,211", "4,512,219,221"})
-    void pcieRatesAreThoseOfPcieBench(final int generation, final int maxPayloadBytes, final double writeGbps, final double readGbps) {
+    void pcieRatesAreThoseOfPcieBench(final int generation, final int maxPayloadBytes, final double writeGbps,
+        final double readGbps) {
         final PcieProfile pcie = new PcieProfile(generation, 16, maxPayloadBytes, 1.085, 28, 32, 512, 24);
         final int bytes = 1 << 20;
         assertThat(bytes * 8 / pcie.writeNanos(bytes)).isCloseTo(writeGbps, withinPercentage(0.5));
@@ -56,10 +57,12 @@ class DeviceFeaturesTest {
         final TestProfiles profile = new TestProfiles();
         profile.queuePairRateGbps = 1_000_000;
         profile.pcie = new PcieProfile(5, 16, maxPayloadBytes, 1.085, 28, 32, 512, 24);
-        try (SymmetricHeap heap = new SymmetricHeap(2, HEAP_BYTES); SimulatedTransport transport = transport(heap, profile)) {
+        try (SymmetricHeap heap = new SymmetricHeap(2, HEAP_BYTES); SimulatedTransport transport = transport(heap,
+            profile)) {
             fill(transport.connect(0, 1, 64, 0), 64, 1 << 20);
             transport.simulation().run();
-            assertThat(64.0 * (1 << 20) * 8e3 / transport.simulation().nowPicos()).isCloseTo(expectedGbps, withinPercentage(1));
+            assertThat(64.0 * (1 << 20) * 8e3 / transport.simulation().nowPicos())
+                .isCloseTo(expectedGbps, withinPercentage(1));
         }
     }
 
@@ -68,7 +71,8 @@ class DeviceFeaturesTest {
     void aLoneElementComesWithItsDoorbell(final boolean blueFlame, final int elements, final double expectedNanos) {
         final TestProfiles profile = new TestProfiles();
         profile.blueFlame = blueFlame;
-        try (SymmetricHeap heap = new SymmetricHeap(2, HEAP_BYTES); SimulatedTransport transport = transport(heap, profile)) {
+        try (SymmetricHeap heap = new SymmetricHeap(2, HEAP_BYTES); SimulatedTransport transport = transport(heap,
+            profile)) {
             final QueuePair queuePair = transport.connect(0, 1, 4, 0);
             for (int i = 0; i < elements; i++) {
                 queuePair.postInline(8L * i, 1);
@@ -78,7 +82,8 @@ class DeviceFeaturesTest {
                 assertThat(transport.simulation().step()).isTrue();
             }
             // doorbell 150 + fetch 1000 or nothing + wire 2 + one switch 600 + receive 500, less 150
-            assertThat(transport.simulation().nowPicos() / 1e3).isEqualTo(expectedNanos - 150 + (8 + 82 + 16) * 8 / 400.0, offset(0.01));
+            assertThat(transport.simulation().nowPicos() / 1e3)
+                .isEqualTo(expectedNanos - 150 + (8 + 82 + 16) * 8 / 400.0, offset(0.01));
         }
     }
 
@@ -104,7 +109,8 @@ class DeviceFeaturesTest {
         profile.prefetchDepth = 64;
         profile.queuePairRateGbps = 1_000_000;
         final long[] bytes = new long[weights.length];
-        try (SymmetricHeap heap = new SymmetricHeap(2, HEAP_BYTES); SimulatedTransport transport = transport(heap, profile)) {
+        try (SymmetricHeap heap = new SymmetricHeap(2, HEAP_BYTES); SimulatedTransport transport = transport(heap,
+            profile)) {
             for (int i = 0; i < weights.length; i++) {
                 final QueuePair queuePair = transport.connect(0, 1, 1024, 0);
                 transport.share(queuePair, weights[i], priorities[i]);
@@ -112,7 +118,8 @@ class DeviceFeaturesTest {
             }
             transport.addListener(new NicListener() {
                 @Override
-                public void delivered(final long timePicos, final int queuePair, final int index, final int opcode, final int rank, final int peer) {
+                public void delivered(final long timePicos, final int queuePair, final int index, final int opcode,
+                    final int rank, final int peer) {
                     bytes[queuePair] += timePicos > 50_000_000 ? 8192 : 0;
                 }
             });
@@ -123,7 +130,8 @@ class DeviceFeaturesTest {
 
     @Test
     void sharesOutOfRangeAreRefused() {
-        try (SymmetricHeap heap = new SymmetricHeap(2, HEAP_BYTES); SimulatedTransport transport = transport(heap, new TestProfiles())) {
+        try (SymmetricHeap heap = new SymmetricHeap(2, HEAP_BYTES); SimulatedTransport transport = transport(heap,
+            new TestProfiles())) {
             final QueuePair queuePair = transport.connect(0, 1, 2, 0);
             assertThatThrownBy(() -> transport.share(queuePair, 0, 0)).hasMessage("weight=0: 1 to 255");
             assertThatThrownBy(() -> transport.share(queuePair, 1, 8)).hasMessage("priority=8: 0 to 7");
@@ -135,7 +143,8 @@ class DeviceFeaturesTest {
     void arbitersCanBePluggedIn() {
         final TestProfiles profile = new TestProfiles();
         final StringBuilder order = new StringBuilder();
-        try (SymmetricHeap heap = new SymmetricHeap(2, HEAP_BYTES); SimulatedTransport transport = transport(heap, profile)) {
+        try (SymmetricHeap heap = new SymmetricHeap(2, HEAP_BYTES); SimulatedTransport transport = transport(heap,
+            profile)) {
             transport.arbiter(new Arbiter() {
                 private final int[] stack = new int[16];
                 private int size;
@@ -157,7 +166,8 @@ class DeviceFeaturesTest {
             });
             transport.addListener(new NicListener() {
                 @Override
-                public void delivered(final long timePicos, final int queuePair, final int index, final int opcode, final int rank, final int peer) {
+                public void delivered(final long timePicos, final int queuePair, final int index, final int opcode,
+                    final int rank, final int peer) {
                     order.append(queuePair);
                 }
             });
@@ -175,7 +185,8 @@ class DeviceFeaturesTest {
     void contextsThatDoNotFitAreFetchedAgain(final int entries, final int queuePairs, final int expectedMisses) {
         final TestProfiles profile = new TestProfiles();
         profile.contextCache = new ContextCacheProfile(entries, 750, 50);
-        try (SymmetricHeap heap = new SymmetricHeap(2, HEAP_BYTES); SimulatedTransport transport = transport(heap, profile)) {
+        try (SymmetricHeap heap = new SymmetricHeap(2, HEAP_BYTES); SimulatedTransport transport = transport(heap,
+            profile)) {
             final QueuePair[] all = new QueuePair[queuePairs];
             for (int i = 0; i < queuePairs; i++) {
                 all[i] = transport.connect(0, 1, 2, 0);
@@ -200,7 +211,8 @@ class DeviceFeaturesTest {
         final TestProfiles profile = new TestProfiles();
         final int entries = 1 + random.nextInt(40);
         profile.translationCache = new TranslationCacheProfile(entries, 4096, 750, 50);
-        try (SymmetricHeap heap = new SymmetricHeap(2, HEAP_BYTES); SimulatedTransport transport = transport(heap, profile)) {
+        try (SymmetricHeap heap = new SymmetricHeap(2, HEAP_BYTES); SimulatedTransport transport = transport(heap,
+            profile)) {
             final QueuePair queuePair = transport.connect(0, 1, 4, 0);
             final long[] misses = new long[2];
             final List<LinkedHashMap<Long, Boolean>> caches = List.of(lru(entries), lru(entries));
@@ -212,7 +224,8 @@ class DeviceFeaturesTest {
                 transport.simulation().run();
                 transport.completionQueue(0).poll();
                 for (int end = 0; end < 2; end++) {
-                    for (long page = offsets[end] / 4096; page <= (offsets[end] + Math.max(length, 1) - 1) / 4096; page++) {
+                    for (long page = offsets[end] / 4096; page
+                        <= (offsets[end] + Math.max(length, 1) - 1) / 4096; page++) {
                         misses[end] += caches.get(end).put(page, true) == null ? 1 : 0;
                     }
                 }
@@ -237,7 +250,8 @@ class DeviceFeaturesTest {
     void aMissingTranslationDelaysByItsRead(final int lengthBytes, final int pages) {
         final TestProfiles profile = new TestProfiles();
         profile.translationCache = new TranslationCacheProfile(16, 4096, 750, 50);
-        try (SymmetricHeap heap = new SymmetricHeap(2, HEAP_BYTES); SimulatedTransport transport = transport(heap, profile)) {
+        try (SymmetricHeap heap = new SymmetricHeap(2, HEAP_BYTES); SimulatedTransport transport = transport(heap,
+            profile)) {
             final QueuePair queuePair = transport.connect(0, 1, 4, 0);
             final double[] nanos = new double[2];
             for (int i = 0; i < 2; i++) {
@@ -255,7 +269,8 @@ class DeviceFeaturesTest {
     void atomicsOfOneNicExecuteOneAfterTheOther() {
         final TestProfiles profile = new TestProfiles();
         profile.atomicNanos = 200;
-        try (SymmetricHeap heap = new SymmetricHeap(9, HEAP_BYTES); SimulatedTransport transport = transport(heap, profile)) {
+        try (SymmetricHeap heap = new SymmetricHeap(9, HEAP_BYTES); SimulatedTransport transport = transport(heap,
+            profile)) {
             for (int rank = 1; rank <= 8; rank++) {
                 final QueuePair queuePair = transport.connect(rank, 0, 16, 0);
                 for (int i = 0; i < 16; i++) {
@@ -277,7 +292,10 @@ class DeviceFeaturesTest {
         }
     }
 
-    /** Where one queue pair sends through each port, messages and packets give the same times; where several share one they do not. */
+    /**
+     * Where one queue pair sends through each port, messages and packets give the same times; where several share one
+     * they do not.
+     */
     @ParameterizedTest
     @ValueSource(ints = {64, 4096, 7408, 65_536})
     void wholeMessagesTakeTheTimeOfTheirPackets(final int lengthBytes) {
@@ -287,7 +305,8 @@ class DeviceFeaturesTest {
         for (int i = 0; i < 2; i++) {
             final TestProfiles profile = new TestProfiles();
             profile.granularity = Granularity.values()[i];
-            try (SymmetricHeap heap = new SymmetricHeap(2, HEAP_BYTES); SimulatedTransport transport = transport(heap, profile)) {
+            try (SymmetricHeap heap = new SymmetricHeap(2, HEAP_BYTES); SimulatedTransport transport = transport(heap,
+                profile)) {
                 fill(transport.connect(0, 1, 256, 0), 256, lengthBytes);
                 transport.simulation().run();
                 ends[i] = transport.simulation().nowPicos();
@@ -367,7 +386,8 @@ class DeviceFeaturesTest {
     }
 
     /** 32 elements, each signaled, into a completion queue of 8 that is polled only between runs. */
-    private static SimulatedTransport overfilled(final SymmetricHeap heap, final CompletionOverflow overflow, final List<Integer> posted) {
+    private static SimulatedTransport overfilled(final SymmetricHeap heap, final CompletionOverflow overflow,
+        final List<Integer> posted) {
         final TestProfiles profile = new TestProfiles();
         profile.completionOverflow = overflow;
         final SimulatedTransport transport = new SimulatedTransport(heap, profile.cluster(), PortPolicy.EXPLICIT, 8);
@@ -384,7 +404,8 @@ class DeviceFeaturesTest {
     void aFullCompletionQueueRefusesHoldsOrBreaks() {
         for (final CompletionOverflow overflow : CompletionOverflow.values()) {
             final List<Integer> posted = new ArrayList<>();
-            try (SymmetricHeap heap = new SymmetricHeap(2, HEAP_BYTES); SimulatedTransport transport = overfilled(heap, overflow, posted)) {
+            try (SymmetricHeap heap = new SymmetricHeap(2, HEAP_BYTES); SimulatedTransport transport = overfilled(heap,
+                overflow, posted)) {
                 final long applied = heap.region(1).get(JAVA_LONG, 0);
                 final int first = transport.completionQueue(0).poll();
                 transport.completionsPolled(0);

@@ -25,12 +25,14 @@ class InNodeLinksTest {
     InNodeLinksTest() {
         transport.addListener(new NicListener() {
             @Override
-            public void delivered(final long timePicos, final int queuePair, final int index, final int opcode, final int rank, final int peerRank) {
+            public void delivered(final long timePicos, final int queuePair, final int index, final int opcode,
+                final int rank, final int peerRank) {
                 deliveries.add(timePicos);
             }
 
             @Override
-            public void completed(final long timePicos, final int queuePair, final int index, final int status, final int rank) {
+            public void completed(final long timePicos, final int queuePair, final int index, final int status,
+                final int rank) {
             }
         });
     }
@@ -71,7 +73,8 @@ class InNodeLinksTest {
         write(2, 7, 100_000);
         write(1, 6, 100_000);
         transport.simulation().run();
-        assertThat(deliveries).containsExactlyInAnyOrder(1_000_000 + LATENCY_PICOS, 2_000_000 + LATENCY_PICOS, 2_000_000 + LATENCY_PICOS);
+        assertThat(deliveries).containsExactlyInAnyOrder(1_000_000 + LATENCY_PICOS, 2_000_000 + LATENCY_PICOS, 2_000_000
+            + LATENCY_PICOS);
     }
 
     @Test
@@ -83,7 +86,10 @@ class InNodeLinksTest {
         assertThat(transport.isInNode(transport.id(queuePair))).isFalse();
     }
 
-    /** Nothing is lost or doubled, words come behind what was written before them, and no link carries more than its rate. */
+    /**
+     * Nothing is lost or doubled, words come behind what was written before them, and no link carries more than its
+     * rate.
+     */
     @Test
     void keepsOrderAndRateWhateverIsStored() {
         final long seed = 42;

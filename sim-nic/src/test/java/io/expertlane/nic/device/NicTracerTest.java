@@ -26,11 +26,13 @@ class NicTracerTest {
 
         @Override
         public void bound(final long timePicos, final int queuePair, final QueuePairBinding binding) {
-            note(timePicos, "bound " + queuePair + " " + binding.rank() + "->" + binding.peerRank() + " port " + binding.port());
+            note(timePicos, "bound " + queuePair + " " + binding.rank() + "->" + binding.peerRank() + " port "
+                + binding.port());
         }
 
         @Override
-        public void posted(final long postedPicos, final long rungPicos, final int queuePair, final int index, final byte opcode, final int lengthBytes) {
+        public void posted(final long postedPicos, final long rungPicos, final int queuePair, final int index,
+            final byte opcode, final int lengthBytes) {
             note(postedPicos, "posted " + index + " op " + opcode + " bytes " + lengthBytes);
             times.add(rungPicos);
         }
@@ -47,7 +49,8 @@ class NicTracerTest {
         }
 
         @Override
-        public void sent(final long startPicos, final long endPicos, final int queuePair, final int index, final int offset, final int payloadBytes) {
+        public void sent(final long startPicos, final long endPicos, final int queuePair, final int index,
+            final int offset, final int payloadBytes) {
             note(startPicos, "sent " + index + " at " + offset + " bytes " + payloadBytes);
             times.add(endPicos);
         }
@@ -79,13 +82,16 @@ class NicTracerTest {
             queuePair.postWrite(0, 0, 5000, 5000);
             queuePair.ringDoorbell();
             transport.simulation().run();
-            assertThat(log.lines).containsExactly("bound 0 0->1 port 0", "posted 0 op " + WorkQueueElement.WRITE + " bytes 5000", "doorbell 1", "issued 0",
-                "sent 0 at 0 bytes 4096", "sent 0 at 4096 bytes 904", "delivered 0", "acknowledged 0", "completed 0 status 0");
+            assertThat(log.lines).containsExactly("bound 0 0->1 port 0", "posted 0 op " + WorkQueueElement.WRITE
+                + " bytes 5000", "doorbell 1", "issued 0",
+                "sent 0 at 0 bytes 4096", "sent 0 at 4096 bytes 904", "delivered 0", "acknowledged 0",
+                "completed 0 status 0");
             assertThat(log.times).isSorted();
             final NicProfile nic = profile.nic();
             final long issued = log.times.get(4);
             assertThat(issued).isEqualTo(Math.round(nic.doorbellNanos() * 1e3));
-            assertThat(log.times.get(5) - issued).isEqualTo(Math.round((nic.fetchNanos() + nic.payloadReadNanos()) * 1e3));
+            assertThat(log.times.get(5) - issued)
+                .isEqualTo(Math.round((nic.fetchNanos() + nic.payloadReadNanos()) * 1e3));
             assertThat(transport.queuePair(0)).isSameAs(queuePair);
             final Log late = new Log();
             transport.trace(late);
@@ -98,7 +104,8 @@ class NicTracerTest {
         final long[] hashes = new long[2];
         for (int run = 0; run < 2; run++) {
             try (SymmetricHeap heap = new SymmetricHeap(4, 1 << 20);
-                 SimulatedTransport transport = new SimulatedTransport(heap, profile.cluster(), PortPolicy.HASHED, 64)) {
+                 SimulatedTransport transport = new SimulatedTransport(heap, profile.cluster(), PortPolicy.HASHED,
+                     64)) {
                 if (run == 1) {
                     transport.trace(new Log());
                 }

@@ -24,7 +24,8 @@ class ReceiverNotReadyTest {
     private static final FaultProfile NO_FAULTS = new FaultProfile(0, 0, 0, 0, 1);
     private static final double RNR_NANOS = 50_000;
 
-    private static SimulatedTransport transport(final SymmetricHeap heap, final Method method, final int rnrRetryLimit) {
+    private static SimulatedTransport transport(final SymmetricHeap heap, final Method method,
+        final int rnrRetryLimit) {
         final TestProfiles profile = new TestProfiles();
         profile.recovery = new RecoveryProfile(method, 67_108_864, 7, RNR_NANOS, rnrRetryLimit);
         return new SimulatedTransport(heap, profile.cluster(), PortPolicy.EXPLICIT, 64, NO_FAULTS);
@@ -36,19 +37,23 @@ class ReceiverNotReadyTest {
         return immediates;
     }
 
-    /** Completion at the receiver: that of the write, and the entry's way over PCI Express; 4 bytes more on the wire. */
+    /**
+     * Completion at the receiver: that of the write, and the entry's way over PCI Express; 4 bytes more on the wire.
+     */
     @Test
     void aReceiveCompletesAfterTheWrite() {
         final double[] nanos = new double[2];
         for (int i = 0; i < 2; i++) {
             final boolean immediate = i == 1;
-            try (SymmetricHeap heap = new SymmetricHeap(2, 1 << 16); SimulatedTransport transport = transport(heap, Method.GO_BACK_N, 7)) {
+            try (SymmetricHeap heap = new SymmetricHeap(2, 1 << 16); SimulatedTransport transport = transport(heap,
+                Method.GO_BACK_N, 7)) {
                 final QueuePair queuePair = transport.connect(0, 1, 4, 0);
                 final ReceiveQueue receives = transport.openReceiveQueue(queuePair, 4);
                 final long[] received = new long[1];
                 transport.addListener(new NicListener() {
                     @Override
-                    public void delivered(final long timePicos, final int id, final int index, final int opcode, final int rank, final int peer) {
+                    public void delivered(final long timePicos, final int id, final int index, final int opcode,
+                        final int rank, final int peer) {
                         received[0] = immediate ? 0 : timePicos;
                     }
 
@@ -79,13 +84,15 @@ class ReceiverNotReadyTest {
     @ParameterizedTest
     @EnumSource(Method.class)
     void triesAgainAfterTheTimerUntilThereIsAReceive(final Method method) {
-        try (SymmetricHeap heap = new SymmetricHeap(2, 1 << 16); SimulatedTransport transport = transport(heap, method, 7)) {
+        try (SymmetricHeap heap = new SymmetricHeap(2, 1 << 16); SimulatedTransport transport = transport(heap, method,
+            7)) {
             final QueuePair queuePair = transport.connect(0, 1, 16, 0);
             final ReceiveQueue receives = transport.openReceiveQueue(queuePair, 16);
             final List<Long> delivered = new ArrayList<>();
             transport.addListener(new NicListener() {
                 @Override
-                public void delivered(final long timePicos, final int id, final int index, final int opcode, final int rank, final int peer) {
+                public void delivered(final long timePicos, final int id, final int index, final int opcode,
+                    final int rank, final int peer) {
                     delivered.add(timePicos);
                 }
             });
@@ -122,7 +129,8 @@ class ReceiverNotReadyTest {
     @ParameterizedTest
     @EnumSource(Method.class)
     void outOfRetriesTheQueuePairIsInErrorUntilItIsRecovered(final Method method) {
-        try (SymmetricHeap heap = new SymmetricHeap(2, 1 << 16); SimulatedTransport transport = transport(heap, method, 2)) {
+        try (SymmetricHeap heap = new SymmetricHeap(2, 1 << 16); SimulatedTransport transport = transport(heap, method,
+            2)) {
             final QueuePair queuePair = transport.connect(0, 1, 16, 0);
             final ReceiveQueue receives = transport.openReceiveQueue(queuePair, 16);
             final List<Integer> statuses = new ArrayList<>();
@@ -133,7 +141,8 @@ class ReceiverNotReadyTest {
             }
             transport.simulation().run();
             transport.completionQueue(0).poll((number, index, status) -> statuses.add(status));
-            assertThat(statuses).containsExactly(CompletionQueue.SUCCESS, CompletionQueue.RECEIVER_NOT_READY, CompletionQueue.FLUSHED, CompletionQueue.FLUSHED);
+            assertThat(statuses).containsExactly(CompletionQueue.SUCCESS, CompletionQueue.RECEIVER_NOT_READY,
+                CompletionQueue.FLUSHED, CompletionQueue.FLUSHED);
             assertThat(transport.isInError(queuePair)).isTrue();
             assertThat(transport.counter(1, 0, NicCounter.SENT_RNR_NAKS)).as("the first and two retries").isEqualTo(3);
             assertThat(transport.counter(0, 0, NicCounter.QUEUE_PAIR_ERRORS)).isEqualTo(1);
@@ -172,9 +181,11 @@ class ReceiverNotReadyTest {
     @Test
     void aNetworkThatSendsNothingAgainHasNoReceiveQueues() {
         try (SymmetricHeap heap = new SymmetricHeap(2, 1 << 16);
-             SimulatedTransport transport = new SimulatedTransport(heap, new TestProfiles().cluster(), PortPolicy.EXPLICIT, 64)) {
+             SimulatedTransport transport = new SimulatedTransport(heap, new TestProfiles().cluster(),
+                 PortPolicy.EXPLICIT, 64)) {
             final QueuePair queuePair = transport.connect(0, 1, 4, 0);
-            assertThatThrownBy(() -> transport.openReceiveQueue(queuePair, 4)).isInstanceOf(IllegalStateException.class).hasMessageContaining("faults=null");
+            assertThatThrownBy(() -> transport.openReceiveQueue(queuePair, 4)).isInstanceOf(IllegalStateException.class)
+                .hasMessageContaining("faults=null");
         }
     }
 }

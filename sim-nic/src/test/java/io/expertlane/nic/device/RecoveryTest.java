@@ -31,8 +31,9 @@ class RecoveryTest {
     private static final int DEPTH = 16;
 
     /**
-     * Random traffic on a network with a random schedule of faults, completion queues too small for it, and receivers that are not always ready. Every
-     * queue pair adds 1 to a counter of its own, so duplicates show; its writes with immediate count upwards, so gaps and disorder show.
+     * Random traffic on a network with a random schedule of faults, completion queues too small for it, and receivers
+     * that are not always ready. Every queue pair adds 1 to a counter of its own, so duplicates show; its writes with
+     * immediate count upwards, so gaps and disorder show.
      */
     private static final class Trial implements AutoCloseable {
         final SymmetricHeap heap;
@@ -60,16 +61,19 @@ class RecoveryTest {
             profile.mtuBytes = 1024;
             profile.prefetchDepth = 1 + random.nextInt(8);
             profile.quantumBytes = 1 << random.nextInt(15);
-            profile.recovery = new RecoveryProfile(method, 20_000 + random.nextInt(50_000), retryLimit, random.nextInt(30_000),
+            profile.recovery = new RecoveryProfile(method, 20_000 + random.nextInt(50_000), retryLimit,
+                random.nextInt(30_000),
                 random.nextInt(4) == 0 ? 2 : RecoveryProfile.RNR_RETRY_ALWAYS);
             profile.completionOverflow = CompletionOverflow.values()[random.nextInt(3)];
             profile.translationCache = new TranslationCacheProfile(random.nextInt(3) == 0 ? 8 : 0, 4096, 750, 50);
             final int completionQueueDepth = 1 << 1 + random.nextInt(8);
-            final FaultProfile faults = new FaultProfile(random.nextDouble() * maxLoss, random.nextDouble() * maxLoss / 2,
+            final FaultProfile faults = new FaultProfile(random.nextDouble() * maxLoss,
+                random.nextDouble() * maxLoss / 2,
                 maxLoss > 0 && random.nextInt(3) == 0 ? random.nextDouble() * 0.2 : 0, random.nextInt(5000), seed);
             final int ranks = 2 + random.nextInt(3);
             heap = new SymmetricHeap(ranks, HEAP_BYTES);
-            transport = new SimulatedTransport(heap, profile.cluster(), PortPolicy.QUEUE_AFFINITY, completionQueueDepth, faults);
+            transport = new SimulatedTransport(heap, profile.cluster(), PortPolicy.QUEUE_AFFINITY, completionQueueDepth,
+                faults);
             for (int rank = 0; rank < ranks; rank++) {
                 for (int peer = 0; peer < ranks; peer++) {
                     if (peer != rank) {
@@ -88,7 +92,8 @@ class RecoveryTest {
             lastImmediate = new int[queuePairs.size()];
             transport.addListener(new NicListener() {
                 @Override
-                public void delivered(final long timePicos, final int queuePair, final int index, final int opcode, final int rank, final int peer) {
+                public void delivered(final long timePicos, final int queuePair, final int index, final int opcode,
+                    final int rank, final int peer) {
                     if (index != deliveredElements[queuePair]++ && !everFailed[queuePair]) {
                         disorder += " qp " + queuePair + " index " + index;
                     }
@@ -98,7 +103,8 @@ class RecoveryTest {
                 }
 
                 @Override
-                public void completed(final long timePicos, final int queuePair, final int index, final int status, final int rank) {
+                public void completed(final long timePicos, final int queuePair, final int index, final int status,
+                    final int rank) {
                     if (status != 0) {
                         failedCompletions[queuePair]++;
                         everFailed[queuePair] = true;
@@ -152,7 +158,8 @@ class RecoveryTest {
         private void received(final int qp, final int immediate) {
             receivedImmediates[qp]++;
             final long word = heap.region(queuePairs.get(qp).peerRank()).get(JAVA_LONG, immediateOffset(qp, immediate));
-            if (immediate <= lastImmediate[qp] || immediate != lastImmediate[qp] + 1 && !everFailed[qp] || word < immediate) {
+            if (immediate <= lastImmediate[qp] || immediate != lastImmediate[qp] + 1 && !everFailed[qp]
+                || word < immediate) {
                 disorder += " qp " + qp + " immediate " + immediate + " after " + lastImmediate[qp] + " word " + word;
             }
             lastImmediate[qp] = immediate;
@@ -211,9 +218,11 @@ class RecoveryTest {
             assertThat(transport.simulation().pendingCount()).as(name).isZero();
             for (int qp = 0; qp < queuePairs.size(); qp++) {
                 final QueuePair queuePair = queuePairs.get(qp);
-                assertThat(heap.region(queuePair.peerRank()).get(JAVA_LONG, WORDS_OFFSET + qp * 64L)).as(name + " adds of qp " + qp)
+                assertThat(heap.region(queuePair.peerRank()).get(JAVA_LONG, WORDS_OFFSET + qp * 64L))
+                    .as(name + " adds of qp " + qp)
                     .isEqualTo(deliveredAdds[qp]);
-                assertThat(deliveredElements[qp]).as(name + " delivered of qp " + qp).isLessThanOrEqualTo(postedElements[qp]);
+                assertThat(deliveredElements[qp]).as(name + " delivered of qp " + qp)
+                    .isLessThanOrEqualTo(postedElements[qp]);
                 if (transport.isOverrun(queuePair.rank())) {
                     // The completion queue is in error and says no more of its queue pairs.
                     continue;
@@ -222,7 +231,8 @@ class RecoveryTest {
                 assertThat(everFailed[qp]).as(name + " qp " + qp).isEqualTo(transport.isInError(queuePair));
                 if (!everFailed[qp]) {
                     assertThat(deliveredElements[qp]).as(name + " delivered of qp " + qp).isEqualTo(postedElements[qp]);
-                    assertThat(receivedImmediates[qp]).as(name + " immediates of qp " + qp).isEqualTo(postedImmediates[qp]);
+                    assertThat(receivedImmediates[qp]).as(name + " immediates of qp " + qp)
+                        .isEqualTo(postedImmediates[qp]);
                 }
             }
         }
@@ -235,12 +245,14 @@ class RecoveryTest {
     }
 
     /** What the schedules would be worth nothing without. */
-    private static final NicCounter[] COUNTERS_SEEN = {NicCounter.SENT_NAKS, NicCounter.SENT_RNR_NAKS, NicCounter.TIMEOUTS, NicCounter.EARLY_PACKETS,
-        NicCounter.DUPLICATE_PACKETS, NicCounter.COMPLETIONS_HELD, NicCounter.COMPLETION_OVERRUNS, NicCounter.RECEIVE_COMPLETIONS};
+    private static final NicCounter[] COUNTERS_SEEN = {NicCounter.SENT_NAKS, NicCounter.SENT_RNR_NAKS,
+        NicCounter.TIMEOUTS, NicCounter.EARLY_PACKETS,
+        NicCounter.DUPLICATE_PACKETS, NicCounter.COMPLETIONS_HELD, NicCounter.COMPLETION_OVERRUNS,
+        NicCounter.RECEIVE_COMPLETIONS};
 
     /**
-     * 1,000 schedules, half of them with each method: loss, corruption, reordering, ports that go down and come up, queue pairs that move,
-     * full send and completion queues with all three ways to overflow, receives that come late.
+     * 1,000 schedules, half of them with each method: loss, corruption, reordering, ports that go down and come up,
+     * queue pairs that move, full send and completion queues with all three ways to overflow, receives that come late.
      */
     @ParameterizedTest
     @EnumSource(Method.class)
@@ -260,8 +272,10 @@ class RecoveryTest {
                 for (final NicCounter counter : COUNTERS_SEEN) {
                     seen.merge(counter.name(), trial.transport.total(counter), Long::sum);
                 }
-                lost += trial.transport.total(NicCounter.LOST_PACKETS) + trial.transport.total(NicCounter.CORRUPT_PACKETS);
-                repeated += trial.transport.total(NicCounter.SENT_ELEMENTS) - trial.transport.total(NicCounter.RECEIVED_ELEMENTS);
+                lost += trial.transport.total(NicCounter.LOST_PACKETS)
+                    + trial.transport.total(NicCounter.CORRUPT_PACKETS);
+                repeated += trial.transport.total(NicCounter.SENT_ELEMENTS)
+                    - trial.transport.total(NicCounter.RECEIVED_ELEMENTS);
             }
         }
         assertThat(lost).isGreaterThan(1000);
@@ -276,8 +290,10 @@ class RecoveryTest {
             trial.receiversReady = true;
             trial.run(50, false);
             trial.check("no faults");
-            assertThat(trial.transport.total(NicCounter.SENT_ELEMENTS)).isEqualTo(trial.transport.total(NicCounter.RECEIVED_ELEMENTS));
-            assertThat(trial.transport.total(NicCounter.SENT_NAKS)).isEqualTo(trial.transport.total(NicCounter.EARLY_PACKETS)).isZero();
+            assertThat(trial.transport.total(NicCounter.SENT_ELEMENTS))
+                .isEqualTo(trial.transport.total(NicCounter.RECEIVED_ELEMENTS));
+            assertThat(trial.transport.total(NicCounter.SENT_NAKS))
+                .isEqualTo(trial.transport.total(NicCounter.EARLY_PACKETS)).isZero();
         }
     }
 
@@ -303,8 +319,9 @@ class RecoveryTest {
         assertThat(packetsForOneMegabyte(Method.GO_BACK_N, 0)).isEqualTo(256);
         final long goBackN = packetsForOneMegabyte(Method.GO_BACK_N, 0.0165) - 256;
         final long selective = packetsForOneMegabyte(Method.SELECTIVE_REPEAT, 0.0165) - 256;
-        // 4.2 of 256 packets are lost. The round trip is 2 us, 23 packets at 400 Gb/s: a loss costs that many with go-back-N, and on top what
-        // lies before it in its message if the NAK or the packet sent again is lost too; one with selective repeat.
+        // 4.2 of 256 packets are lost. The round trip is 2 us, 23 packets at 400 Gb/s: a loss costs that many with
+        // go-back-N, and on top what lies before it in its message if the NAK or the packet sent again is lost too; one
+        // with selective repeat.
         assertThat(goBackN).isBetween(4 * 23L, 4 * 23L + 256);
         assertThat(selective).isBetween(3L, 30L);
     }
@@ -342,7 +359,8 @@ class RecoveryTest {
             assertThat(transport.completionQueue(0).poll()).isEqualTo(1);
             assertThat(transport.completionQueue(0).failures()).isEqualTo(6);
             assertThat(heap.region(1).get(JAVA_LONG, 0)).isEqualTo(1);
-            assertThatThrownBy(() -> transport.recover(queuePair)).isInstanceOf(IllegalStateException.class).hasMessageContaining("not in error");
+            assertThatThrownBy(() -> transport.recover(queuePair)).isInstanceOf(IllegalStateException.class)
+                .hasMessageContaining("not in error");
         }
     }
 
@@ -363,10 +381,13 @@ class RecoveryTest {
         final TestProfiles profile = new TestProfiles();
         profile.granularity = Granularity.MESSAGE;
         try (SymmetricHeap heap = new SymmetricHeap(2, HEAP_BYTES)) {
-            assertThatThrownBy(() -> new SimulatedTransport(heap, profile.cluster(), PortPolicy.EXPLICIT, 64, new FaultProfile(0, 0, 0, 0, 1)))
+            assertThatThrownBy(() -> new SimulatedTransport(heap, profile.cluster(), PortPolicy.EXPLICIT, 64,
+                new FaultProfile(0, 0, 0, 0, 1)))
                 .isInstanceOf(IllegalArgumentException.class).hasMessageContaining("nic.granularity=MESSAGE");
-            final SimulatedTransport lossless = new SimulatedTransport(heap, profile.cluster(), PortPolicy.EXPLICIT, 64);
-            assertThatThrownBy(() -> lossless.portDown(0, 0)).isInstanceOf(IllegalStateException.class).hasMessageContaining("faults=null");
+            final SimulatedTransport lossless = new SimulatedTransport(heap, profile.cluster(), PortPolicy.EXPLICIT,
+                64);
+            assertThatThrownBy(() -> lossless.portDown(0, 0)).isInstanceOf(IllegalStateException.class)
+                .hasMessageContaining("faults=null");
             lossless.close();
         }
     }

@@ -21,7 +21,10 @@ class SimulatedTransportTest {
     private static final long HEAP_BYTES = 1 << 22;
     private static final int COUNTER_OFFSET = 1 << 21;
 
-    /** Random traffic between ranks; a queue pair's k-th write carries k, so order and exactly-once can be seen in what arrives. */
+    /**
+     * Random traffic between ranks; a queue pair's k-th write carries k, so order and exactly-once can be seen in what
+     * arrives.
+     */
     private static final class Traffic implements AutoCloseable {
         final SymmetricHeap heap;
         final SimulatedTransport transport;
@@ -57,7 +60,8 @@ class SimulatedTransportTest {
             delivered = new int[queuePairs.size()];
             transport.addListener(new NicListener() {
                 @Override
-                public void delivered(final long timePicos, final int queuePair, final int index, final int opcode, final int rank, final int peer) {
+                public void delivered(final long timePicos, final int queuePair, final int index, final int opcode,
+                    final int rank, final int peer) {
                     if (index != delivered[queuePair]++) {
                         disorders++;
                     }
@@ -110,9 +114,11 @@ class SimulatedTransportTest {
             assertThat(traffic.disorders).isZero();
             assertThat(traffic.delivered).isEqualTo(traffic.posted);
             final SimulatedTransport transport = traffic.transport;
-            assertThat(transport.total(NicCounter.SENT_ELEMENTS)).isEqualTo(transport.total(NicCounter.RECEIVED_ELEMENTS)).isGreaterThan(1000);
+            assertThat(transport.total(NicCounter.SENT_ELEMENTS))
+                .isEqualTo(transport.total(NicCounter.RECEIVED_ELEMENTS)).isGreaterThan(1000);
             assertThat(transport.total(NicCounter.SENT_BYTES)).isEqualTo(transport.total(NicCounter.RECEIVED_BYTES));
-            assertThat(transport.total(NicCounter.SENT_PACKETS)).isEqualTo(transport.total(NicCounter.RECEIVED_PACKETS));
+            assertThat(transport.total(NicCounter.SENT_PACKETS))
+                .isEqualTo(transport.total(NicCounter.RECEIVED_PACKETS));
             assertThat(transport.total(NicCounter.SENT_ACKS)).isEqualTo(transport.total(NicCounter.RECEIVED_ELEMENTS));
             assertThat(transport.simulation().pendingCount()).isZero();
             for (int rank = 0; rank < traffic.heap.ranks(); rank++) {
@@ -126,14 +132,18 @@ class SimulatedTransportTest {
     void repeatsItselfWhateverRunsBeside() {
         try (Traffic alone = new Traffic(7, PortPolicy.HASHED)) {
             alone.run(60);
-            try (Traffic first = new Traffic(7, PortPolicy.HASHED); Traffic stranger = new Traffic(8, PortPolicy.HASHED)) {
+            try (Traffic first = new Traffic(7, PortPolicy.HASHED); Traffic stranger = new Traffic(8,
+                PortPolicy.HASHED)) {
                 for (int i = 0; i < 6; i++) {
                     stranger.run(10);
                 }
                 first.run(60);
-                assertThat(first.transport.simulation().streamHash()).isEqualTo(alone.transport.simulation().streamHash());
-                assertThat(first.transport.simulation().eventCount()).isEqualTo(alone.transport.simulation().eventCount());
-                assertThat(stranger.transport.simulation().streamHash()).isNotEqualTo(alone.transport.simulation().streamHash());
+                assertThat(first.transport.simulation().streamHash())
+                    .isEqualTo(alone.transport.simulation().streamHash());
+                assertThat(first.transport.simulation().eventCount())
+                    .isEqualTo(alone.transport.simulation().eventCount());
+                assertThat(stranger.transport.simulation().streamHash())
+                    .isNotEqualTo(alone.transport.simulation().streamHash());
             }
         }
     }
@@ -141,7 +151,8 @@ class SimulatedTransportTest {
     @Test
     void payloadArrivesBeforeTheFlagBehindIt() {
         try (SymmetricHeap heap = new SymmetricHeap(2, HEAP_BYTES);
-             SimulatedTransport transport = new SimulatedTransport(heap, new TestProfiles().cluster(), PortPolicy.EXPLICIT, 16)) {
+             SimulatedTransport transport = new SimulatedTransport(heap, new TestProfiles().cluster(),
+                 PortPolicy.EXPLICIT, 16)) {
             final MemorySegment source = heap.region(0);
             final MemorySegment target = heap.region(1);
             for (int i = 0; i < 10_000; i++) {
@@ -170,7 +181,8 @@ class SimulatedTransportTest {
         final long[] ends = new long[2];
         for (int i = 0; i < 2; i++) {
             try (SymmetricHeap heap = new SymmetricHeap(2, HEAP_BYTES);
-                 SimulatedTransport transport = new SimulatedTransport(heap, new TestProfiles().cluster(), PortPolicy.EXPLICIT, 16)) {
+                 SimulatedTransport transport = new SimulatedTransport(heap, new TestProfiles().cluster(),
+                     PortPolicy.EXPLICIT, 16)) {
                 final QueuePair queuePair = transport.connect(0, 1, 16, 0);
                 queuePair.postWrite(0, 0, 100_000, i == 0 ? 100_000 : 16);
                 queuePair.ringDoorbell();
@@ -228,9 +240,11 @@ class SimulatedTransportTest {
 
     @Test
     void allocatesNothingInSteadyState() {
-        final com.sun.management.ThreadMXBean threads = (com.sun.management.ThreadMXBean) ManagementFactory.getThreadMXBean();
+        final com.sun.management.ThreadMXBean threads =
+            (com.sun.management.ThreadMXBean) ManagementFactory.getThreadMXBean();
         try (SymmetricHeap heap = new SymmetricHeap(8, HEAP_BYTES);
-             SimulatedTransport transport = new SimulatedTransport(heap, new TestProfiles().cluster(), PortPolicy.HASHED, 1024)) {
+             SimulatedTransport transport = new SimulatedTransport(heap, new TestProfiles().cluster(),
+                 PortPolicy.HASHED, 1024)) {
             final QueuePair[] queuePairs = new QueuePair[56];
             for (int i = 0; i < queuePairs.length; i++) {
                 queuePairs[i] = transport.connect(i / 7, (i / 7 + 1 + i % 7) % 8, 8, 0);

@@ -28,12 +28,14 @@ class SwitchesTest {
     private static final SwitchProfile BASE = SwitchProfile.withoutQueues();
     private static final SwitchProfile.Pause NO_PAUSE = new SwitchProfile.Pause(false, 131_072, 128_000, 91_136);
     private static final SwitchProfile FREE =
-        new SwitchProfile(false, 8, 400, 1, 0, 2, 4, BASE.bufferBytes(), BASE.pause(), BASE.marking(), BASE.rateControl());
+        new SwitchProfile(false, 8, 400, 1, 0, 2, 4, BASE.bufferBytes(), BASE.pause(), BASE.marking(),
+        BASE.rateControl());
     private static final SwitchProfile.Marking MARKING = new SwitchProfile.Marking(true, 50_000, 200_000, 0.1);
     private static final SwitchProfile.RateControl FAST_RATES =
         new SwitchProfile.RateControl(true, 1.0 / 16, 20_000, 4_000, 20_000, 5, 2_000, 20_000, 100, 20_000);
 
-    private static SwitchProfile switches(final SwitchProfile.Pause pause, final SwitchProfile.Marking marking, final SwitchProfile.RateControl rates) {
+    private static SwitchProfile switches(final SwitchProfile.Pause pause, final SwitchProfile.Marking marking,
+        final SwitchProfile.RateControl rates) {
         return new SwitchProfile(true, 8, 400, 1, 0, 2, 4, BASE.bufferBytes(), pause, marking, rates);
     }
 
@@ -41,7 +43,8 @@ class SwitchesTest {
         return switches(BASE.pause(), BASE.marking(), BASE.rateControl());
     }
 
-    private static TestProfiles profiles(final Topology topology, final int ranksPerLeaf, final SwitchProfile switches) {
+    private static TestProfiles profiles(final Topology topology, final int ranksPerLeaf,
+        final SwitchProfile switches) {
         final TestProfiles profiles = new TestProfiles();
         profiles.topology = topology;
         profiles.ranksPerLeaf = ranksPerLeaf;
@@ -85,7 +88,8 @@ class SwitchesTest {
     @EnumSource(Topology.class)
     void aLonelyFlowIsAsFastAsWithoutQueues(final Topology topology) {
         for (final int peer : new int[] {1, 5, 9, 31}) {
-            try (Rig with = new Rig(profiles(topology, 4, queues()), 32, null); Rig without = new Rig(profiles(topology, 4, FREE), 32, null)) {
+            try (Rig with = new Rig(profiles(topology, 4, queues()), 32,
+                null); Rig without = new Rig(profiles(topology, 4, FREE), 32, null)) {
                 with.send(0, peer, 4);
                 without.send(0, peer, 4);
                 assertThat(with.runMicros()).as(topology + " to " + peer).isEqualTo(without.runMicros(), within(0.2));
@@ -111,7 +115,10 @@ class SwitchesTest {
         }
     }
 
-    /** A flow to an idle receiver suffers because its sender's port is paused for another's sake; without congestion it does not. */
+    /**
+     * A flow to an idle receiver suffers because its sender's port is paused for another's sake; without congestion it
+     * does not.
+     */
     @Test
     void pauseSlowsAVictimDown() {
         final double alone = victimMicros(0, queues());
@@ -132,7 +139,8 @@ class SwitchesTest {
         return victimMicros(aggressors, 8, 2, switches, null);
     }
 
-    private static double victimMicros(final int aggressors, final int messages, final int victimMessages, final SwitchProfile switches,
+    private static double victimMicros(final int aggressors, final int messages, final int victimMessages,
+        final SwitchProfile switches,
                                        final FaultProfile faults) {
         try (Rig rig = new Rig(profiles(Topology.SINGLE_RAIL, 16, switches), 16, faults)) {
             for (int rank = 1; rank <= aggressors; rank++) {
@@ -142,14 +150,16 @@ class SwitchesTest {
             final double[] done = {0};
             rig.transport.addListener(new NicListener() {
                 @Override
-                public void delivered(final long timePicos, final int queuePair, final int index, final int opcode, final int rank, final int peerRank) {
+                public void delivered(final long timePicos, final int queuePair, final int index, final int opcode,
+                    final int rank, final int peerRank) {
                     if (queuePair == rig.transport.id(victim)) {
                         done[0] = timePicos / 1e6;
                     }
                 }
 
                 @Override
-                public void completed(final long timePicos, final int queuePair, final int index, final int status, final int rank) {
+                public void completed(final long timePicos, final int queuePair, final int index, final int status,
+                    final int rank) {
                 }
             });
             rig.runMicros();
@@ -178,7 +188,10 @@ class SwitchesTest {
         }
     }
 
-    /** Without pause the queue of two senders to one port grows to what one of them sends, M, and shrinks again: a share 1 - K / M of the time it is longer than K. */
+    /**
+     * Without pause the queue of two senders to one port grows to what one of them sends, M, and shrinks again: a share
+     * 1 - K / M of the time it is longer than K.
+     */
     @Test
     void marksAreTheTimeThatTheQueueIsLong() {
         final int messages = 16;
@@ -202,10 +215,14 @@ class SwitchesTest {
         }
     }
 
-    /** Four ports into one, and a fifth flow that shares a port with one of them: half of that port's rate, but with pause a quarter. */
+    /**
+     * Four ports into one, and a fifth flow that shares a port with one of them: half of that port's rate, but with
+     * pause a quarter.
+     */
     @Test
     void pauseHalvesTheVictimsRate() {
-        final SwitchProfile deep = new SwitchProfile(true, 8, 400, 1, 0, 2, 4, 1e9, NO_PAUSE, BASE.marking(), BASE.rateControl());
+        final SwitchProfile deep = new SwitchProfile(true, 8, 400, 1, 0, 2, 4, 1e9, NO_PAUSE, BASE.marking(),
+            BASE.rateControl());
         final double free = victimMicros(4, 8, 4, deep, FaultProfile.NONE);
         final double paused = victimMicros(4, 8, 4, queues(), null);
         final double alone = 4 * (MESSAGE / 4096 * PACKET_BYTES) * 8 / 400e3;
@@ -217,7 +234,8 @@ class SwitchesTest {
     void marksRiseWithTheLoad() {
         final List<Long> marked = new ArrayList<>();
         for (final int senders : new int[] {1, 2, 4, 8}) {
-            try (Rig rig = new Rig(profiles(Topology.SINGLE_RAIL, 16, switches(BASE.pause(), MARKING, BASE.rateControl())), 16, null)) {
+            try (Rig rig = new Rig(profiles(Topology.SINGLE_RAIL, 16,
+                switches(BASE.pause(), MARKING, BASE.rateControl())), 16, null)) {
                 for (int rank = 1; rank <= senders; rank++) {
                     rig.send(rank, 0, 8 / senders);
                 }
@@ -232,7 +250,8 @@ class SwitchesTest {
     /** Four long flows to one receiver: each gets about a quarter, together nearly all. */
     @Test
     void rateControlConvergesToFairShares() {
-        try (Rig rig = new Rig(profiles(Topology.SINGLE_RAIL, 16, switches(BASE.pause(), MARKING, FAST_RATES)), 16, null)) {
+        try (Rig rig = new Rig(profiles(Topology.SINGLE_RAIL, 16, switches(BASE.pause(), MARKING, FAST_RATES)), 16,
+            null)) {
             final QueuePair[] flows = new QueuePair[4];
             for (int i = 0; i < flows.length; i++) {
                 flows[i] = rig.send(i + 1, 0, 600);
@@ -258,7 +277,8 @@ class SwitchesTest {
     @ParameterizedTest
     @EnumSource(RecoveryProfile.Method.class)
     void withoutPauseASmallBufferLosesPacketsWhichAreSentAgain(final RecoveryProfile.Method method) {
-        final SwitchProfile small = new SwitchProfile(true, 8, 400, 1, 0, 2, 4, 400_000, NO_PAUSE, BASE.marking(), BASE.rateControl());
+        final SwitchProfile small = new SwitchProfile(true, 8, 400, 1, 0, 2, 4, 400_000, NO_PAUSE, BASE.marking(),
+            BASE.rateControl());
         final TestProfiles profiles = profiles(Topology.SINGLE_RAIL, 16, small);
         final RecoveryProfile base = profiles.recovery;
         profiles.recovery = new RecoveryProfile(method, 1_000_000, 255, base.rnrTimerNanos(), base.rnrRetryLimit());
@@ -272,7 +292,10 @@ class SwitchesTest {
         }
     }
 
-    /** Whatever is sent arrives, nothing is dropped, and buffers are empty at the end: a second load takes as long as the first. */
+    /**
+     * Whatever is sent arrives, nothing is dropped, and buffers are empty at the end: a second load takes as long as
+     * the first.
+     */
     @ParameterizedTest
     @EnumSource(Topology.class)
     void losslessUnderAnyLoad(final Topology topology) {
@@ -301,7 +324,8 @@ class SwitchesTest {
 
     /** Eight ranks of a leaf, 64 queue pairs each to the next leaf, over 4 x 4 lanes of 100G. */
     private static double crossLeafMicros(final int failedLanes) {
-        final SwitchProfile lanes = new SwitchProfile(true, 4, 400, 4, failedLanes, 2, 4, BASE.bufferBytes(), BASE.pause(), BASE.marking(), BASE.rateControl());
+        final SwitchProfile lanes = new SwitchProfile(true, 4, 400, 4, failedLanes, 2, 4, BASE.bufferBytes(),
+            BASE.pause(), BASE.marking(), BASE.rateControl());
         try (Rig rig = new Rig(profiles(Topology.SINGLE_RAIL, 8, lanes), 16, null)) {
             for (int rank = 0; rank < 8; rank++) {
                 for (int i = 0; i < 64; i++) {
@@ -319,7 +343,8 @@ class SwitchesTest {
         messages.granularity = NicProfile.Granularity.MESSAGE;
         assertThatThrownBy(() -> new Rig(messages, 2, null)).isInstanceOf(IllegalArgumentException.class)
             .hasMessageContaining("nic.granularity=MESSAGE");
-        assertThatThrownBy(() -> new Rig(profiles(Topology.SINGLE_RAIL, 16, switches(NO_PAUSE, BASE.marking(), BASE.rateControl())), 2, null))
+        assertThatThrownBy(() -> new Rig(profiles(Topology.SINGLE_RAIL, 16,
+            switches(NO_PAUSE, BASE.marking(), BASE.rateControl())), 2, null))
             .isInstanceOf(IllegalArgumentException.class).hasMessageContaining("fabric.switches.pause.enabled=false");
         assertThatThrownBy(() -> new SwitchProfile(true, 8, 400, 4, 4, 2, 4, 1e6, NO_PAUSE, MARKING, FAST_RATES))
             .isInstanceOf(IllegalArgumentException.class).hasMessage("fabric.switches.failedLanes=4: 0 to 3");

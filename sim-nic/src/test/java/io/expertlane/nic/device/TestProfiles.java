@@ -45,16 +45,20 @@ public final class TestProfiles {
 
     public NicProfile nic() {
         final NicProfile base = BASE.nic();
-        return new NicProfile(ports, portRateGbps, mtuBytes, base.packetOverheadBytes(), base.writeHeaderBytes(), base.atomicHeaderBytes(),
+        return new NicProfile(ports, portRateGbps, mtuBytes, base.packetOverheadBytes(), base.writeHeaderBytes(),
+            base.atomicHeaderBytes(),
             base.immediateHeaderBytes(),
-            base.ackBytes(), base.doorbellNanos(), fetchNanos, payloadReadNanos, queuePairIntervalNanos, queuePairRateGbps, nicIntervalNanos, prefetchDepth,
-            quantumBytes, arbiter, granularity, blueFlame, base.receiveNanos(), base.completionNanos(), completionOverflow, completions, atomicNanos, pcie,
+            base.ackBytes(), base.doorbellNanos(), fetchNanos, payloadReadNanos, queuePairIntervalNanos,
+            queuePairRateGbps, nicIntervalNanos, prefetchDepth,
+            quantumBytes, arbiter, granularity, blueFlame, base.receiveNanos(), base.completionNanos(),
+            completionOverflow, completions, atomicNanos, pcie,
             contextCache, translationCache, recovery, FlowHashAlgorithm.MURMUR3);
     }
 
     public ClusterProfile cluster() {
         return new ClusterProfile("test", 8, nic(), BASE.host(),
-            new FabricProfile(topology, ranksPerLeaf, BASE.fabric().switchNanos(), BASE.fabric().linkNanos(), BASE.fabric().coreLinkNanos(),
+            new FabricProfile(topology, ranksPerLeaf, BASE.fabric().switchNanos(), BASE.fabric().linkNanos(),
+            BASE.fabric().coreLinkNanos(),
                 BASE.fabric().addresses(), switches), inNode, BASE.gpu());
     }
 }

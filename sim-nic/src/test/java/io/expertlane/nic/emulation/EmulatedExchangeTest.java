@@ -43,10 +43,12 @@ class EmulatedExchangeTest {
 
     private final TestProfiles profile = new TestProfiles();
 
-    private static List<CaseProgram> programs(final ExchangeCase input, final Transport transport, final int calls, final Arena arena) {
+    private static List<CaseProgram> programs(final ExchangeCase input, final Transport transport, final int calls,
+        final Arena arena) {
         final List<CaseProgram> programs = new ArrayList<>();
         for (int rank = 0; rank < input.shape.ranks(); rank++) {
-            programs.add(new CaseProgram(input, new LowLatencyExchange(input.config, transport, rank, WorkMeter.NONE, System::nanoTime), calls,
+            programs.add(new CaseProgram(input,
+                new LowLatencyExchange(input.config, transport, rank, WorkMeter.NONE, System::nanoTime), calls,
                 arena));
         }
         return programs;
@@ -62,13 +64,15 @@ class EmulatedExchangeTest {
     }
 
     /** Ranks, NICs and proxies take turns in random order until all programs are done. */
-    private static void takeTurns(final List<CaseProgram> programs, final List<Agent> agents, final SplittableRandom random, final ExchangeCase input)
+    private static void takeTurns(final List<CaseProgram> programs, final List<Agent> agents,
+        final SplittableRandom random, final ExchangeCase input)
         throws Exception {
         final List<CaseProgram> waiting = new ArrayList<>(programs);
         int idle = 0;
         while (!waiting.isEmpty()) {
             final int chosen = random.nextInt(waiting.size() + agents.size());
-            final int work = chosen < waiting.size() ? waiting.get(chosen).doWork() : agents.get(chosen - waiting.size()).doWork();
+            final int work = chosen < waiting.size() ? waiting.get(chosen).doWork()
+                : agents.get(chosen - waiting.size()).doWork();
             idle = work == 0 ? idle + 1 : 0;
             assertThat(idle).as("turns without progress, %s", input).isLessThan(100_000);
             waiting.removeIf(CaseProgram::isDone);
@@ -109,14 +113,16 @@ class EmulatedExchangeTest {
                     try (SymmetricHeap heap = heap(input);
                          EmulatedTransport network = new EmulatedTransport(heap, profile.nic(), COMPLETION_QUEUE_DEPTH);
                          ProxiedTransport proxied = new ProxiedTransport(network, Math.max(1, proxies))) {
-                        runOnThreads(programs(input, proxies == 0 ? network : proxied, CALLS, arena), network, proxied, proxies, threads);
+                        runOnThreads(programs(input, proxies == 0 ? network : proxied, CALLS, arena), network, proxied,
+                            proxies, threads);
                     }
                 }
             }
         }
     }
 
-    private static void runOnThreads(final List<CaseProgram> programs, final EmulatedTransport network, final ProxiedTransport proxied,
+    private static void runOnThreads(final List<CaseProgram> programs, final EmulatedTransport network,
+        final ProxiedTransport proxied,
         final int proxies, final ExecutorService threads) throws Exception {
         final AtomicBoolean stop = new AtomicBoolean();
         final List<Future<?>> devices = new ArrayList<>();
@@ -156,7 +162,8 @@ class EmulatedExchangeTest {
         return null;
     }
 
-    private static Void drive(final List<CaseProgram> programs, final int first, final int step, final AtomicBoolean stop) {
+    private static Void drive(final List<CaseProgram> programs, final int first, final int step,
+        final AtomicBoolean stop) {
         boolean done = false;
         while (!done && !stop.get()) {
             done = true;
@@ -176,8 +183,8 @@ class EmulatedExchangeTest {
     }
 
     /**
-     * The elements of each queue pair in the order of execution: operation, length, resident bytes, both addresses or the operand.
-     * Not the doorbells: full queues ring early, and when they are full is a matter of time.
+     * The elements of each queue pair in the order of execution: operation, length, resident bytes, both addresses or
+     * the operand. Not the doorbells: full queues ring early, and when they are full is a matter of time.
      */
     private static final class Sequences implements ElementListener {
         final Map<String, List<String>> byQueuePair = new TreeMap<>();
@@ -221,7 +228,8 @@ class EmulatedExchangeTest {
 
         @Override
         public QueuePair connect(final int rank, final int peerRank, final int depth, final int lane) {
-            return new QueuePair(this, next[rank]++, rank, peerRank, depth, lane, arena.allocate(QueuePair.memoryBytes(depth), 64));
+            return new QueuePair(this, next[rank]++, rank, peerRank, depth, lane,
+                arena.allocate(QueuePair.memoryBytes(depth), 64));
         }
 
         @Override
@@ -241,13 +249,16 @@ class EmulatedExchangeTest {
     private static Map<String, List<String>> direct(final ExchangeCase input, final Arena arena) throws Exception {
         final Sequences sequences = new Sequences();
         try (SymmetricHeap heap = heap(input);
-             DirectTransport transport = new DirectTransport(heap, DirectTransport.Mapping.SELF, COMPLETION_QUEUE_DEPTH)) {
-            takeTurns(programs(input, new Recording(transport, sequences, arena), 1, arena), List.of(), new SplittableRandom(input.seed), input);
+             DirectTransport transport = new DirectTransport(heap, DirectTransport.Mapping.SELF,
+                 COMPLETION_QUEUE_DEPTH)) {
+            takeTurns(programs(input, new Recording(transport, sequences, arena), 1, arena), List.of(),
+                new SplittableRandom(input.seed), input);
         }
         return sequences.byQueuePair;
     }
 
-    private Map<String, List<String>> emulated(final ExchangeCase input, final Arena arena, final boolean proxy) throws Exception {
+    private Map<String, List<String>> emulated(final ExchangeCase input, final Arena arena, final boolean proxy)
+        throws Exception {
         final Sequences sequences = new Sequences();
         try (SymmetricHeap heap = heap(input);
              EmulatedTransport network = new EmulatedTransport(heap, profile.nic(), COMPLETION_QUEUE_DEPTH);
@@ -260,7 +271,8 @@ class EmulatedExchangeTest {
                 network.listener(rank, sequences);
                 agents.add(network.nic(rank));
             }
-            takeTurns(programs(input, proxy ? proxied : network, 1, arena), agents, new SplittableRandom(~input.seed), input);
+            takeTurns(programs(input, proxy ? proxied : network, 1, arena), agents, new SplittableRandom(~input.seed),
+                input);
         }
         return sequences.byQueuePair;
     }
@@ -268,10 +280,12 @@ class EmulatedExchangeTest {
     private Map<String, List<String>> simulated(final ExchangeCase input, final Arena arena) {
         final Sequences sequences = new Sequences();
         try (SymmetricHeap heap = heap(input);
-             SimulatedTransport transport = new SimulatedTransport(heap, profile.cluster(), PortPolicy.EXPLICIT, COMPLETION_QUEUE_DEPTH)) {
+             SimulatedTransport transport = new SimulatedTransport(heap, profile.cluster(), PortPolicy.EXPLICIT,
+                 COMPLETION_QUEUE_DEPTH)) {
             transport.addListener(new NicListener() {
                 @Override
-                public void delivered(final long timePicos, final int queuePair, final int index, final int opcode, final int rank,
+                public void delivered(final long timePicos, final int queuePair, final int index, final int opcode,
+                    final int rank,
                     final int peerRank) {
                     sequences.executed(transport.queuePair(queuePair), index, CompletionQueue.SUCCESS);
                 }
@@ -280,7 +294,8 @@ class EmulatedExchangeTest {
             final List<CaseProgram> programs = new ArrayList<>();
             for (int rank = 0; rank < input.shape.ranks(); rank++) {
                 final CaseProgram program = new CaseProgram(input,
-                    new LowLatencyExchange(input.config, transport, rank, scheduler.meter(), scheduler.nanoClock()), 1, arena);
+                    new LowLatencyExchange(input.config, transport, rank, scheduler.meter(), scheduler.nanoClock()), 1,
+                    arena);
                 programs.add(program);
                 scheduler.add(rank, new Agent() {
                     @Override
@@ -322,8 +337,10 @@ class EmulatedExchangeTest {
         assertThat(elements).isGreaterThan(10_000);
     }
 
-    private static void compare(final Map<String, List<String>> actual, final Map<String, List<String>> expected, final String name) {
+    private static void compare(final Map<String, List<String>> actual, final Map<String, List<String>> expected,
+        final String name) {
         assertThat(actual.keySet()).as(name).isEqualTo(expected.keySet());
-        expected.forEach((queuePair, elements) -> assertThat(actual.get(queuePair)).as("%s, queue pair %s", name, queuePair).isEqualTo(elements));
+        expected.forEach((queuePair, elements) ->
+            assertThat(actual.get(queuePair)).as("%s, queue pair %s", name, queuePair).isEqualTo(elements));
     }
 }

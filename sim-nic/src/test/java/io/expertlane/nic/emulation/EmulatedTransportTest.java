@@ -59,7 +59,10 @@ class EmulatedTransportTest {
         }
     }
 
-    /** A write without a receive waits, with all behind it; other queue pairs do not. With and without a proxy before the NIC. */
+    /**
+     * A write without a receive waits, with all behind it; other queue pairs do not. With and without a proxy before
+     * the NIC.
+     */
     @ParameterizedTest
     @ValueSource(booleans = {false, true})
     void aWriteWithImmediateWaitsForItsReceive(final boolean proxied) throws Exception {
@@ -103,7 +106,8 @@ class EmulatedTransportTest {
         try (EmulatedTransport transport = new EmulatedTransport(heap, profile.nic(), 16)) {
             final List<Integer> order = new ArrayList<>();
             transport.listener(0, (queuePair, index, status) -> order.add(queuePair.lane()));
-            final QueuePair[] queuePairs = {transport.connect(0, 1, 8, 0), transport.connect(0, 1, 8, 1), transport.connect(0, 1, 8, 2)};
+            final QueuePair[] queuePairs = {transport.connect(0, 1, 8, 0), transport.connect(0, 1, 8, 1),
+                transport.connect(0, 1, 8, 2)};
             for (int i = 0; i < 4; i++) {
                 queuePairs[0].postWrite(0, 0, 1000, 0);
                 queuePairs[2].postWrite(0, 0, 5000, 0);
@@ -145,13 +149,17 @@ class EmulatedTransportTest {
             }
             final double elementNanos = (8192 + 2 * 82 + 16) * 8 / 400.0;
             // The burst that makes up for at most 5 us of idle time comes first.
-            assertThat(nowNanos - 1_000_000).isBetween((long) (127 * elementNanos - 5_001), (long) (127 * elementNanos));
+            assertThat(nowNanos - 1_000_000)
+                .isBetween((long) (127 * elementNanos - 5_001), (long) (127 * elementNanos));
             assertThat(order.subList(100, 108)).containsAnyOf(0).containsAnyOf(1);
             assertThat(order.stream().filter(lane -> lane == 0)).hasSize(64);
         }
     }
 
-    /** With and without proxies: random posts by two ranks, random turns of all agents; counters and payload must come out right. */
+    /**
+     * With and without proxies: random posts by two ranks, random turns of all agents; counters and payload must come
+     * out right.
+     */
     @ParameterizedTest
     @ValueSource(ints = {0, 1, 2})
     void everythingArrivesOnceAndInOrder(final int proxies) throws Exception {
@@ -192,7 +200,8 @@ class EmulatedTransportTest {
                     }
                     transport.completionQueue(step & 1).poll();
                     final long flag = heap.region(1 - chosen % 6 % 2).get(JAVA_LONG, chosen % 6 * 64 + 8);
-                    assertThat(heap.region(1 - chosen % 6 % 2).get(JAVA_LONG, chosen % 6 * 64)).as("seed %s", seed).isGreaterThanOrEqualTo(flag);
+                    assertThat(heap.region(1 - chosen % 6 % 2).get(JAVA_LONG, chosen % 6 * 64)).as("seed %s", seed)
+                        .isGreaterThanOrEqualTo(flag);
                 }
                 for (final QueuePair queuePair : queuePairs) {
                     queuePair.ringDoorbell();
@@ -239,7 +248,8 @@ class EmulatedTransportTest {
             final List<String> entries = new ArrayList<>();
             transport.completionQueue(0).poll((number, index, status) -> entries.add(index + ":" + status));
             final int first = late ? CompletionQueue.SUCCESS : CompletionQueue.REMOTE_ACCESS_ERROR;
-            assertThat(entries).containsExactly("1:" + first, "3:" + CompletionQueue.REMOTE_ACCESS_ERROR, "5:" + CompletionQueue.REMOTE_ACCESS_ERROR);
+            assertThat(entries).containsExactly("1:" + first, "3:" + CompletionQueue.REMOTE_ACCESS_ERROR, "5:"
+                + CompletionQueue.REMOTE_ACCESS_ERROR);
             assertThat(queuePair.outstanding()).isZero();
         }
     }
@@ -247,7 +257,8 @@ class EmulatedTransportTest {
     @ParameterizedTest
     @ValueSource(booleans = {false, true})
     void allocatesNothing(final boolean proxy) throws Exception {
-        final com.sun.management.ThreadMXBean threads = (com.sun.management.ThreadMXBean) ManagementFactory.getThreadMXBean();
+        final com.sun.management.ThreadMXBean threads =
+            (com.sun.management.ThreadMXBean) ManagementFactory.getThreadMXBean();
         try (EmulatedTransport network = new EmulatedTransport(heap, profile.nic(), 64);
              ProxiedTransport proxied = new ProxiedTransport(network, 1)) {
             final Transport transport = proxy ? proxied : network;

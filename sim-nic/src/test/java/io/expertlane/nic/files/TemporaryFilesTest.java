@@ -40,8 +40,10 @@ class TemporaryFilesTest {
     }
 
     private Process start(final boolean removeAtExit) throws IOException {
-        final Process process = new ProcessBuilder(ProcessHandle.current().info().command().orElse("java"), "-cp", System.getProperty("java.class.path"),
-            Holder.class.getName(), folder.toString(), Boolean.toString(removeAtExit)).redirectErrorStream(true).start();
+        final Process process = new ProcessBuilder(ProcessHandle.current().info().command().orElse("java"), "-cp",
+            System.getProperty("java.class.path"),
+            Holder.class.getName(), folder.toString(), Boolean.toString(removeAtExit)).redirectErrorStream(true)
+            .start();
         assertThat(process.inputReader().readLine()).isEqualTo("made");
         return process;
     }
@@ -70,11 +72,13 @@ class TemporaryFilesTest {
             assertThat(killed.waitFor(PATIENCE_SECONDS, TimeUnit.SECONDS)).isTrue();
             assertThat(names()).hasSize(4);
             final List<Path> others = new ArrayList<>(List.of(Files.createFile(folder.resolve(".result.tmp")),
-                Files.createFile(folder.resolve(".result.0123abcd-1-2-3.tmp")), Files.createFile(folder.resolve("result"))));
+                Files.createFile(folder.resolve(".result.0123abcd-1-2-3.tmp")),
+                Files.createFile(folder.resolve("result"))));
             start(false).destroyForcibly().waitFor();
             others.addAll(names().stream().filter(name -> name.toString().contains("-" + live.pid() + "-")).toList());
             assertThat(others).as("the live one's and foreign ones").hasSize(5);
-            assertThat(names()).containsAll(others).noneMatch(name -> name.toString().contains("-" + killed.pid() + "-"));
+            assertThat(names()).containsAll(others)
+                .noneMatch(name -> name.toString().contains("-" + killed.pid() + "-"));
         } finally {
             live.destroyForcibly().waitFor();
         }
@@ -86,7 +90,8 @@ class TemporaryFilesTest {
         assertThat(self.hasEnded()).isFalse();
         assertThat(new ProcessIdentity(self.place(), self.pid(), self.start() + 1).hasEnded()).isTrue();
         assertThat(new ProcessIdentity("00000000", self.pid(), self.start() + 1).hasEnded()).as("elsewhere").isFalse();
-        assertThat(new ProcessIdentity(self.place(), Integer.MAX_VALUE, self.start()).hasEnded()).as("no such process").isTrue();
+        assertThat(new ProcessIdentity(self.place(), Integer.MAX_VALUE, self.start()).hasEnded()).as("no such process")
+            .isTrue();
     }
 
     @Test
@@ -95,7 +100,8 @@ class TemporaryFilesTest {
         try {
             assertThat(made).isEmptyDirectory();
             assertThat(made.getFileName().toString()).startsWith(".expertlane-test.");
-            assertThat(TemporaryFiles.beside(folder.resolve("a"))).hasParentRaw(folder).isNotEqualTo(TemporaryFiles.beside(folder.resolve("a")));
+            assertThat(TemporaryFiles.beside(folder.resolve("a"))).hasParentRaw(folder)
+                .isNotEqualTo(TemporaryFiles.beside(folder.resolve("a")));
             assertThat(TemporaryFiles.beside(Path.of("a")).getParent()).isNull();
         } finally {
             Files.delete(made);

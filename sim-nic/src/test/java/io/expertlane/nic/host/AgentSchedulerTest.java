@@ -73,8 +73,10 @@ class AgentSchedulerTest {
         final HostProfile host = profile.host();
         final NicProfile nic = profile.nic();
         // All issuers of a player share its one queue pair.
-        final double way = host.postNanos() * (1 + host.contention() * (host.issuers() - 1)) + host.doorbellNanos() + host.fenceNanos() + nic.doorbellNanos() + nic.fetchNanos()
-            + (8 + 82 + 16) * 8 / nic.portRateGbps() + profile.fabric().switchNanos() + 2 * profile.fabric().linkNanos() + nic.receiveNanos()
+        final double way = host.postNanos() * (1 + host.contention() * (host.issuers() - 1)) + host.doorbellNanos()
+            + host.fenceNanos() + nic.doorbellNanos() + nic.fetchNanos()
+            + (8 + 82 + 16) * 8 / nic.portRateGbps() + profile.fabric().switchNanos() + 2 * profile.fabric().linkNanos()
+            + nic.receiveNanos()
             + host.pollNanos();
         // A completion that wakes a player at the same moment may make it see the ball before its polling time is over.
         assertThat(transport.simulation().nowPicos() / 1e3 / 199).isBetween(way - host.pollNanos(), way + 0.1);
@@ -132,16 +134,24 @@ class AgentSchedulerTest {
     void chargesOutsideAgentsAreRefused() {
         assertThatThrownBy(() -> scheduler.advance(1)).isInstanceOf(IllegalStateException.class);
         assertThatThrownBy(() -> scheduler.meter().charge(Stage.PACK, 1)).isInstanceOf(IllegalStateException.class);
-        assertThatThrownBy(() -> scheduler.advance(-1)).isInstanceOf(IllegalArgumentException.class).hasMessageContaining("nanos=-1.0");
+        assertThatThrownBy(() -> scheduler.advance(-1)).isInstanceOf(IllegalArgumentException.class)
+            .hasMessageContaining("nanos=-1.0");
     }
 
-    /** Elements a second that one rank gets out when it posts as fast as it can, {@code issuers} on as many queue pairs each. */
-    private static double postingRate(final HostProfile.Issue issue, final int issuers, final int queuePairs, final int proxyThreads) {
+    /**
+     * Elements a second that one rank gets out when it posts as fast as it can, {@code issuers} on as many queue pairs
+     * each.
+     */
+    private static double postingRate(final HostProfile.Issue issue, final int issuers, final int queuePairs,
+        final int proxyThreads) {
         final ClusterProfile base = ClusterProfile.h20Cx7Dual();
         final HostProfile host = base.host();
-        final ClusterProfile cluster = new ClusterProfile("test", 8, base.nic(), new HostProfile(host.memoryGBps(), host.memoryEfficiency(),
-            host.communicationSms(), host.smCopyGBps(), issue, issuers, host.postNanos(), 0, 580, host.contention(), proxyThreads,
-            host.proxyHandoffNanos(), host.proxyPostNanos(), 0, 1, true, host.pollNanos(), host.kernels()), base.fabric(), base.inNode(), base.gpu());
+        final ClusterProfile cluster = new ClusterProfile("test", 8, base.nic(),
+            new HostProfile(host.memoryGBps(), host.memoryEfficiency(),
+            host.communicationSms(), host.smCopyGBps(), issue, issuers, host.postNanos(), 0, 580, host.contention(),
+            proxyThreads,
+            host.proxyHandoffNanos(), host.proxyPostNanos(), 0, 1, true, host.pollNanos(), host.kernels()),
+            base.fabric(), base.inNode(), base.gpu());
         try (SymmetricHeap memory = new SymmetricHeap(2, 1 << 20);
              SimulatedTransport network = new SimulatedTransport(memory, cluster, PortPolicy.EXPLICIT, 4096)) {
             final AgentScheduler agents = new AgentScheduler(network);
@@ -199,7 +209,8 @@ class AgentSchedulerTest {
                 @Override
                 public int doWork() {
                     if (calls++ == 0) {
-                        scheduler.meter().charge(Stage.PACK, Math.round(1000 * profile.host().copyBytesPerNano(profile.host().communicationSms())));
+                        scheduler.meter().charge(Stage.PACK,
+                            Math.round(1000 * profile.host().copyBytesPerNano(profile.host().communicationSms())));
                         return 1;
                     }
                     return 0;
@@ -213,6 +224,7 @@ class AgentSchedulerTest {
             scheduler.runUntilIdle();
             assertThat(scheduler.stagePicos(id, Stage.PACK)).isEqualTo(Math.round(1_000_000 / share));
         }
-        assertThatThrownBy(() -> scheduler.add(0, null, 0)).isInstanceOf(IllegalArgumentException.class).hasMessageContaining("share=0.0");
+        assertThatThrownBy(() -> scheduler.add(0, null, 0)).isInstanceOf(IllegalArgumentException.class)
+            .hasMessageContaining("share=0.0");
     }
 }

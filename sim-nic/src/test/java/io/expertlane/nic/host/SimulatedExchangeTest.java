@@ -42,7 +42,8 @@ class SimulatedExchangeTest {
     @Test
     void aRepeatedRunHasTheSameEvents() {
         for (long seed = BASE_SEED + CASES; seed < BASE_SEED + CASES + 5; seed++) {
-            assertThat(run(seed, PortPolicy.HASHED)).as("event stream hash, seed=%s", seed).isEqualTo(run(seed, PortPolicy.HASHED));
+            assertThat(run(seed, PortPolicy.HASHED)).as("event stream hash, seed=%s", seed)
+                .isEqualTo(run(seed, PortPolicy.HASHED));
         }
     }
 
@@ -55,12 +56,14 @@ class SimulatedExchangeTest {
                 final HighThroughputConfig config = input.config.withCombine(CombineMethod.PUSH);
                 final int ranks = input.shape.ranks();
                 try (SymmetricHeap heap = new SymmetricHeap(ranks, HighThroughputExchange.heapBytes(config));
-                     SimulatedTransport transport = new SimulatedTransport(heap, ClusterProfile.h20Cx7Dual(), ports, 1024)) {
+                     SimulatedTransport transport = new SimulatedTransport(heap, ClusterProfile.h20Cx7Dual(), ports,
+                         1024)) {
                     final AgentScheduler scheduler = new AgentScheduler(transport);
                     final List<HighThroughputProgram> programs = new ArrayList<>();
                     for (int rank = 0; rank < ranks; rank++) {
                         final HighThroughputProgram program = new HighThroughputProgram(input,
-                            new HighThroughputExchange(config, transport, rank, scheduler.meter(), scheduler.nanoClock()), CALLS, arena);
+                            new HighThroughputExchange(config, transport, rank, scheduler.meter(),
+                            scheduler.nanoClock()), CALLS, arena);
                         programs.add(program);
                         scheduler.add(rank, agent(() -> program.isDone() ? 0 : program.doWork()));
                     }

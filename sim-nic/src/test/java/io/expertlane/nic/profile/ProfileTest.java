@@ -15,10 +15,12 @@ class ProfileTest {
     @Test
     void everyFieldIsChecked() throws ReflectiveOperationException {
         final ClusterProfile cluster = ClusterProfile.ofName("h20-cx7-dual");
-        for (final Record record : List.of(cluster.nic(), cluster.nic().pcie(), cluster.nic().contextCache(), cluster.nic().recovery(),
+        for (final Record record : List.of(cluster.nic(), cluster.nic().pcie(), cluster.nic().contextCache(),
+            cluster.nic().recovery(),
             cluster.nic().completions(), cluster.nic().translationCache(),
             cluster.host(), cluster.host().kernels(), cluster.fabric(), cluster.fabric().switches(),
-            cluster.fabric().switches().pause(), cluster.fabric().switches().marking(), cluster.fabric().switches().rateControl(), cluster.inNode(), cluster.gpu())) {
+            cluster.fabric().switches().pause(), cluster.fabric().switches().marking(),
+            cluster.fabric().switches().rateControl(), cluster.inNode(), cluster.gpu())) {
             final RecordComponent[] components = record.getClass().getRecordComponents();
             final Object[] values = new Object[components.length];
             for (int i = 0; i < values.length; i++) {
@@ -46,8 +48,10 @@ class ProfileTest {
         return type == boolean.class ? List.of() : Arrays.asList((Object) null);
     }
 
-    private static void construct(final Class<?> type, final RecordComponent[] components, final Object[] values) throws Throwable {
-        final Constructor<?> constructor = type.getDeclaredConstructor(Arrays.stream(components).map(RecordComponent::getType).toArray(Class[]::new));
+    private static void construct(final Class<?> type, final RecordComponent[] components, final Object[] values)
+        throws Throwable {
+        final Constructor<?> constructor =
+            type.getDeclaredConstructor(Arrays.stream(components).map(RecordComponent::getType).toArray(Class[]::new));
         try {
             constructor.newInstance(values);
         } catch (final InvocationTargetException e) {

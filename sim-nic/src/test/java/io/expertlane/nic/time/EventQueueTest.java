@@ -127,7 +127,8 @@ class EventQueueTest {
         }
     }
 
-    private static void scheduleOne(final Delays delays, final SplittableRandom random, final Reference expected, final EventQueue actual) {
+    private static void scheduleOne(final Delays delays, final SplittableRandom random, final Reference expected,
+        final EventQueue actual) {
         final long time = Math.min(actual.nowPicos() + delays.next(random), EventQueue.MAX_TIME_PICOS);
         final int handler = random.nextInt();
         final long payload = random.nextLong();
@@ -135,7 +136,8 @@ class EventQueueTest {
         actual.schedule(time, handler, payload);
     }
 
-    private static void burst(final Delays delays, final SplittableRandom random, final Reference expected, final EventQueue actual) {
+    private static void burst(final Delays delays, final SplittableRandom random, final Reference expected,
+        final EventQueue actual) {
         final long time = actual.nowPicos() + delays.next(random);
         final int count = random.nextInt(500);
         for (int i = 0; i < count; i++) {
@@ -145,7 +147,8 @@ class EventQueueTest {
         }
     }
 
-    private static void advance(final SplittableRandom random, final Reference expected, final EventQueue actual, final String where) {
+    private static void advance(final SplittableRandom random, final Reference expected, final EventQueue actual,
+        final String where) {
         final long span = Math.min(nextTime(expected), actual.nowPicos() + 10_000_000) - actual.nowPicos();
         final long time = actual.nowPicos() + random.nextLong(span + 1);
         assertThat(actual.pollUntil(time - 1)).as(where).isFalse();
@@ -172,8 +175,10 @@ class EventQueueTest {
         if (actual.poll() != (event != null)) {
             throw new AssertionError(where + ": poll() differs from expected " + event);
         }
-        if (event != null && (actual.nowPicos() != event.timePicos || actual.handler() != event.handler || actual.payload() != event.payload)) {
-            throw new AssertionError(where + ": got time=" + actual.nowPicos() + " handler=" + actual.handler() + " payload=" + actual.payload()
+        if (event != null && (actual.nowPicos() != event.timePicos || actual.handler() != event.handler
+            || actual.payload() != event.payload)) {
+            throw new AssertionError(where + ": got time=" + actual.nowPicos() + " handler=" + actual.handler()
+                + " payload=" + actual.payload()
                 + ", expected " + event);
         }
         if (actual.size() != expected.events.size()) {
@@ -210,7 +215,10 @@ class EventQueueTest {
         }
     }
 
-    /** Events are shown before they are due, and that changes nothing; all are that are scheduled a while ahead, unless few are pending and they go straight to the run. */
+    /**
+     * Events are shown before they are due, and that changes nothing; all are that are scheduled a while ahead, unless
+     * few are pending and they go straight to the run.
+     */
     @ParameterizedTest
     @EnumSource(Delays.class)
     void showsEventsBeforeTheyAreDue(final Delays delays) {
@@ -235,7 +243,8 @@ class EventQueueTest {
             }
         }
         assertThat(viewer.due).as("shown and never due").isEmpty();
-        assertThat(viewer.shown).as("shown of %d scheduled far ahead", far).isGreaterThanOrEqualTo(delays == Delays.EVERY_MAGNITUDE ? far * 4 / 5 : far);
+        assertThat(viewer.shown).as("shown of %d scheduled far ahead", far)
+            .isGreaterThanOrEqualTo(delays == Delays.EVERY_MAGNITUDE ? far * 4 / 5 : far);
     }
 
     @Test
@@ -285,7 +294,8 @@ class EventQueueTest {
     @EnumSource(Delays.class)
     void allocatesNothingInSteadyState(final Delays delays) {
         final SplittableRandom random = new SplittableRandom(7);
-        final long[] delayPicos = random.longs(1 << 14).map(ignored -> Math.min(delays.next(random), 1L << 40)).toArray();
+        final long[] delayPicos = random.longs(1 << 14).map(ignored -> Math.min(delays.next(random), 1L << 40))
+            .toArray();
         final EventQueue queue = new EventQueue();
         for (int i = 0; i < 4096; i++) {
             queue.schedule(delayPicos[i], i, i);

@@ -11,7 +11,10 @@ import java.util.SplittableRandom;
 import org.junit.jupiter.api.Test;
 
 class SimulationTest {
-    /** Passes an event on to a random peer after a random delay; all its state is in the payload, so a fork needs only the queue. */
+    /**
+     * Passes an event on to a random peer after a random delay; all its state is in the payload, so a fork needs only
+     * the queue.
+     */
     private static final class Node implements EventHandler {
         private final Simulation simulation;
         private final int peers;
@@ -24,7 +27,8 @@ class SimulationTest {
         @Override
         public void onEvent(final long timePicos, final long payload) {
             final long random = payload * 6364136223846793005L + 1442695040888963407L;
-            simulation.schedule(timePicos + (random >>> 44), (int) Long.remainderUnsigned(random >>> 33, peers), random);
+            simulation.schedule(timePicos + (random >>> 44), (int) Long.remainderUnsigned(random >>> 33, peers),
+                random);
         }
     }
 
@@ -80,7 +84,8 @@ class SimulationTest {
 
     @Test
     void hashSeesTimeHandlerPayloadAndOrder() {
-        final long[][] streams = {{5, 0, 7, 5, 1, 8}, {5, 1, 8, 5, 0, 7}, {6, 0, 7, 6, 1, 8}, {5, 0, 8, 5, 1, 7}, {5, 0, 7, 5, 0, 8}, {5, 1, 7, 5, 0, 8}};
+        final long[][] streams = {{5, 0, 7, 5, 1, 8}, {5, 1, 8, 5, 0, 7}, {6, 0, 7, 6, 1, 8}, {5, 0, 8, 5, 1, 7},
+            {5, 0, 7, 5, 0, 8}, {5, 1, 7, 5, 0, 8}};
         final Set<Long> hashes = new HashSet<>();
         for (final long[] stream : streams) {
             final Simulation simulation = new Simulation();
@@ -135,8 +140,10 @@ class SimulationTest {
                 final int id = before + member;
                 handlers.register((time, payload) -> apart.add(id + " " + time + " " + payload));
             }
-            assertThat(group.register(count, (time, id, payload) -> grouped.add(id + " " + time + " " + payload))).as("seed %d", seed).isEqualTo(before);
-            assertThat(group.register((time, payload) -> grouped.add("last"))).as("seed %d", seed).isEqualTo(before + count);
+            assertThat(group.register(count, (time, id, payload) -> grouped.add(id + " " + time + " " + payload)))
+                .as("seed %d", seed).isEqualTo(before);
+            assertThat(group.register((time, payload) -> grouped.add("last"))).as("seed %d", seed)
+                .isEqualTo(before + count);
             handlers.register((time, payload) -> apart.add("last"));
             for (int event = 0; event < 200; event++) {
                 final long time = random.nextLong(100);
@@ -156,13 +163,17 @@ class SimulationTest {
         final Simulation simulation = new Simulation();
         assertThatThrownBy(() -> simulation.schedule(0, 0, 0)).isInstanceOf(IllegalArgumentException.class)
             .hasMessage("handler=0 is not registered, handlers=0");
-        assertThatThrownBy(() -> simulation.register(null)).isInstanceOf(IllegalArgumentException.class).hasMessage("handler=null");
-        assertThatThrownBy(() -> simulation.register(2, null)).isInstanceOf(IllegalArgumentException.class).hasMessage("group=null");
-        assertThatThrownBy(() -> simulation.register(0, (time, id, payload) -> { })).isInstanceOf(IllegalArgumentException.class)
+        assertThatThrownBy(() -> simulation.register(null)).isInstanceOf(IllegalArgumentException.class)
+            .hasMessage("handler=null");
+        assertThatThrownBy(() -> simulation.register(2, null)).isInstanceOf(IllegalArgumentException.class)
+            .hasMessage("group=null");
+        assertThatThrownBy(() -> simulation.register(0, (time, id, payload) -> { }))
+            .isInstanceOf(IllegalArgumentException.class)
             .hasMessage("count=0: 1 or more");
         assertThatThrownBy(() -> simulation.schedule(0, 0, 0)).hasMessage("handler=0 is not registered, handlers=0");
         simulation.runUntil(50);
-        assertThatThrownBy(() -> simulation.runUntil(49)).isInstanceOf(IllegalArgumentException.class).hasMessageContaining("limitPicos=49 is not in 50..");
+        assertThatThrownBy(() -> simulation.runUntil(49)).isInstanceOf(IllegalArgumentException.class)
+            .hasMessageContaining("limitPicos=49 is not in 50..");
         assertThatThrownBy(() -> simulation.copyFrom(gossip(1))).isInstanceOf(IllegalArgumentException.class)
             .hasMessage("other.handlers=20 differs from handlers=0");
         assertThat(simulation.nowPicos()).isEqualTo(50);

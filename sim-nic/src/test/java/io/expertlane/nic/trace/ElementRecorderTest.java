@@ -22,12 +22,14 @@ class ElementRecorderTest {
             final Map<String, Long> completions = new HashMap<>();
             run.transport.addListener(new NicListener() {
                 @Override
-                public void delivered(final long timePicos, final int queuePair, final int index, final int opcode, final int rank, final int peer) {
+                public void delivered(final long timePicos, final int queuePair, final int index, final int opcode,
+                    final int rank, final int peer) {
                     deliveries.put(name(run.transport.queuePair(queuePair), index), timePicos);
                 }
 
                 @Override
-                public void completed(final long timePicos, final int queuePair, final int index, final int status, final int rank) {
+                public void completed(final long timePicos, final int queuePair, final int index, final int status,
+                    final int rank) {
                     completions.put(name(run.transport.queuePair(queuePair), index), timePicos);
                 }
             });
@@ -48,8 +50,10 @@ class ElementRecorderTest {
                 assertThat(sum).isEqualTo(life.latencyPicos()).isEqualTo(last - life.picos(Stamp.POSTED));
                 assertThat(life.picos(Stamp.DELIVERED)).isEqualTo(deliveries.get(name));
                 recorded.put(name, life.picos(Stamp.COMPLETED));
-                final double pipeline = nic.fetchNanos() + (life.opcode() == WorkQueueElement.WRITE ? nic.payloadReadNanos() : 0);
-                assertThat(life.phasePicos(Stamp.READY)).as("T_HWI, or behind the one before").isGreaterThanOrEqualTo(Math.round(pipeline * 1e3));
+                final double pipeline = nic.fetchNanos()
+                    + (life.opcode() == WorkQueueElement.WRITE ? nic.payloadReadNanos() : 0);
+                assertThat(life.phasePicos(Stamp.READY)).as("T_HWI, or behind the one before")
+                    .isGreaterThanOrEqualTo(Math.round(pipeline * 1e3));
                 assertThat(life.phasePicos(Stamp.SEEN)).isEqualTo(Math.round(nic.doorbellNanos() * 1e3));
             }));
             run.run();
@@ -87,7 +91,8 @@ class ElementRecorderTest {
         final long[] total = new long[1];
         final ElementRecorder recorder = new ElementRecorder(life -> total[0] += life.latencyPicos());
         recorder.bound(0, 0, null);
-        final com.sun.management.ThreadMXBean threads = (com.sun.management.ThreadMXBean) ManagementFactory.getThreadMXBean();
+        final com.sun.management.ThreadMXBean threads =
+            (com.sun.management.ThreadMXBean) ManagementFactory.getThreadMXBean();
         long allocated = 0;
         for (int i = 0; i < elements; i++) {
             if (i == elements / 2) {

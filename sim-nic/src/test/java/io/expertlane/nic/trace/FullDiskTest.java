@@ -92,7 +92,8 @@ class FullDiskTest {
                     case 1 -> new PacketCapture(run.transport, full);
                     default -> new BinaryTraceWriter(full);
                 };
-                assertThatThrownBy(writer::close).isInstanceOfAny(IOException.class, UncheckedIOException.class).hasMessageContaining("no room");
+                assertThatThrownBy(writer::close).isInstanceOfAny(IOException.class, UncheckedIOException.class)
+                    .hasMessageContaining("no room");
             }
         }
         assertThat(closed).containsOnly(true);
@@ -101,10 +102,12 @@ class FullDiskTest {
     @Test
     void whatCouldNotBeWrittenIsRefusedBeforeTheRun() throws IOException {
         final Path file = folder.resolve("nowhere/run.json");
-        assertThatThrownBy(() -> TraceFile.check(file)).isInstanceOf(IllegalArgumentException.class).hasMessage("trace=" + file + ": no folder "
+        assertThatThrownBy(() -> TraceFile.check(file)).isInstanceOf(IllegalArgumentException.class)
+            .hasMessage("trace=" + file + ": no folder "
             + file.getParent());
         final Path taken = Files.createDirectory(folder.resolve("taken.json"));
-        assertThatThrownBy(() -> TraceFile.check(taken)).isInstanceOf(IllegalArgumentException.class).hasMessage("trace=" + taken
+        assertThatThrownBy(() -> TraceFile.check(taken)).isInstanceOf(IllegalArgumentException.class)
+            .hasMessage("trace=" + taken
             + ": is there and is no file");
         assertThatThrownBy(() -> TraceFile.check(Path.of("/"))).isInstanceOf(IllegalArgumentException.class);
     }
@@ -117,6 +120,7 @@ class FullDiskTest {
         assertThat(Files.isSymbolicLink(link)).isTrue();
         assertThat(Files.size(target)).isGreaterThan(1000);
         Files.delete(target);
-        assertThatThrownBy(() -> run(link)).isInstanceOf(IllegalArgumentException.class).hasMessageContaining("is there and is no file");
+        assertThatThrownBy(() -> run(link)).isInstanceOf(IllegalArgumentException.class)
+            .hasMessageContaining("is there and is no file");
     }
 }

@@ -52,13 +52,17 @@ class PacketCaptureTest {
         }
     }
 
-    /** A run of all kinds of elements between three ranks on two ports; gives the capture, and what the NICs have counted in {@code counts}. */
+    /**
+     * A run of all kinds of elements between three ranks on two ports; gives the capture, and what the NICs have
+     * counted in {@code counts}.
+     */
     private static byte[] capture(final long seed, final long[] counts) throws IOException {
         return capture(seed, counts, Granularity.PACKET, null);
     }
 
     /** With faults there are writes with immediate, too. */
-    private static byte[] capture(final long seed, final long[] counts, final Granularity granularity, final FaultProfile faults) throws IOException {
+    private static byte[] capture(final long seed, final long[] counts, final Granularity granularity,
+        final FaultProfile faults) throws IOException {
         final TestProfiles profile = new TestProfiles();
         profile.granularity = granularity;
         profile.recovery = new RecoveryProfile(RecoveryProfile.Method.GO_BACK_N, 50_000, 255, 10_000, 7);
@@ -69,7 +73,8 @@ class PacketCaptureTest {
         final Random random = new Random(seed);
         final ByteArrayOutputStream out = new ByteArrayOutputStream();
         try (SymmetricHeap heap = new SymmetricHeap(3, HEAP_BYTES);
-             SimulatedTransport transport = new SimulatedTransport(heap, profile.cluster(), PortPolicy.HASHED, 256, faults);
+             SimulatedTransport transport = new SimulatedTransport(heap, profile.cluster(), PortPolicy.HASHED, 256,
+                 faults);
              PacketCapture capture = new PacketCapture(transport, out)) {
             transport.trace(capture);
             for (int rank = 0; rank < 3; rank++) {
@@ -150,9 +155,12 @@ class PacketCaptureTest {
             assertThat(packet.u32(packet.frame.length - 4)).isEqualTo(RoceFrameTest.plainInvariantCrc(packet.frame));
             if (isRequest(packet)) {
                 final List<Integer> flow = List.of(packet.u32(26), packet.u32(30), packet.sourcePort(), packet.u32(46));
-                assertThat(packet.u32(50) & 0xFF_FFFF).as("packet sequence number of %s", flow).isEqualTo(nextPsn.merge(flow, 1, Integer::sum) - 1);
-                final int headers = packet.opcode() == 0x06 || packet.opcode() == 0x0a ? 16 : packet.opcode() == 0x14 ? 28 : 0;
-                writtenBytes += packet.frame.length - 54 - headers - 4 - (packet.frame[43] >> 4 & 3) + (packet.opcode() == 0x14 ? 8 : 0);
+                assertThat(packet.u32(50) & 0xFF_FFFF).as("packet sequence number of %s", flow)
+                    .isEqualTo(nextPsn.merge(flow, 1, Integer::sum) - 1);
+                final int headers = packet.opcode() == 0x06
+                    || packet.opcode() == 0x0a ? 16 : packet.opcode() == 0x14 ? 28 : 0;
+                writtenBytes += packet.frame.length - 54 - headers - 4 - (packet.frame[43] >> 4 & 3)
+                    + (packet.opcode() == 0x14 ? 8 : 0);
             }
         }
         assertThat(nextPsn).hasSize(12);
@@ -180,7 +188,8 @@ class PacketCaptureTest {
         assertThat(packets).extracting(Packet::nanos).isSorted();
         assertThat(packets).extracting(Packet::opcode).contains(0x06, 0x07, 0x08, 0x09, 0x0a, 0x0b, 0x11, 0x12, 0x14);
         assertThat(packets.stream().filter(PacketCaptureTest::isRequest)).as("requests").hasSize((int) counts[0]);
-        // Of the answers only those to elements that take effect show: no negative ones, none to duplicates, none to parts of messages.
+        // Of the answers only those to elements that take effect show: no negative ones, none to duplicates, none to
+        // parts of messages.
         assertThat(packets.stream().filter(packet -> !isRequest(packet))).as("answers").hasSize((int) counts[4]);
         assertThat(counts[1]).isGreaterThanOrEqualTo(counts[4] + counts[3]);
         assertThat(checkSequences(packets, Integer.MAX_VALUE)).as("packets sent again").isGreaterThan(50);
@@ -191,13 +200,17 @@ class PacketCaptureTest {
         return packet.opcode() < 0x11 || packet.opcode() == 0x14;
     }
 
-    /** Every flow's sequence numbers are 0, 1, 2 and so on, each at most so often, with good CRCs; gives how many are repetitions. */
+    /**
+     * Every flow's sequence numbers are 0, 1, 2 and so on, each at most so often, with good CRCs; gives how many are
+     * repetitions.
+     */
     private static int checkSequences(final List<Packet> packets, final int most) {
         final Map<List<Integer>, Map<Integer, Integer>> flows = new HashMap<>();
         for (final Packet packet : packets) {
             assertThat(packet.u32(packet.frame.length - 4)).isEqualTo(RoceFrameTest.plainInvariantCrc(packet.frame));
             if (isRequest(packet)) {
-                flows.computeIfAbsent(List.of(packet.u32(26), packet.u32(30), packet.sourcePort(), packet.u32(46)), flow -> new HashMap<>())
+                flows.computeIfAbsent(List.of(packet.u32(26), packet.u32(30), packet.sourcePort(), packet.u32(46)),
+                    flow -> new HashMap<>())
                     .merge(packet.u32(50) & 0xFF_FFFF, 1, Integer::sum);
             }
         }
@@ -235,13 +248,15 @@ class PacketCaptureTest {
         assertThat(packets).extracting(Packet::opcode).containsExactlyInAnyOrder(0x06, 0x08, 0x14, 0x11, 0x12);
         final byte[] first = packets.get(0).frame;
         final byte[] last = packets.get(1).frame;
-        assertThat(HexFormat.of().formatHex(first, 54, 70)).isEqualTo("0000000000000009" + String.format("%08x", 2) + "000007d0");
+        assertThat(HexFormat.of().formatHex(first, 54, 70))
+            .isEqualTo("0000000000000009" + String.format("%08x", 2) + "000007d0");
         for (int i = 0; i < 2000; i++) {
             final byte expected = i < 1100 ? (byte) (i + 7 | 1) : 0;
             assertThat(i < MTU ? first[70 + i] : last[54 + i - MTU]).as("byte %s", i).isEqualTo(expected);
         }
         final byte[] answer = packets.stream().filter(p -> p.opcode() == 0x12).findFirst().orElseThrow().frame;
-        // The write before it has put bytes 7.. of the source over the word; the answer carries what was there before the addition.
+        // The write before it has put bytes 7.. of the source over the word; the answer carries what was there before
+        // the addition.
         assertThat(answer[43 + 14]).isEqualTo((byte) 2);
         assertThat(ByteBuffer.wrap(answer).getLong(58)).isNotZero();
     }
@@ -249,17 +264,22 @@ class PacketCaptureTest {
     /** Wireshark's own dissector, where it is installed. */
     @Test
     void wiresharkDissectsEveryFrame(@TempDir final Path folder) throws Exception {
-        assumeTrue(Stream.of(System.getenv("PATH").split(File.pathSeparator)).anyMatch(path -> Files.isExecutable(Path.of(path, "tshark"))),
+        assumeTrue(Stream.of(System.getenv("PATH").split(File.pathSeparator))
+            .anyMatch(path -> Files.isExecutable(Path.of(path, "tshark"))),
             "tshark is not installed: the capture is checked by this project's own code only");
         final long[] counts = new long[5];
         final byte[] file = capture(3, counts, Granularity.PACKET, new FaultProfile(0, 0, 0, 0, 3));
         final Path pcap = Files.write(folder.resolve("run.pcap"), file);
         final Path dissected = folder.resolve("fields");
-        final Process tshark = new ProcessBuilder("tshark", "-n", "-r", pcap.toString(), "--disable-heuristic", "eth_over_ib", "-o", "ip.check_checksum:TRUE", "-T", "fields", "-E",
+        final Process tshark = new ProcessBuilder("tshark", "-n", "-r", pcap.toString(), "--disable-heuristic",
+            "eth_over_ib", "-o", "ip.check_checksum:TRUE", "-T", "fields", "-E",
             "separator=;",
-            "-e", "frame.protocols", "-e", "_ws.malformed", "-e", "_ws.expert.message", "-e", "ip.checksum.status", "-e", "infiniband.bth.opcode",
-            "-e", "infiniband.invariant.crc", "-e", "infiniband.bth.psn", "-e", "infiniband.reth.dmalen", "-e", "infiniband.aeth.syndrome.opcode",
-            "-e", "infiniband.bth.destqp", "-e", "infiniband.immdt").redirectOutput(dissected.toFile()).redirectError(folder.resolve("errors").toFile()).start();
+            "-e", "frame.protocols", "-e", "_ws.malformed", "-e", "_ws.expert.message", "-e", "ip.checksum.status",
+            "-e", "infiniband.bth.opcode",
+            "-e", "infiniband.invariant.crc", "-e", "infiniband.bth.psn", "-e", "infiniband.reth.dmalen", "-e",
+            "infiniband.aeth.syndrome.opcode",
+            "-e", "infiniband.bth.destqp", "-e", "infiniband.immdt").redirectOutput(dissected.toFile())
+            .redirectError(folder.resolve("errors").toFile()).start();
         assertThat(tshark.waitFor()).as(Files.readString(folder.resolve("errors"), StandardCharsets.UTF_8)).isZero();
         final List<String> lines = Files.readAllLines(dissected);
         final List<Packet> packets = parse(file);

@@ -42,15 +42,18 @@ class RoceFrameTest {
     /** A congestion notification of a ConnectX-4 Lx, published in the tests of Scapy (test/contrib/roce.uts). */
     @Test
     void invariantCrcOfACapturedPacket() {
-        final byte[] frame = HexFormat.of().parseHex("e41d2dab2bc27cfe90643b32080045c2003c718c4000401191610a0011010a001201000012b70028"
+        final byte[] frame = HexFormat.of()
+            .parseHex("e41d2dab2bc27cfe90643b32080045c2003c718c4000401191610a0011010a001201000012b70028"
             + "00008100ffff40000118000000000000000000000000000000000000000082fd002a");
-        assertThat(Integer.reverseBytes(crc.of(frame, 14, frame.length - 4))).isEqualTo(0x82fd002a).isEqualTo(plainInvariantCrc(frame));
+        assertThat(Integer.reverseBytes(crc.of(frame, 14, frame.length - 4))).isEqualTo(0x82fd002a)
+            .isEqualTo(plainInvariantCrc(frame));
     }
 
     /** An unreliable-connection send, published with its CRC in the tests of Scapy (test/contrib/roce.uts). */
     @Test
     void invariantCrcOfAPublishedPacket() {
-        final byte[] frame = HexFormat.of().parseHex("248a07a8fa22248a07a8fa22080045010040047840004011b4d5c0a80007c0a80007c00012b7002caca2"
+        final byte[] frame = HexFormat.of()
+            .parseHex("248a07a8fa22248a07a8fa22080045010040047840004011b4d5c0a80007c0a80007c00012b7002caca2"
             + "2460ffff000000d300cf1710" + "4630818be28935d90e9a95505401be885e500000" + "00000000");
         assertThat(Integer.reverseBytes(crc.of(frame, 14, frame.length - 4))).isEqualTo(0x78f353f3);
     }
@@ -64,9 +67,12 @@ class RoceFrameTest {
         frame.end();
         final byte[] bytes = Arrays.copyOf(frame.bytes(), frame.length());
         final String ip = "456a0044" + "00004000" + "4011" + "253d" + "0a000001" + "0a000102";
-        assertThat(HexFormat.of().formatHex(bytes, 0, bytes.length - 4)).isEqualTo("02000a000102" + "02000a000001" + "0800" + ip + "c12312b700300000"
-            + "0a60ffff" + "00000101" + "80234567" + "1122334455667788" + "00000099" + "00000006" + "010203040000" + "0000");
-        assertThat(Integer.parseUnsignedInt(HexFormat.of().formatHex(bytes, bytes.length - 4, bytes.length), 16)).isEqualTo(plainInvariantCrc(bytes));
+        assertThat(HexFormat.of().formatHex(bytes, 0, bytes.length - 4))
+            .isEqualTo("02000a000102" + "02000a000001" + "0800" + ip + "c12312b700300000"
+            + "0a60ffff" + "00000101" + "80234567" + "1122334455667788" + "00000099" + "00000006" + "010203040000"
+            + "0000");
+        assertThat(Integer.parseUnsignedInt(HexFormat.of().formatHex(bytes, bytes.length - 4, bytes.length), 16))
+            .isEqualTo(plainInvariantCrc(bytes));
     }
 
     @Test
@@ -74,7 +80,8 @@ class RoceFrameTest {
         final Random random = new Random(1);
         for (int i = 0; i < 200; i++) {
             final RoceFrame frame = new RoceFrame(4096);
-            frame.begin(random.nextInt(), random.nextInt(), random.nextInt(1 << 16), RoceFrame.WRITE_MIDDLE, random.nextInt(1 << 24),
+            frame.begin(random.nextInt(), random.nextInt(), random.nextInt(1 << 16), RoceFrame.WRITE_MIDDLE,
+                random.nextInt(1 << 24),
                 random.nextInt(), false);
             final int length = random.nextInt(4097);
             final byte[] payload = new byte[length];
@@ -88,7 +95,8 @@ class RoceFrameTest {
             bytes[14 + 8]--;
             bytes[14 + 20 + 8 + 4] = (byte) 0xC0;
             assertThat(plainInvariantCrc(bytes)).isEqualTo(sent);
-            assertThat(Integer.parseUnsignedInt(HexFormat.of().formatHex(bytes, bytes.length - 4, bytes.length), 16)).isEqualTo(sent);
+            assertThat(Integer.parseUnsignedInt(HexFormat.of().formatHex(bytes, bytes.length - 4, bytes.length), 16))
+                .isEqualTo(sent);
             bytes[bytes.length - 5] ^= 1;
             assertThat(plainInvariantCrc(bytes)).isNotEqualTo(sent);
         }

@@ -29,14 +29,17 @@ class TimelineWriterTest {
     /** Half a picosecond, in the microseconds of the format. */
     private static final double ROUNDING_MICROS = 0.5e-6;
 
-    private static JsonNode timeline(final long seed, final double[] latencyNanos, final long[] counts) throws IOException {
+    private static JsonNode timeline(final long seed, final double[] latencyNanos, final long[] counts)
+        throws IOException {
         return timeline(seed, latencyNanos, counts, Granularity.PACKET, null);
     }
 
-    private static JsonNode timeline(final long seed, final double[] latencyNanos, final long[] counts, final Granularity granularity,
+    private static JsonNode timeline(final long seed, final double[] latencyNanos, final long[] counts,
+        final Granularity granularity,
                                      final FaultProfile faults) throws IOException {
         final ByteArrayOutputStream out = new ByteArrayOutputStream();
-        try (TracedRun run = new TracedRun(seed, granularity, faults); TimelineWriter timeline = new TimelineWriter(out)) {
+        try (TracedRun run = new TracedRun(seed, granularity,
+            faults); TimelineWriter timeline = new TimelineWriter(out)) {
             run.transport.trace(timeline);
             run.scheduler.trace(timeline);
             run.run();
@@ -101,7 +104,8 @@ class TimelineWriterTest {
         final Map<String, Integer> categories = new HashMap<>();
         for (final JsonNode event : timeline(2, new double[1], counts).get("traceEvents")) {
             if (event.get("ph").asString().equals("X")) {
-                threads.computeIfAbsent(event.get("pid").asLong() << 32 | event.get("tid").asLong(), key -> new ArrayList<>()).add(event);
+                threads.computeIfAbsent(event.get("pid").asLong() << 32 | event.get("tid").asLong(),
+                    key -> new ArrayList<>()).add(event);
                 categories.merge(event.get("cat").asString(), 1, Integer::sum);
             }
         }

@@ -36,7 +36,8 @@ class TraceFileTest {
     private Path folder;
 
     private static void run(final long seed, final Path file) throws IOException {
-        try (TracedRun run = new TracedRun(seed); TraceFile trace = TraceFile.create(file, run.transport, run.scheduler)) {
+        try (TracedRun run = new TracedRun(seed); TraceFile trace = TraceFile.create(file, run.transport,
+            run.scheduler)) {
             run.run();
             trace.commit();
         }
@@ -54,7 +55,8 @@ class TraceFileTest {
         run(1, folder.resolve("a.xltrace"));
         final long records = TraceFile.convert(folder.resolve("a.xltrace"), folder.resolve("b.json"));
         assertThat(records).isGreaterThan(2000);
-        assertThat(Files.size(folder.resolve("a.xltrace"))).isEqualTo(BinaryTraceLayout.HEADER_BYTES + records * BinaryTraceLayout.RECORD_BYTES);
+        assertThat(Files.size(folder.resolve("a.xltrace")))
+            .isEqualTo(BinaryTraceLayout.HEADER_BYTES + records * BinaryTraceLayout.RECORD_BYTES);
         assertThat(folder.resolve("b.json")).hasSameBinaryContentAs(folder.resolve("a.json"));
         assertThat(names()).isEqualTo(3);
     }
@@ -77,7 +79,8 @@ class TraceFileTest {
             running.get();
         }
         assertThat(folder.resolve("beside." + format)).hasSameBinaryContentAs(folder.resolve("alone." + format));
-        assertThat(Files.mismatch(folder.resolve("other." + format), folder.resolve("alone." + format))).isNotNegative();
+        assertThat(Files.mismatch(folder.resolve("other." + format), folder.resolve("alone." + format)))
+            .isNotNegative();
     }
 
     @Test
@@ -86,7 +89,8 @@ class TraceFileTest {
         for (int i = 0; i < hashes.length; i++) {
             try (TracedRun run = new TracedRun(5)) {
                 if (i > 0) {
-                    final Path file = folder.resolve("run" + i + "." + TraceFile.Format.values()[i - 1].name().toLowerCase(Locale.ROOT));
+                    final Path file = folder.resolve("run" + i + "."
+                        + TraceFile.Format.values()[i - 1].name().toLowerCase(Locale.ROOT));
                     try (TraceFile trace = TraceFile.create(file, run.transport, run.scheduler)) {
                         run.run();
                         trace.commit();
@@ -106,8 +110,10 @@ class TraceFileTest {
                 run(6, folder.resolve("second" + extension));
             }
             run(7, folder.resolve("other" + extension));
-            assertThat(folder.resolve("second" + extension)).hasSameBinaryContentAs(folder.resolve("first" + extension));
-            assertThat(Files.mismatch(folder.resolve("first" + extension), folder.resolve("other" + extension))).isNotNegative();
+            assertThat(folder.resolve("second" + extension))
+                .hasSameBinaryContentAs(folder.resolve("first" + extension));
+            assertThat(Files.mismatch(folder.resolve("first" + extension), folder.resolve("other" + extension)))
+                .isNotNegative();
         }
     }
 
@@ -157,24 +163,33 @@ class TraceFileTest {
     void whatIsNoTraceIsRefusedInOneLine() throws IOException {
         final Path out = folder.resolve("out.json");
         final Path none = Files.write(folder.resolve("none.xltrace"), new byte[100]);
-        assertThatThrownBy(() -> TraceFile.convert(none, out)).isInstanceOf(IOException.class).hasMessage(none + ": not a binary trace");
+        assertThatThrownBy(() -> TraceFile.convert(none, out)).isInstanceOf(IOException.class)
+            .hasMessage(none + ": not a binary trace");
         final Path empty = Files.write(folder.resolve("empty.xltrace"), new byte[0]);
-        assertThatThrownBy(() -> TraceFile.convert(empty, out)).isInstanceOf(IOException.class).hasMessage(empty + ": not a binary trace, bytes=0");
+        assertThatThrownBy(() -> TraceFile.convert(empty, out)).isInstanceOf(IOException.class)
+            .hasMessage(empty + ": not a binary trace, bytes=0");
         final String header = "584c5452414345000100000020000000" + "00000000000000000000000000000000";
-        final Path unbound = Files.write(folder.resolve("unbound.xltrace"), HexFormat.of().parseHex(header + "00".repeat(19) + "05"
+        final Path unbound = Files.write(folder.resolve("unbound.xltrace"),
+            HexFormat.of().parseHex(header + "00".repeat(19) + "05"
             + "00".repeat(12)));
         assertThatThrownBy(() -> TraceFile.convert(unbound, out)).isInstanceOf(IOException.class)
             .hasMessage(unbound + ": record at 32: queue pair id=0 is not bound");
-        final Path stage = Files.write(folder.resolve("stage.xltrace"), HexFormat.of().parseHex(header + "00".repeat(19) + "09" + "00".repeat(4)
+        final Path stage = Files.write(folder.resolve("stage.xltrace"),
+            HexFormat.of().parseHex(header + "00".repeat(19) + "09" + "00".repeat(4)
             + "06000000"
             + "00000000"));
-        assertThatThrownBy(() -> TraceFile.convert(stage, out)).isInstanceOf(IOException.class).hasMessage(stage + ": record at 32: stage=6: 0 to 5");
-        final Path type = Files.write(folder.resolve("type.xltrace"), HexFormat.of().parseHex(header + "00".repeat(19) + "2a" + "00".repeat(12)));
-        assertThatThrownBy(() -> TraceFile.convert(type, out)).isInstanceOf(IOException.class).hasMessage(type + ": record at 32: type=42: 1 to 9");
-        final Path version = Files.write(folder.resolve("version.xltrace"), HexFormat.of().parseHex(header.replace("0001000000", "0002000000")));
+        assertThatThrownBy(() -> TraceFile.convert(stage, out)).isInstanceOf(IOException.class)
+            .hasMessage(stage + ": record at 32: stage=6: 0 to 5");
+        final Path type = Files.write(folder.resolve("type.xltrace"),
+            HexFormat.of().parseHex(header + "00".repeat(19) + "2a" + "00".repeat(12)));
+        assertThatThrownBy(() -> TraceFile.convert(type, out)).isInstanceOf(IOException.class)
+            .hasMessage(type + ": record at 32: type=42: 1 to 9");
+        final Path version = Files.write(folder.resolve("version.xltrace"),
+            HexFormat.of().parseHex(header.replace("0001000000", "0002000000")));
         assertThatThrownBy(() -> TraceFile.convert(version, out)).isInstanceOf(IOException.class).hasMessage(version
             + ": version=2: only 1 can be read");
-        assertThatThrownBy(() -> TraceFile.convert(none, folder.resolve("out.pcap"))).isInstanceOf(IllegalArgumentException.class);
+        assertThatThrownBy(() -> TraceFile.convert(none, folder.resolve("out.pcap")))
+            .isInstanceOf(IllegalArgumentException.class);
         assertThatThrownBy(() -> TraceFile.Format.of(Path.of("x.txt"))).isInstanceOf(IllegalArgumentException.class)
             .hasMessage("trace=x.txt: its name must end in .json, .pcap or .xltrace");
         assertThat(names()).isEqualTo(6);
@@ -182,15 +197,22 @@ class TraceFileTest {
 
     private Path traceOf(final String... records) throws IOException {
         final String header = "584c5452414345000100000020000000" + "00000000000000000000000000000000";
-        return Files.write(folder.resolve("records.xltrace"), HexFormat.of().parseHex(header + String.join("", records)));
+        return Files.write(folder.resolve("records.xltrace"),
+            HexFormat.of().parseHex(header + String.join("", records)));
     }
 
-    /** Numbers of a damaged record neither size memory nor count loops: each of these took gigabytes or minutes, or made a timeline no JSON. */
+    /**
+     * Numbers of a damaged record neither size memory nor count loops: each of these took gigabytes or minutes, or made
+     * a timeline no JSON.
+     */
     @Test
     void numbersOutOfRangeAreRefused() throws IOException {
-        final String bound = "0100000000000000" + "05010000dec00701" + "00000001" + "03000000" + "04000000" + "06010000";
-        final String posted = "0a00000000000000" + "0100000000000000" + "00000002" + "00000000" + "03000000" + "08000000";
-        assertRefused("record at 32: rank=-1: 0 to 2147483647", bound.replace("03000000" + "04000000", "ffffffff" + "04000000"));
+        final String bound = "0100000000000000" + "05010000dec00701" + "00000001" + "03000000" + "04000000"
+            + "06010000";
+        final String posted = "0a00000000000000" + "0100000000000000" + "00000002" + "00000000" + "03000000"
+            + "08000000";
+        assertRefused("record at 32: rank=-1: 0 to 2147483647",
+            bound.replace("03000000" + "04000000", "ffffffff" + "04000000"));
         assertRefused("record at 32: number=-1: 0 to 16777215", bound.replace("05010000", "ffffffff"));
         assertRefused("record at 96: queue pair id=0 index=2147483647: expected 1", bound, posted,
             posted.replace("00000002" + "00000000", "00000002" + "ffffff7f"));
@@ -201,19 +223,23 @@ class TraceFileTest {
             posted.replace("0a00000000000000", "ffffffffffffff7f"));
         final Path recordBytes = folder.resolve("wide.xltrace");
         Files.write(recordBytes, HexFormat.of().parseHex("584c5452414345000100000040000000" + "00".repeat(16)));
-        assertThatThrownBy(() -> TraceFile.convert(recordBytes, folder.resolve("out.json"))).isInstanceOf(IOException.class)
+        assertThatThrownBy(() -> TraceFile.convert(recordBytes, folder.resolve("out.json")))
+            .isInstanceOf(IOException.class)
             .hasMessage(recordBytes + ": recordBytes=64: only 32 can be read");
     }
 
     private void assertRefused(final String limit, final String... records) throws IOException {
         final Path trace = traceOf(records);
-        assertThatThrownBy(() -> TraceFile.convert(trace, folder.resolve("out.json"))).isInstanceOf(IOException.class).hasMessage(trace + ": " + limit);
+        assertThatThrownBy(() -> TraceFile.convert(trace, folder.resolve("out.json"))).isInstanceOf(IOException.class)
+            .hasMessage(trace + ": " + limit);
     }
 
     @Test
     void theLargestNumbersTakeNoMoreMemoryThanOthers() throws IOException {
-        final com.sun.management.ThreadMXBean threads = (com.sun.management.ThreadMXBean) ManagementFactory.getThreadMXBean();
-        final Path trace = traceOf("0100000000000000" + "ffffff00dec0ff01" + "ffffff01" + "ffffff7f" + "ffffff7f" + "ffffff00",
+        final com.sun.management.ThreadMXBean threads =
+            (com.sun.management.ThreadMXBean) ManagementFactory.getThreadMXBean();
+        final Path trace = traceOf("0100000000000000" + "ffffff00dec0ff01" + "ffffff01" + "ffffff7f" + "ffffff7f"
+            + "ffffff00",
             "0a00000000000000" + "0100000000000000" + "ffffff02" + "00000000" + "03000000" + "ffffff7f",
             "0a00000000000000" + "0000000000000000" + "ffffff03" + "ffffff7f" + "0000000000000000",
             "2800000000000000" + "0700000000000000" + "ffffff05" + "00000000" + "00100000" + "88030000");
@@ -226,7 +252,8 @@ class TraceFileTest {
     void withoutACommitNothingStays() throws IOException {
         for (final TraceFile.Format format : TraceFile.Format.values()) {
             final Path file = folder.resolve("run." + format.name().toLowerCase(Locale.ROOT));
-            try (TracedRun run = new TracedRun(1); TraceFile trace = TraceFile.create(file, run.transport, run.scheduler)) {
+            try (TracedRun run = new TracedRun(1); TraceFile trace = TraceFile.create(file, run.transport,
+                run.scheduler)) {
                 run.run();
                 assertThat(trace).isNotNull();
                 assertThat(names()).isEqualTo(1);
@@ -239,10 +266,13 @@ class TraceFileTest {
     @ParameterizedTest
     @ValueSource(strings = {"json", "pcap", "xltrace"})
     void tracesAllocateNothingAnEvent(final String format) throws IOException {
-        final com.sun.management.ThreadMXBean threads = (com.sun.management.ThreadMXBean) ManagementFactory.getThreadMXBean();
+        final com.sun.management.ThreadMXBean threads =
+            (com.sun.management.ThreadMXBean) ManagementFactory.getThreadMXBean();
         try (SymmetricHeap heap = new SymmetricHeap(2, 1 << 16);
-             SimulatedTransport transport = new SimulatedTransport(heap, new TestProfiles().cluster(), PortPolicy.EXPLICIT, 256);
-             TraceFile trace = TraceFile.create(folder.resolve("run." + format), transport, new AgentScheduler(transport))) {
+             SimulatedTransport transport = new SimulatedTransport(heap, new TestProfiles().cluster(),
+                 PortPolicy.EXPLICIT, 256);
+             TraceFile trace = TraceFile.create(folder.resolve("run." + format), transport,
+                 new AgentScheduler(transport))) {
             transport.issuer((queuePair, id, first, end) -> {
                 final long now = transport.simulation().nowPicos();
                 transport.ring(id, first, end, now, now);
@@ -260,14 +290,16 @@ class TraceFileTest {
                 transport.simulation().run();
                 transport.completionQueue(0).poll();
             }
-            assertThat((threads.getCurrentThreadAllocatedBytes() - allocated) / (1000 * 3)).as("bytes an element").isZero();
+            assertThat((threads.getCurrentThreadAllocatedBytes() - allocated) / (1000 * 3)).as("bytes an element")
+                .isZero();
             trace.commit();
         }
     }
 
     @Test
     void binaryRecordsAllocateNothing() throws IOException {
-        final com.sun.management.ThreadMXBean threads = (com.sun.management.ThreadMXBean) ManagementFactory.getThreadMXBean();
+        final com.sun.management.ThreadMXBean threads =
+            (com.sun.management.ThreadMXBean) ManagementFactory.getThreadMXBean();
         try (BinaryTraceWriter writer = new BinaryTraceWriter(folder.resolve("many.xltrace"))) {
             long allocated = 0;
             for (int i = 0; i < 400_000; i++) {
@@ -279,7 +311,8 @@ class TraceFileTest {
             }
             assertThat((threads.getCurrentThreadAllocatedBytes() - allocated) / 400_000).isZero();
         }
-        assertThatThrownBy(() -> BinaryTraceReader.replay(folder.resolve("many.xltrace"), NOTHING, (start, end, rank, agent, stage) -> { }))
+        assertThatThrownBy(() -> BinaryTraceReader.replay(folder.resolve("many.xltrace"), NOTHING,
+            (start, end, rank, agent, stage) -> { }))
             .isInstanceOf(IOException.class).hasMessageContaining("is not bound");
     }
 }
