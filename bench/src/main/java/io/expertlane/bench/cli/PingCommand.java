@@ -2,7 +2,7 @@ package io.expertlane.bench.cli;
 
 import io.expertlane.bench.results.Json;
 import io.expertlane.bench.scenario.Ping;
-import io.expertlane.bench.scenario.RankTeam;
+import io.expertlane.kernel.team.RankTeam;
 import io.expertlane.kernel.bootstrap.RankEnvironment;
 import io.expertlane.kernel.bootstrap.Rendezvous;
 import io.expertlane.kernel.memory.ProcessIdentity;
