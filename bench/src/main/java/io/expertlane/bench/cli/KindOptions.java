@@ -39,7 +39,7 @@ final class KindOptions {
     private Integer channels;
 
     @Option(names = "--chunk", paramLabel = "TOKENS",
-        description = "With ht, or over ring: tokens that are sent and told of together. Default: 16 with ht, 4 with "
+        description = "With ht, or over ring: tokens that are sent and published together. Default: 16 with ht, 4 with "
             + "ll.")
     private Integer chunkTokens;
 

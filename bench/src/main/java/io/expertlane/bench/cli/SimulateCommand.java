@@ -58,7 +58,7 @@ import tools.jackson.databind.node.ObjectNode;
         "  port ratio   wire bytes of a NIC's busier port over its other port; the median and worst NIC",
         "  rank         memory registered for the worst case, queue pairs that pass the NIC, and of each call: peers "
         + "that the NIC sends",
-        "               rows to, its elements without rows (counts, flags, credits), the most under way in a NIC and "
+        "               rows to, its elements without rows (counts, flags, credits), the most in flight in a NIC and "
         + "on a queue pair,",
         "               the depth its completion queue needs, and stalls for want of credits, of all ranks; in its "
         + "node: what passes",
@@ -494,7 +494,7 @@ final class SimulateCommand implements Callable<Integer>, OptionNames {
     }
 
     private static void printTraffic(final String name, final Traffic traffic, final PrintWriter out) {
-        out.printf("  %-8s to %.0f peers, %.0f elements without rows (%.0f B), most under way %d (%d a queue pair), "
+        out.printf("  %-8s to %.0f peers, %.0f elements without rows (%.0f B), most in flight %d (%d a queue pair), "
             + "completion queue %d, %d credit stalls%n", name,
             traffic.fanOut().p50(), traffic.metadataElements(), traffic.metadataBytes(), traffic.mostElements(),
             traffic.mostElementsPerQueuePair(),

@@ -21,12 +21,12 @@ import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
 
 /**
- * How long a flag is under way from a kernel thread's post to the peer's memory: through the send queue to a NIC on
+ * How long a flag is in flight from a kernel thread's post to the peer's memory: through the send queue to a NIC on
  * another thread, directly or by a proxy. An operation is one flag: posted, rung, executed, seen. NIC and proxy share
  * one thread, so that two cores are enough.
  *
- * <p>Baseline: {@link #store}, the same flag stored and seen by the same thread. Closed loop: nothing else is under
- * way. Each flag's value is compared.
+ * <p>Baseline: {@link #store}, the same flag stored and seen by the same thread. Closed loop: nothing else is in
+ * flight. Each flag's value is compared.
  */
 @State(Scope.Thread)
 @BenchmarkMode(Mode.SampleTime)

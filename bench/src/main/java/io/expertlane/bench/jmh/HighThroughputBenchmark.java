@@ -86,7 +86,7 @@ public class HighThroughputBenchmark {
     @Param("2")
     public int channels;
 
-    /** Tokens sent and told of together. */
+    /** Tokens sent and published together. */
     @Param("16")
     public int chunkTokens;
 

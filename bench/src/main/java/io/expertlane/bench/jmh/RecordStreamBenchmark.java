@@ -39,7 +39,7 @@ import org.openjdk.jmh.annotations.Warmup;
 /**
  * Rings with credits against final-position writes: {@value #RECORDS} token records from one rank's heap to their final
  * places in another's, by a ring, out of which the receiver copies them, or written straight there. An operation is one
- * record, moved, told of and taken. {@link #inTurn} has one thread do both ends, chunk by chunk: the cost of the
+ * record, moved, published and taken. {@link #inTurn} has one thread do both ends, chunk by chunk: the cost of the
  * protocol. {@link #twoThreads} has a thread at each end: what flow control and telling cost where they must cross
  * between cores.
  *
@@ -67,7 +67,7 @@ public class RecordStreamBenchmark {
     @Param({"true", "false"})
     public boolean mapped;
 
-    /** Records sent and told of together; a ring has 64. */
+    /** Records sent and published together; a ring has 64. */
     @Param({"1", "4", "16"})
     public int chunk;
 

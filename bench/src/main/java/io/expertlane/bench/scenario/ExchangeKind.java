@@ -28,7 +28,7 @@ import java.lang.foreign.Arena;
  *                       (source paper, L1)
  * @param segmentBytes   longest work queue element (source paper, L2), {@link LowLatencyConfig#NO_SEGMENTATION}
  * @param channels       channels, high-throughput mode only
- * @param chunkTokens    tokens that are sent and told of together, high-throughput mode or ring path
+ * @param chunkTokens    tokens that are sent and published together, high-throughput mode or ring path
  * @param ringTokens     tokens a ring holds, ring path only
  * @param sendQueueDepth elements of a send queue
  * @param payload        whether rows exist

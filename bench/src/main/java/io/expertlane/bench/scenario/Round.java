@@ -20,7 +20,7 @@ public sealed interface Round permits LowLatencyRound, HighThroughputRound {
         Round create(Transport transport, int rank, WorkMeter meter, LongSupplier nanoClock);
     }
 
-    /** Told of each received row, once for each local expert it is for. */
+    /** Gets each received row, once for each local expert it is for. */
     @FunctionalInterface
     interface RowVisitor {
         /** A row. */

@@ -241,7 +241,7 @@ public final class SimulatedRound implements AutoCloseable {
                 spentMicros[stage][rank] -= beforeMicros[stage][rank];
             }
         }
-        // What is still under way, such as acknowledgements, belongs to this phase and not to the next.
+        // What is still in flight, such as acknowledgements, belongs to this phase and not to the next.
         scheduler.runUntilIdle();
     }
 

@@ -16,7 +16,7 @@ import java.util.List;
  * @param metadataBytes              their payload
  * @param creditStalls               times that a rank could not send for want of credits, over all ranks
  * @param contextMisses              queue-pair contexts that were not in a NIC's cache, over all NICs
- * @param mostElements               the most elements that a NIC had been told of and were not in the peers' memory,
+ * @param mostElements               the most elements whose doorbell a NIC had and that were not in the peers' memory,
  *                                   over the NICs
  * @param mostElementsPerQueuePair   the same of one queue pair
  * @param mostCompletions            the most completion entries that a rank had room reserved for, those of stores

@@ -25,7 +25,7 @@ final class TrafficMeter implements NicListener {
     private final long[] rowBytes;
     private final long[] lastPicos;
     /** By rank. */
-    private final int[] underWay;
+    private final int[] inFlight;
     private final boolean[] finished;
     /** By rank: when the last element it sent was delivered, and whose element it got last before it was through. */
     private final long[] sentPicos;
@@ -62,7 +62,7 @@ final class TrafficMeter implements NicListener {
         this.ranks = transport.heap().ranks();
         this.rowBytes = new long[ranks * ranks];
         this.lastPicos = new long[ranks * ranks];
-        this.underWay = new int[ranks];
+        this.inFlight = new int[ranks];
         this.finished = new boolean[ranks];
         this.sentPicos = new long[ranks];
         this.lastSources = new int[ranks];
@@ -70,7 +70,7 @@ final class TrafficMeter implements NicListener {
     }
 
     /**
-     * A phase begins; nothing is under way.
+     * A phase begins; nothing is in flight.
      *
      * @param senderDelayNanos by rank, when it begins
      */
@@ -99,8 +99,8 @@ final class TrafficMeter implements NicListener {
 
     @Override
     public void rung(final long timePicos, final int queuePair, final int first, final int end, final int rank) {
-        underWay[rank] += end - first;
-        mostElements = Math.max(mostElements, underWay[rank]);
+        inFlight[rank] += end - first;
+        mostElements = Math.max(mostElements, inFlight[rank]);
         mostElementsPerQueuePair = Math.max(mostElementsPerQueuePair, end - delivered[queuePair]);
     }
 
@@ -123,7 +123,7 @@ final class TrafficMeter implements NicListener {
         }
         final boolean isInNode = transport.isInNode(queuePair);
         if (!isInNode) {
-            underWay[rank]--;
+            inFlight[rank]--;
             delivered[queuePair] = index + 1;
         }
         final int bytes = transport.lengthBytes(queuePair, index);

@@ -115,12 +115,12 @@ final class ScalingStudy {
             }
         }
         page.table(List.of("path", "EP", "peers", "queue pairs", "registered [MB]", "metadata [B]",
-            "elements under way", "of a queue pair", "completion queue",
+            "elements in flight", "of a queue pair", "completion queue",
             "dispatch p50 / max [us]", "combine p50 / max [us]"), rows);
         page.text("""
             Of each rank: *peers* it sends rows to (`dispatch.traffic.fanOut.p50`); *queue pairs* it posts to (`footprint.queuePairs`); memory *registered* for the worst
             case (`footprint.registeredBytes`); *metadata*, the payload of counts, flags, tails and credits of dispatch and combine (`traffic.metadataBytes` of both); the
-            most *elements under way* in a NIC, and on one queue pair (`traffic.mostElements`, `mostElementsPerQueuePair`); and the entries its *completion queue*
+            most *elements in flight* in a NIC, and on one queue pair (`traffic.mostElements`, `mostElementsPerQueuePair`); and the entries its *completion queue*
             must hold (`traffic.mostCompletions`); of the last three the larger of dispatch and combine.""");
         page.chart("growth", growthChart(),
             "Peers, queue pairs, completion queue and memory over the number of ranks, relative to EP8");
@@ -404,7 +404,7 @@ final class ScalingStudy {
             }
         }
         page.table(List.of("EP", "load", "PATH", "dispatch p50 / max [us]", "combine p50 / max [us]", "registered [MB]",
-            "credit stalls, dispatch", "combine", "elements under way"), rows);
+            "credit stalls, dispatch", "combine", "elements in flight"), rows);
         page.chart("burst", burstChart(),
             "Slowest rank of dispatch and combine together, by size of the ring, even and under a burst");
         page.text(pathWords());

@@ -172,7 +172,7 @@ public final class InterleavedForks {
                 processes.add(process);
                 process.onExit().thenRun(() -> turns.leave(self));
             }
-            // One that fails is told of at once, not when the other has run to its end.
+            // One that fails is reported at once, not when the other has run to its end.
             final Process first = (Process) CompletableFuture.anyOf(processes.get(0).onExit(),
                 processes.get(1).onExit()).join();
             final int place = processes.indexOf(first);

@@ -19,7 +19,7 @@ import java.util.function.IntConsumer;
 
 /**
  * Runs a sweep. Points run side by side on threads; each is in the journal before the next is begun in its place, so
- * that a run that is killed loses what it had under way and nothing else, and the same call goes on from there.
+ * that a run that is killed loses what it had begun and nothing else, and the same call goes on from there.
  *
  * <p>Failure: a point that cannot be simulated ends the run with an {@link IllegalArgumentException} that names it;
  * what was done stays in the journal.
@@ -62,7 +62,7 @@ public final class Sweep {
     /**
      * Runs what is left to be run.
      *
-     * @param progress told of the number of points done, from the start and after each
+     * @param progress called with the number of points done, from the start and after each
      * @return the number of points that were run, 0 if all were there
      */
     public int run(final int threads, final IntConsumer progress) throws IOException {

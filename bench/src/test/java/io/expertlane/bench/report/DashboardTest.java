@@ -23,7 +23,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import tools.jackson.databind.JsonNode;
 
-/** Histories and what the dashboard is told of them. */
+/** Histories and what the dashboard knows of them. */
 class DashboardTest {
     private static final LocalDate TODAY = LocalDate.parse("2026-02-01");
     private static final Instant START = Instant.parse("2026-01-01T02:00:00Z");

@@ -443,7 +443,7 @@ final class VectorRowCodec extends RowCodec {
      * Reduces a block of columns: the even channels of 8 rows a pass, then their odd ones; at last both are packed. The
      * sums stay in the first-level cache. A pass is short enough for the JIT to inline it, a counted loop that it lifts
      * all checks out of, and has few instructions and stores per cache line read: that lets the CPU have many cache
-     * misses under way, which decides the speed of a reduction from memory. (Keeping both sums of a vector in registers
+     * misses in flight, which decides the speed of a reduction from memory. (Keeping both sums of a vector in registers
      * over all rows reads each line once, but took 1.5 times as long.)
      */
     private static void reduceBlock(

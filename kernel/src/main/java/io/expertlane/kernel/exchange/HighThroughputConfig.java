@@ -14,7 +14,7 @@ import io.expertlane.kernel.verbs.QueuePairPlan;
  * @param queuePairsPerChannel data queue pairs of each (peer, channel), over which every write is spread in equal parts; 1 to 8
  * @param segmentBytes         longest work queue element; longer writes are cut (source paper, L2); {@link QueuePairPlan#NO_SEGMENTATION} or at
  *                             least 64. The elements of a chunk must fit a send queue
- * @param chunkTokens          tokens that are sent and told of together, 1 to 1024; DeepEP uses 8 to 20 across nodes
+ * @param chunkTokens          tokens that are sent and published together, 1 to 1024; DeepEP uses 8 to 20 across nodes
  * @param ringTokens           tokens a ring holds: a multiple of {@code chunkTokens}, at least twice as many; DeepEP uses 128 across nodes
  * @param sendQueueDepth       elements of a send queue, a power of two, 2 to 32,768
  * @param doorbellBatch        elements posted to a queue pair between doorbells, 1 to {@code sendQueueDepth}
@@ -24,7 +24,7 @@ import io.expertlane.kernel.verbs.QueuePairPlan;
  * @param maxReceiveRows       most rows one rank receives in one call, 1 or more; the worst case is ranks x maxTokensPerRank
  * @param expertAlignment      {@code recvTokensPerExpert} is rounded up to a multiple of this, 1 or more
  * @param rowsPerTurn          token rows that one {@code doWork()} handles at most for one channel and peer, 1 or more
- * @param timeoutNanos         after how long without an answer or a sign of life a peer is masked (see {@link HighThroughputExchange}), on the
+ * @param timeoutNanos         after how long without an answer or a heartbeat a peer is masked (see {@link HighThroughputExchange}), on the
  *                             exchange's clock; 1,000 (1 us) to 3.6e12 (one hour); 1e11 (100 s) by default, as in DeepEP. Must exceed the
  *                             longest time between two {@code doWork()} of a healthy rank, expert step included
  */

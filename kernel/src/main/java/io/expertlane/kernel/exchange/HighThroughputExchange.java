@@ -112,7 +112,7 @@ public final class HighThroughputExchange {
      * heap starts again: the one before is superseded, all its steps throw, and the new one's first step is {@link #rejoin()}.
      *
      * @param transport its heap has {@link #heapBytes(HighThroughputConfig)} bytes a rank or more; the exchange uses offsets from 0
-     * @param meter     told of local work
+     * @param meter     takes local work
      * @param nanoClock for time-outs and {@link #stageTimes()}: {@code System::nanoTime}, or a virtual clock
      * @throws IllegalArgumentException if the heap is too small, or the combine method is pull and a rank of the node is not mapped, or a
      *                                  write has more segments than a send queue has elements

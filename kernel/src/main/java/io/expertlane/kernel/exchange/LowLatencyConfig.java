@@ -15,7 +15,7 @@ import io.expertlane.kernel.verbs.QueuePairPlan;
  *                            L1); over the ring path queue pairs of each peer, over which every chunk is; 1 to 8
  * @param segmentBytes        longest work queue element; longer messages, or chunks over the ring path, are cut (source paper, L2);
  *                            {@link #NO_SEGMENTATION} or at least 64. The elements of a chunk must fit a send queue
- * @param chunkTokens         ring path: messages that are sent and told of together, 1 to 1,024
+ * @param chunkTokens         ring path: messages that are sent and published together, 1 to 1,024
  * @param ringTokens          ring path: messages a ring holds, a multiple of {@code chunkTokens}, at least twice as many, at most 65,536
  * @param sendQueueDepth      elements of a send queue, a power of two, 2 to 32,768
  * @param doorbellBatch       elements posted to a queue pair between doorbells, 1 to {@code sendQueueDepth}; DeepEP uses 4
@@ -23,7 +23,7 @@ import io.expertlane.kernel.verbs.QueuePairPlan;
  * @param payload             whether rows exist
  * @param rowsPerDutyCycle    token rows one {@code doWork()} handles at most, 1 or more
  * @param combineType         format of output rows on their way back; LogFMT-10 needs {@code hidden} to be a multiple of 128, and push
- * @param timeoutNanos        after how long without an answer or a sign of life a peer is masked (see {@link LowLatencyExchange}), on the
+ * @param timeoutNanos        after how long without an answer or a heartbeat a peer is masked (see {@link LowLatencyExchange}), on the
  *                            exchange's clock; 1,000 (1 us) to 3.6e12 (one hour); 1e11 (100 s) by default, as in DeepEP. Must exceed the
  *                            longest time between two {@code doWork()} of a healthy rank, expert step included.
  */
@@ -65,7 +65,7 @@ public record LowLatencyConfig(
         ExchangeLimits.requireTimeout(timeoutNanos);
     }
 
-    /** The queue pairs of rows and outputs. The ring path has one more to each peer, for counts, flags and signs of life. */
+    /** The queue pairs of rows and outputs. The ring path has one more to each peer, for counts, flags and heartbeats. */
     public QueuePairPlan queuePairPlan() {
         return path == TransferPath.RING ? new QueuePairPlan(1, queuePairsPerExpert, queuePairsPerExpert, segmentBytes)
             : new QueuePairPlan(shape.localExperts(), queuePairsPerExpert, 0, segmentBytes);
@@ -83,7 +83,7 @@ public record LowLatencyConfig(
         return values.config();
     }
 
-    /** This with rings of another size: {@code chunk} messages told of together, {@code capacity} messages a ring. */
+    /** This with rings of another size: {@code chunk} messages published together, {@code capacity} messages a ring. */
     public LowLatencyConfig withRing(final int chunk, final int capacity) {
         final Values values = new Values(this);
         values.chunkTokens = chunk;

@@ -90,7 +90,7 @@ public final class LowLatencyExchange implements AutoCloseable {
      * heap starts again: the one before is superseded, all its steps throw, and the new one's first step is {@link #rejoin()}.
      *
      * @param transport its heap has {@link #heapBytes(LowLatencyConfig)} bytes a rank or more; the exchange uses offsets from 0
-     * @param meter     told of local work
+     * @param meter     takes local work
      * @param nanoClock for time-outs, {@link #stageTimes()} and {@link #peerWaits()}: {@code System::nanoTime}, or a virtual clock
      * @throws IllegalArgumentException if the heap is too small, or the combine method is pull and a peer is not mapped
      */

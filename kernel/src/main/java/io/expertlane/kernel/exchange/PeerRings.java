@@ -15,7 +15,7 @@ import java.lang.foreign.MemorySegment;
  * A rank's rings to and from each peer: one for dispatch and one for combine each way. Both that lead to a peer have the same queue pairs,
  * their lanes; credits have as many more. Also says which call owns the memory that received rows are copied to.
  *
- * <p>Record header, 16 bytes before each row. The call number (lower half) tells records of a call that was given up from those of a later
+ * <p>Record header, 16 bytes before each row. The call number (lower half) tells records of a call that was abandoned from those of a later
  * one:
  * <pre>
  *  +---------------------------------------------------------------+

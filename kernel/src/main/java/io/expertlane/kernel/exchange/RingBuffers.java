@@ -21,9 +21,9 @@ import io.expertlane.kernel.ring.RingLayout;
  *  decoded          K                row stride         the rank itself       [row]                  (LogFMT-10 only)
  *  counts           2 x L x R        8                  each source rank      [call][local expert][source]
  *  flags            2 x R            8                  each peer             [call][peer]
- *  signs of life    R                8                  each peer             [peer]
- *  knocks           R x 3            8                  each peer             [peer][word]
- *  welcomes         R x 5            8                  each peer             [peer][word]
+ *  heartbeats       R                8                  each peer             [peer]
+ *  join requests    R x 3            8                  each peer             [peer][word]
+ *  join grants      R x 5            8                  each peer             [peer][word]
  * </pre>
  *
  * <p>Rows exist once: they hold what one call received, then the outputs, until these have been sent back. All but the rows is small and

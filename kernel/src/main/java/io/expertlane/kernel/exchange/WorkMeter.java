@@ -1,7 +1,7 @@
 package io.expertlane.kernel.exchange;
 
 /**
- * Told of the local work an exchange does, as it does it. Real runs use {@link #NONE}; under a virtual clock the meter advances the
+ * Takes the local work an exchange does, as it does it. Real runs use {@link #NONE}; under a virtual clock the meter advances the
  * rank's time. Work queue elements and doorbells are not reported here: the transport sees them itself.
  *
  * <p>Threading: called by the thread that drives the rank.

@@ -185,7 +185,7 @@ public final class DrawnRouting implements RoutingSource {
             }
         }
 
-        /** Keeps a score if it is among the highest; the last of them is given up for it. */
+        /** Keeps a score if it is among the highest; the last of them is dropped for it. */
         void add(final int id, final double score) {
             if (count == ids.length && score <= scores[count - 1]) {
                 return;

@@ -185,8 +185,8 @@ public final class CompletionQueue {
     }
 
     /**
-     * Producer: reports that several signaled elements of queue pair {@code qpNumber} are done, each told of, in one
-     * entry.
+     * Producer: reports that several signaled elements of queue pair {@code qpNumber} are done, each with its index, in
+     * one entry.
      *
      * @param indices theirs, oldest first
      * @param from    place of the first in {@code indices}

@@ -142,7 +142,7 @@ public final class ProbingSourcePorts {
         return packetsSent;
     }
 
-    /** Source ports given up because the counters were too noisy. */
+    /** Source ports abandoned because the counters were too noisy. */
     public int skipped() {
         return skipped;
     }

@@ -1,6 +1,6 @@
 package io.expertlane.kernel.verbs;
 
-/** Told of each entry taken from a {@link ReceiveQueue}, on the thread that polls. */
+/** Gets each entry taken from a {@link ReceiveQueue}, on the thread that polls. */
 @FunctionalInterface
 public interface ReceiveHandler {
     /**

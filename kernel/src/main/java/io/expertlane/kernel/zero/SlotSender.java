@@ -52,7 +52,7 @@ public final class SlotSender implements RecordSender {
     /**
      * Makes a sender; {@link #open} it before use.
      *
-     * @param chunk      records the receiver is told of at a time
+     * @param chunk      records that are published to the receiver at a time
      * @param queuePairs the set that {@code lanes} belong to
      * @param lanes      carry a part of each write, or null where the peer's memory is mapped
      * @param laneCount  words at the receiver

@@ -138,7 +138,7 @@ abstract class FailureRun implements AutoCloseable {
      */
     final boolean sleepAndWake() {
         slow = true;
-        // Signs of life of one that has woken up too late: no wait is longer than four time-outs.
+        // Heartbeats of one that has woken up too late: no wait is longer than four time-outs.
         longestWaitNanos = 6L * failures * TIMEOUT_NANOS;
         drive(programs(LEAST_CALLS_OF_SLEEPER + random.nextInt(MOST_CALLS)));
         // A rank that is late has its own view, and those that have not masked it pass on to others what it says of the rest.
@@ -175,7 +175,7 @@ abstract class FailureRun implements AutoCloseable {
         drive(programs(2));
     }
 
-    final void comeBack() {
+    final void joinAgain() {
         final boolean anew = random.nextBoolean();
         Arrays.fill(asleep, false);
         if (delayed != null) {

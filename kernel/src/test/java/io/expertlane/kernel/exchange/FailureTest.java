@@ -77,7 +77,7 @@ class FailureTest {
         for (long seed = BASE_SEED + 4000; seed < BASE_SEED + 4000 + SEEDS_OF_SLOW; seed++) {
             try (Arena arena = Arena.ofConfined(); FailureRun run = lowLatency(seed, path, combine, 1, arena)) {
                 late += run.sleepAndWake() ? 1 : 0;
-                run.comeBack();
+                run.joinAgain();
             }
         }
         assertThat(late).as("seeds in which a masked rank was driven again").isGreaterThanOrEqualTo(LEAST_LATE);
@@ -90,7 +90,7 @@ class FailureTest {
         for (long seed = BASE_SEED + 5000; seed < BASE_SEED + 5000 + SEEDS_OF_SLOW; seed++) {
             try (Arena arena = Arena.ofConfined(); FailureRun run = highThroughput(seed, path, combine, 1, arena)) {
                 late += run.sleepAndWake() ? 1 : 0;
-                run.comeBack();
+                run.joinAgain();
             }
         }
         assertThat(late).as("seeds in which a masked rank was driven again").isGreaterThanOrEqualTo(LEAST_LATE);
@@ -104,7 +104,7 @@ class FailureTest {
 
     private static void stopAndComeBack(final FailureRun run, final long seed, final int[] moments) {
         run.stopAndFinish(seed % NOTICED_OF != 0, moments);
-        run.comeBack();
+        run.joinAgain();
     }
 
     private static FailureRun lowLatency(final long seed, final TransferPath path, final CombineMethod combine, final int failures, final Arena arena) {

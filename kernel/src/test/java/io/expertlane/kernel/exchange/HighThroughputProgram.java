@@ -32,7 +32,7 @@ public final class HighThroughputProgram implements FailureRun.Program {
     private final HighThroughputCall[] live = new HighThroughputCall[2];
     private final boolean[] checked = new boolean[2];
     private final boolean[] answered = new boolean[2];
-    private final boolean[][] givenUp;
+    private final boolean[][] maskedPeers;
     private HighThroughputHandle handle;
     private long rowHash;
     private int begun;
@@ -55,7 +55,7 @@ public final class HighThroughputProgram implements FailureRun.Program {
         this.rank = exchange.rank();
         this.calls = calls;
         this.overlap = input.config.liveCalls();
-        this.givenUp = new boolean[2][shape.ranks()];
+        this.maskedPeers = new boolean[2][shape.ranks()];
         for (int i = 0; i < 2; i++) {
             final int tokens = input.routings[rank].tokens();
             combined[i] = arena.allocate(Math.max(1, (long) tokens * shape.rowBytes()), 64);
@@ -109,7 +109,7 @@ public final class HighThroughputProgram implements FailureRun.Program {
         checked[at] = false;
         answered[at] = false;
         for (int other = 0; other < shape.ranks(); other++) {
-            givenUp[at][other] = rails.isReached(other) && exchange.isMasked(other);
+            maskedPeers[at][other] = rails.isReached(other) && exchange.isMasked(other);
         }
         combined[at].fill((byte) 0x7f);
         weights[at].fill((byte) 0x7f);
@@ -161,7 +161,7 @@ public final class HighThroughputProgram implements FailureRun.Program {
                 if (input.goesTo(source, token, rank) && mayBeMissing(source, rank) && !isToken(call, row, source, token)) {
                     row += row < call.receivedRows() && call.sourceRank(row) == -1 ? checkLost(call, row) : 0;
                 } else if (input.goesTo(source, token, rank)) {
-                    assertThat(givenUp[index & 1][source] && rails.isInNode(source)).as("row of masked rank %s, %s", source, input).isFalse();
+                    assertThat(maskedPeers[index & 1][source] && rails.isInNode(source)).as("row of masked rank %s, %s", source, input).isFalse();
                     checkHeader(call, row, source, token, expertCounts);
                     checkRow(call, row, source, token, read);
                     hash = hash * 31 + Arrays.hashCode(read.toArray(JAVA_SHORT));
@@ -271,7 +271,7 @@ public final class HighThroughputProgram implements FailureRun.Program {
                 return false;
             }
         }
-        assertThat(givenUp[index & 1][target] && input.goesTo(rank, token, target)).as("row of masked rank %s in a sum, %s", target, input).isFalse();
+        assertThat(maskedPeers[index & 1][target] && input.goesTo(rank, token, target)).as("row of masked rank %s in a sum, %s", target, input).isFalse();
         return true;
     }
 

@@ -113,7 +113,7 @@ class RingTest {
                     if (random.nextBoolean() && pair.receiver.available() > 0) {
                         pair.take(taken++);
                     }
-                    assertThat(sent - taken).as("records under way, seed=%s", seed)
+                    assertThat(sent - taken).as("records in flight, seed=%s", seed)
                         .isBetween(0L, (long) layout.capacity());
                 }
                 assertThat(pair.receiver.available()).isZero();

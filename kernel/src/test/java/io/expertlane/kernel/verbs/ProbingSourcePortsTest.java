@@ -126,7 +126,7 @@ final class ProbingSourcePortsTest {
     }
 
     @Test
-    void givesUpWithAClearErrorWhenNoiseHidesTheProbes() {
+    void failsWithAClearErrorWhenNoiseHidesTheProbes() {
         final HiddenNic nic = new HiddenNic(keyed(7), 2, 1, new Random(1), 0, 1e6, 0);
         assertThatIllegalStateException().isThrownBy(() -> new ProbingSourcePorts(nic, 2, DEFAULT).allocate(8, 0))
             .withMessageMatching("port=0 of 2 was not reached by any of 64 source ports in \\d+ rounds; \\d+ source "
@@ -134,7 +134,7 @@ final class ProbingSourcePortsTest {
     }
 
     @Test
-    void givesUpWhenAPortIsOutOfReach() {
+    void failsWhenAPortIsOutOfReach() {
         final HiddenNic nic = new HiddenNic((flow, sourcePort) -> 0, 2, 1, new Random(1), 0, 0, 0);
         assertThatIllegalStateException().isThrownBy(() -> new ProbingSourcePorts(nic, 2, DEFAULT).allocate(8, 0))
             .withMessage("port=1 of 2 was not reached by any of 64 source ports in 192 rounds; 0 source ports stayed "

@@ -410,7 +410,7 @@ final class Recovery {
     private void onNak(final long now, final long event) {
         final int qp = QueuePairEvent.queuePair(event);
         final int psn = QueuePairEvent.value(event);
-        if (QueuePairEvent.isVoid(table, event) || !isUnderWay(qp, psn)) {
+        if (QueuePairEvent.isVoid(table, event) || !isInFlight(qp, psn)) {
             return;
         }
         if (selective) {
@@ -422,7 +422,7 @@ final class Recovery {
         }
     }
 
-    private boolean isUnderWay(final int qp, final int psn) {
+    private boolean isInFlight(final int qp, final int psn) {
         return Packet.difference(psn, ints[qp * ROW + ACKED_PSN]) >= 0
             && Packet.difference(psn, table.ints[qp * INTS + NEXT_PSN]) < 0;
     }
@@ -440,7 +440,7 @@ final class Recovery {
         final int qp = QueuePairEvent.queuePair(event);
         final int psn = QueuePairEvent.value(event);
         final int row = qp * ROW;
-        if (QueuePairEvent.isVoid(table, event) || !isUnderWay(qp, psn) || ints[row + RNR_WAITING] != 0) {
+        if (QueuePairEvent.isVoid(table, event) || !isInFlight(qp, psn) || ints[row + RNR_WAITING] != 0) {
             return;
         }
         arrivedBefore(qp, psn, now);
@@ -547,7 +547,7 @@ final class Recovery {
             final long event = resends[port].take();
             final int qp = QueuePairEvent.queuePair(event);
             final int psn = QueuePairEvent.value(event);
-            if (!QueuePairEvent.isVoid(table, event) && isUnderWay(qp, psn)) {
+            if (!QueuePairEvent.isVoid(table, event) && isInFlight(qp, psn)) {
                 return resendPacket(qp, psn, port, now);
             }
         }

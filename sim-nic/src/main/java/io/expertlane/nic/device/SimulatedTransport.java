@@ -318,7 +318,7 @@ public final class SimulatedTransport implements Transport, AutoCloseable {
     }
 
     /**
-     * From now on a queue pair that is rung while none of its elements is under way goes to the port of its NIC with
+     * From now on a queue pair that is rung while none of its elements is in flight goes to the port of its NIC with
      * the fewest bytes to send, whatever the port policy said.
      */
     public void chooseLeastLoadedPorts() {
@@ -472,7 +472,7 @@ public final class SimulatedTransport implements Transport, AutoCloseable {
         return profile;
     }
 
-    /** Adds one that is told of deliveries and completions; in the order in which they were added. */
+    /** Adds one that gets deliveries and completions; in the order in which they were added. */
     public void addListener(final NicListener listener) {
         nics.addListener(listener);
     }

@@ -158,7 +158,7 @@ final class Switches {
         rebind(qp);
     }
 
-    /** A queue pair has moved to other ports; packets that are under way have arrived, or are lost. */
+    /** A queue pair has moved to other ports; packets in flight have arrived, or are lost. */
     void rebind(final int qp) {
         lengths[qp] = network.route(table.ints[qp * INTS + LOCAL_PORT],
             table.ints[qp * INTS + QueuePairTable.PEER_PORT], hashes[qp], ways,

@@ -2,7 +2,7 @@ package io.expertlane.nic.emulation;
 
 import io.expertlane.kernel.verbs.QueuePair;
 
-/** Told of each element an emulated NIC has executed, on the NIC's thread, before its completion is written. */
+/** Gets each element an emulated NIC has executed, on the NIC's thread, before its completion is written. */
 @FunctionalInterface
 public interface ElementListener {
     /**

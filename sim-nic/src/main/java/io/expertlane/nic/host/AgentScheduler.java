@@ -148,7 +148,7 @@ public final class AgentScheduler {
         stagePicos = Arrays.copyOf(stagePicos, length * STAGES);
     }
 
-    /** Told of local work by whichever agent is running; one meter serves all. */
+    /** Takes local work by whichever agent is running; one meter serves all. */
     public WorkMeter meter() {
         return meter;
     }

@@ -22,7 +22,7 @@ public record CompletionProfile(Mode mode, int count, double periodNanos) {
          * ibv_modify_cq}.
          */
         MODERATED,
-        /** Several, each told of. Compression, as of {@code mlx5dv_create_cq}. */
+        /** Several, each with its index. Compression, as of {@code mlx5dv_create_cq}. */
         COMPRESSED
     }
 

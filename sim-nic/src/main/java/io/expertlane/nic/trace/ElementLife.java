@@ -71,7 +71,7 @@ public final class ElementLife {
         lengthBytes = newLengthBytes;
         status = newStatus;
         System.arraycopy(stamps, at, picos, 0, STAMPS);
-        // A packet sent again may still be under way when its element is delivered: what counts is when a stage was
+        // A packet sent again may still be in flight when its element is delivered: what counts is when a stage was
         // reached and all before it.
         long latest = picos[0];
         for (int i = 1; i < STAMPS; i++) {

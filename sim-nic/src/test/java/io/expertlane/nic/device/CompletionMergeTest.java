@@ -62,7 +62,7 @@ class CompletionMergeTest {
         }
     }
 
-    /** One completion alone is told of when the period is over, one that fills its entry at once. */
+    /** One completion alone is written when the period is over, one that fills its entry at once. */
     @ParameterizedTest
     @CsvSource({"MODERATED,2", "COMPRESSED,2", "MODERATED,1", "COMPRESSED,1"})
     void aCompletionWaitsForOthersNoLongerThanThePeriod(final Mode mode, final int count) {
@@ -93,7 +93,7 @@ class CompletionMergeTest {
 
     /**
      * Random traffic through completion queues of each kind, tiny ones included: all slots come free, and with
-     * compression all completions are told of.
+     * compression all completions are reported.
      */
     @ParameterizedTest
     @EnumSource(CompletionOverflow.class)

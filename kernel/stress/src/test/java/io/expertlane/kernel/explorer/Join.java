@@ -13,7 +13,7 @@ final class Join {
     final Answer[] answers;
     final long[] arrivedAtNanos;
     /** When members stop asking for it. */
-    long givenUpAtNanos = Rank.NEVER;
+    long abandonedAtNanos = Rank.NEVER;
     long beganAtNanos;
     long firstClearedNanos = Rank.NEVER;
     long readySinceNanos = Rank.NEVER;
@@ -33,7 +33,7 @@ final class Join {
 
     /** Whether it will not succeed any more. */
     boolean isFailed() {
-        return !over && (givenUpAtNanos != Rank.NEVER || failures != rank.failures);
+        return !over && (abandonedAtNanos != Rank.NEVER || failures != rank.failures);
     }
 
     /** Whether a member has let the rank in. */

@@ -94,7 +94,7 @@ final class Supervisor {
         return false;
     }
 
-    /** Whether a join of a rank may be planned: it can succeed, and none of it is under way at a clean rank. */
+    /** Whether a join of a rank may be planned: it can succeed, and none of it is in flight at a clean rank. */
     private boolean mayJoin(final Rank rank) {
         return hasCleanPeer(rank) && (rank.join == null || rank.join.over || rank.join.isFailed() && isAnswered(rank.join));
     }
@@ -292,15 +292,15 @@ final class Supervisor {
     /** Members stop asking for a rank, each at some time. */
     void fail(final Join join, final long withinNanos) {
         if (join.isPending()) {
-            join.givenUpAtNanos = world.now() + dice.below(withinNanos + 1);
+            join.abandonedAtNanos = world.now() + dice.below(withinNanos + 1);
         }
     }
 
     /** A rank has failed; it may have been joining. */
     void failed(final Rank rank, final long withinNanos) {
         final Join join = rank.join;
-        if (join != null && !join.over && join.givenUpAtNanos == Rank.NEVER) {
-            join.givenUpAtNanos = world.now() + dice.below(withinNanos + 1);
+        if (join != null && !join.over && join.abandonedAtNanos == Rank.NEVER) {
+            join.abandonedAtNanos = world.now() + dice.below(withinNanos + 1);
         }
         final int last = rounds.size() - 1;
         final boolean once = plan.has(Feature.TWICE) && join != null && join.round == last;

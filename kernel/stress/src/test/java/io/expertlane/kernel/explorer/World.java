@@ -452,7 +452,7 @@ final class World implements AutoCloseable {
             log(rank + " is there for the " + join);
             join.arrivedAtNanos[rank.id] = now;
         }
-        if (now >= join.givenUpAtNanos) {
+        if (now >= join.abandonedAtNanos) {
             log(rank + " gives up the " + join + (trace == null ? "" : ": " + rank.member.joinState(join.rank.id)));
             answer(rank, join, Join.Answer.GIVEN_UP);
             if (join.rank.dirty) {
@@ -518,7 +518,7 @@ final class World implements AutoCloseable {
             }
         }
         join.over = true;
-        join.givenUpAtNanos = now + dice.below(T);
+        join.abandonedAtNanos = now + dice.below(T);
         joined.dirty = false;
         joined.cleanSince = join.round;
         joins++;

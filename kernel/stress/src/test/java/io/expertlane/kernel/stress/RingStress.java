@@ -142,7 +142,7 @@ final class RingStress {
         }
     }
 
-    /** A producer that is told of a credit finds room; without one it finds none. */
+    /** A producer that sees a credit finds room; without one it finds none. */
     @JCStressTest
     @Outcome(id = "0", expect = Expect.ACCEPTABLE, desc = "no credit yet")
     @Outcome(id = "1", expect = Expect.ACCEPTABLE, desc = "one credit, one record")
