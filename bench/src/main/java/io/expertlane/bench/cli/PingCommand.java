@@ -26,8 +26,10 @@ import picocli.CommandLine.Spec;
 @Command(
     name = "ping",
     description = {
-        "Measures latency, bandwidth and message rate of the verbs between two ranks, in threads or in processes of their own that",
-        "share memory, and prints them as perftest's ib_write_lat and ib_write_bw do. A message is a write with a flag behind it."
+        "Measures latency, bandwidth and message rate of the verbs between two ranks, in threads or in processes of "
+            + "their own that",
+        "share memory, and prints them as perftest's ib_write_lat and ib_write_bw do. A message is a write with a flag "
+        + "behind it."
     },
     mixinStandardHelpOptions = true,
     sortOptions = false,
@@ -52,17 +54,20 @@ final class PingCommand implements Callable<Integer> {
     private List<Integer> sizes;
 
     @Option(names = "--iterations", paramLabel = "n", defaultValue = "20000",
-        description = "Messages of each size that are timed, 1 to 10000000, after a fifth as many to warm up. Default: ${DEFAULT-VALUE}.")
+        description = "Messages of each size that are timed, 1 to 10000000, after a fifth as many to warm up. Default: "
+            + "${DEFAULT-VALUE}.")
     private int iterations;
 
-    @Option(names = "--shared-folder", paramLabel = "DIR", description = "With processes: where their memory is. Default: /dev/shm.")
+    @Option(names = "--shared-folder", paramLabel = "DIR",
+        description = "With processes: where their memory is. Default: /dev/shm.")
     private Path sharedFolder;
 
     @Option(names = "--json", description = "Print as JSON.")
     private boolean json;
 
     /** What {@code --json} prints. */
-    private record Report(String ranksIn, String transport, boolean simulated, List<Ping.Latency> latencies, List<Ping.Bandwidth> bandwidths) {
+    private record Report(String ranksIn, String transport, boolean simulated, List<Ping.Latency> latencies,
+        List<Ping.Bandwidth> bandwidths) {
     }
 
     @Override
@@ -85,7 +90,9 @@ final class PingCommand implements Callable<Integer> {
         }
         final Optional<RankEnvironment> environment = RankEnvironment.of(System.getenv());
         if (environment.isEmpty()) {
-            return RankProcesses.run(RANKS, LaunchCommand.ownCommand(spec.root().commandLine().getParseResult().originalArgs()), spec.commandLine().getOut(),
+            return RankProcesses.run(RANKS,
+                LaunchCommand.ownCommand(spec.root().commandLine().getParseResult().originalArgs()),
+                spec.commandLine().getOut(),
                 spec.commandLine().getErr());
         }
         runRank(environment.get());
@@ -110,13 +117,17 @@ final class PingCommand implements Callable<Integer> {
 
     private void runRank(final RankEnvironment environment) throws IOException {
         if (environment.ranks() != RANKS) {
-            throw new IllegalArgumentException("WORLD_SIZE=" + environment.ranks() + ": " + RANKS + " ranks ping each other");
+            throw new IllegalArgumentException("WORLD_SIZE=" + environment.ranks() + ": " + RANKS
+                + " ranks ping each other");
         }
         final Path folder = sharedFolder == null ? SharedHeap.DEFAULT_FOLDER : sharedFolder;
-        final String layout = "ping " + iterations + " x " + Integer.toHexString(sizes.hashCode()) + " on " + ProcessIdentity.current().place();
+        final String layout = "ping " + iterations + " x " + Integer.toHexString(sizes.hashCode()) + " on "
+            + ProcessIdentity.current().place();
         try (Rendezvous rendezvous = Rendezvous.join(environment, layout, MEETING_NANOS);
-            SharedHeap shared = SharedHeap.open(new SharedHeap.Job(folder, rendezvous.job(), RANKS, Ping.HEAP_BYTES, layout), environment.rank(), MEETING_NANOS);
-            DirectTransport transport = new DirectTransport(shared.heap(), DirectTransport.Mapping.SELF, COMPLETION_QUEUE_DEPTH)) {
+            SharedHeap shared = SharedHeap.open(new SharedHeap.Job(folder, rendezvous.job(), RANKS, Ping.HEAP_BYTES,
+                layout), environment.rank(), MEETING_NANOS);
+            DirectTransport transport = new DirectTransport(shared.heap(), DirectTransport.Mapping.SELF,
+                COMPLETION_QUEUE_DEPTH)) {
             final Report report = measure(new Ping(transport, environment.rank()));
             rendezvous.agree(0, MEETING_NANOS);
             if (environment.rank() == 0) {
@@ -144,15 +155,18 @@ final class PingCommand implements Callable<Integer> {
             out.println(Json.text(report));
         } else {
             out.printf("write latency over %s, ranks in %s, measured%n", report.transport(), report.ranksIn());
-            out.println(" #bytes #iterations    t_min[usec]    t_max[usec]  t_typical[usec]    t_avg[usec]   99% percentile[usec]   99.9% percentile[usec]");
+            out.println(" #bytes #iterations    t_min[usec]    t_max[usec]  t_typical[usec]    t_avg[usec]   99% "
+                + "percentile[usec]   99.9% percentile[usec]");
             for (final Ping.Latency each : report.latencies()) {
-                out.printf(" %-7d %-11d %12.3f %14.3f %16.3f %14.3f %22.3f %24.3f%n", each.bytes(), each.iterations(), each.minMicros(), each.maxMicros(),
+                out.printf(" %-7d %-11d %12.3f %14.3f %16.3f %14.3f %22.3f %24.3f%n", each.bytes(), each.iterations(),
+                    each.minMicros(), each.maxMicros(),
                     each.typicalMicros(), each.averageMicros(), each.p99Micros(), each.p999Micros());
             }
             out.printf("write bandwidth, MB are 10^6 bytes%n");
             out.println(" #bytes #iterations    BW peak[MB/sec]    BW average[MB/sec]    MsgRate[Mpps]");
             for (final Ping.Bandwidth each : report.bandwidths()) {
-                out.printf(" %-7d %-11d %16.2f %21.2f %16.6f%n", each.bytes(), each.iterations(), each.peakMBps(), each.averageMBps(),
+                out.printf(" %-7d %-11d %16.2f %21.2f %16.6f%n", each.bytes(), each.iterations(), each.peakMBps(),
+                    each.averageMBps(),
                     each.millionMessagesPerSecond());
             }
         }

@@ -10,13 +10,14 @@ import java.util.Arrays;
 import java.util.concurrent.TimeUnit;
 
 /**
- * One end of a measurement of the verbs between rank 0 and rank 1, as perftest's {@code ib_write_lat} and {@code ib_write_bw} make it: both ends call
- * the same methods in the same order, and rank 0 has the figures.
+ * One end of a measurement of the verbs between rank 0 and rank 1, as perftest's {@code ib_write_lat} and {@code
+ * ib_write_bw} make it: both ends call the same methods in the same order, and rank 0 has the figures.
  *
- * <p>A message is a write of its bytes and an inline write of a flag behind it on the same queue pair, whose order is the transport's promise. Messages of 8
- * bytes are the flag alone.
+ * <p>A message is a write of its bytes and an inline write of a flag behind it on the same queue pair, whose order is
+ * the transport's promise. Messages of 8 bytes are the flag alone.
  *
- * <p>Threading: one thread an end. Failure: {@link IllegalStateException} if the other end is not heard of for {@value #SILENCE_SECONDS} s.
+ * <p>Threading: one thread an end. Failure: {@link IllegalStateException} if the other end is not heard of for {@value
+ * #SILENCE_SECONDS} s.
  */
 public final class Ping {
     /** The largest message. */
@@ -44,12 +45,17 @@ public final class Ping {
     private long seen;
 
     /** One-way times of messages of {@code bytes}: half of round trips, in microseconds. */
-    public record Latency(int bytes, int iterations, double minMicros, double typicalMicros, double averageMicros, double p99Micros, double p999Micros,
+    public record Latency(int bytes, int iterations, double minMicros, double typicalMicros, double averageMicros,
+        double p99Micros, double p999Micros,
                           double maxMicros) {
     }
 
-    /** Messages of {@code bytes} one after another: MB are 10^6 bytes; the peak is that of the best of {@value #BLOCKS} parts. */
-    public record Bandwidth(int bytes, int iterations, double peakMBps, double averageMBps, double millionMessagesPerSecond) {
+    /**
+     * Messages of {@code bytes} one after another: MB are 10^6 bytes; the peak is that of the best of {@value #BLOCKS}
+     * parts.
+     */
+    public record Bandwidth(int bytes, int iterations, double peakMBps, double averageMBps,
+        double millionMessagesPerSecond) {
     }
 
     /** Connects {@code rank}, 0 or 1, to the other. */
@@ -81,7 +87,8 @@ public final class Ping {
         Arrays.sort(roundTrips);
         final double halfMicros = 1 / (2 * MICROS);
         return new Latency(bytes, roundTrips.length, roundTrips[0] * halfMicros, at(roundTrips, 0.5) * halfMicros,
-            Arrays.stream(roundTrips).average().orElse(0) * halfMicros, at(roundTrips, 0.99) * halfMicros, at(roundTrips, 0.999) * halfMicros,
+            Arrays.stream(roundTrips).average().orElse(0) * halfMicros, at(roundTrips, 0.99) * halfMicros,
+            at(roundTrips, 0.999) * halfMicros,
             roundTrips[roundTrips.length - 1] * halfMicros);
     }
 
@@ -111,7 +118,8 @@ public final class Ping {
         }
         awaitFlag();
         final long nanos = Math.max(1, System.nanoTime() - start);
-        return new Bandwidth(bytes, iterations, (double) bytes * perBlock * MICROS / shortestNanos, (double) bytes * iterations * MICROS / nanos,
+        return new Bandwidth(bytes, iterations, (double) bytes * perBlock * MICROS / shortestNanos,
+            (double) bytes * iterations * MICROS / nanos,
             iterations * MICROS / nanos);
     }
 
@@ -142,7 +150,8 @@ public final class Ping {
             requireHeard(silentSince);
         }
         if (transport.completionQueue(rank).failures() > 0) {
-            throw new IllegalStateException("completion errors=" + transport.completionQueue(rank).failures() + ": the other end cannot be reached");
+            throw new IllegalStateException("completion errors=" + transport.completionQueue(rank).failures()
+                + ": the other end cannot be reached");
         }
     }
 
