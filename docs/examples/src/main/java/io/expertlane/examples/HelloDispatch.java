@@ -3,125 +3,94 @@ package io.expertlane.examples;
 import static java.lang.foreign.ValueLayout.JAVA_SHORT;
 
 import io.expertlane.kernel.codec.Bfloat16;
-import io.expertlane.kernel.exchange.LowLatencyCall;
-import io.expertlane.kernel.exchange.LowLatencyConfig;
-import io.expertlane.kernel.exchange.LowLatencyExchange;
-import io.expertlane.kernel.exchange.WorkMeter;
+import io.expertlane.kernel.codec.RowCodec;
+import io.expertlane.kernel.exchange.ExchangeConfig;
+import io.expertlane.kernel.exchange.LocalCluster;
+import io.expertlane.kernel.exchange.ReceivedRows;
 import io.expertlane.kernel.memory.SymmetricHeap;
 import io.expertlane.kernel.moe.DrawnRouting;
 import io.expertlane.kernel.moe.MoeShape;
-import io.expertlane.kernel.moe.Routing;
-import io.expertlane.kernel.verbs.DirectTransport;
-import io.expertlane.kernel.verbs.Transport;
+import io.expertlane.kernel.verbs.PortPolicy;
+import io.expertlane.nic.device.SimulatedTransport;
+import io.expertlane.nic.profile.ClusterProfile;
+import io.expertlane.nic.time.Simulation;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.Arrays;
 import java.util.Locale;
-import java.util.function.BooleanSupplier;
-import java.util.stream.IntStream;
 
 /**
- * Dispatch and combine of four ranks whose experts give back what they get, so that each token comes back times the sum
- * of its weights, and a check that it does. Needs {@code kernel} alone.
+ * Dispatch and combine of four ranks whose experts return what they get, and a check that it comes back: in memory, and
+ * the same program on modelled NICs. README.md has it in one piece.
  *
- * <p>Prints how far off the worst value is. Arguments: none.
+ * <p>Prints how far off the worst value is, in both modes and both ways. Arguments: none.
  */
 public final class HelloDispatch {
     private static final MoeShape SHAPE = new MoeShape(4, 2, 16, 4, 512, 32);
-    private static final float VALUE = 1.5f;
 
     private HelloDispatch() {
     }
 
-    static LowLatencyConfig config() {
-        return LowLatencyConfig.of(SHAPE);
+    static ExchangeConfig[] configs() {
+        return new ExchangeConfig[] {ExchangeConfig.lowLatency(SHAPE), ExchangeConfig.highThroughput(SHAPE, 4)};
     }
 
-    /**
-     * Largest difference between what came back and what should have.
-     *
-     * @param idle what is to happen when no rank has work to do
-     */
-    static double worstError(final Transport transport, final Runnable idle) {
-        try (Arena arena = Arena.ofConfined()) {
-            final Routing[] routings = DrawnRouting.uniform().routings(SHAPE, SHAPE.maxTokensPerRank(), 7, arena);
-            final LowLatencyExchange[] exchanges = IntStream.range(0, SHAPE.ranks())
-                .mapToObj(rank -> new LowLatencyExchange(config(), transport, rank, WorkMeter.NONE, System::nanoTime))
-                .toArray(LowLatencyExchange[]::new);
-            final LowLatencyCall[] calls = new LowLatencyCall[exchanges.length];
-            final MemorySegment[] combined = new MemorySegment[exchanges.length];
-            for (int rank = 0; rank < calls.length; rank++) {
-                calls[rank] = exchanges[rank].dispatch(tokens(arena), routings[rank]);
-                calls[rank].receive();
-            }
-            drive(exchanges, () -> IntStream.range(0, calls.length).allMatch(i -> calls[i].isReceived()), idle);
-            for (int rank = 0; rank < calls.length; rank++) {
-                runExperts(exchanges[rank], calls[rank]);
-                calls[rank].combine();
-                combined[rank] = tokens(arena);
-                calls[rank].reduce(combined[rank]);
-            }
-            drive(exchanges, () -> IntStream.range(0, calls.length).allMatch(i -> calls[i].isOver()), idle);
-            for (final LowLatencyExchange exchange : exchanges) {
-                exchange.close();
-            }
-            return IntStream.range(0, calls.length).mapToDouble(i -> worstError(combined[i], routings[i])).max()
-                .orElseThrow();
-        }
-    }
-
-    private static MemorySegment tokens(final Arena arena) {
-        final MemorySegment tokens = arena.allocate((long) SHAPE.maxTokensPerRank() * SHAPE.rowBytes(), 64);
-        for (long i = 0; i < tokens.byteSize() / Bfloat16.BYTES; i++) {
-            tokens.setAtIndex(JAVA_SHORT, i, Bfloat16.fromFloat(VALUE));
-        }
-        return tokens;
-    }
-
-    private static void drive(final LowLatencyExchange[] exchanges, final BooleanSupplier done, final Runnable idle) {
-        while (!done.getAsBoolean()) {
-            int work = 0;
-            for (final LowLatencyExchange exchange : exchanges) {
-                work += exchange.doWork();
-            }
-            if (work == 0) {
-                idle.run();
-            }
-        }
-    }
-
-    private static void runExperts(final LowLatencyExchange exchange, final LowLatencyCall call) {
-        for (int expert = 0; expert < SHAPE.localExperts(); expert++) {
-            for (int source = 0; source < SHAPE.ranks(); source++) {
-                for (int slot = 0; slot < call.count(expert, source); slot++) {
-                    exchange.readRow(call.rowOffset(expert, source, slot), exchange.region(),
-                        call.outputOffset(expert, source, slot));
+    /** Dispatch, experts, combine; the largest relative difference between what came back and what was sent. */
+    static double worstError(final LocalCluster cluster) {
+        try (Arena arena = Arena.ofShared()) {
+            final MemorySegment[] tokens = new MemorySegment[SHAPE.ranks()];
+            final MemorySegment[] combined = new MemorySegment[SHAPE.ranks()];
+            Arrays.setAll(tokens, rank -> arena.allocate(32L * SHAPE.rowBytes()).fill((byte) (0x3f - rank)));
+            Arrays.setAll(combined, rank -> arena.allocate(32L * SHAPE.rowBytes()));
+            cluster.dispatch(tokens, DrawnRouting.uniform().routings(SHAPE, 32, 7, arena));
+            cluster.forEachRow((rank, rows) -> runExpert(rows));
+            cluster.combine(combined);
+            double worst = 0;
+            for (int rank = 0; rank < SHAPE.ranks(); rank++) {
+                for (long i = 0; i < 32L * SHAPE.hidden(); i++) {
+                    final float sent = Bfloat16.toFloat(tokens[rank].getAtIndex(JAVA_SHORT, i));
+                    final float sum = Bfloat16.toFloat(combined[rank].getAtIndex(JAVA_SHORT, i));
+                    worst = Math.max(worst, Math.abs(sum / sent - 1));
                 }
             }
+            return worst;
         }
     }
 
-    private static double worstError(final MemorySegment combined, final Routing routing) {
-        double worst = 0;
-        for (int token = 0; token < routing.tokens(); token++) {
-            float weights = 0;
-            for (int k = 0; k < routing.topK(); k++) {
-                weights += routing.weight(token, k);
-            }
-            for (int i = 0; i < SHAPE.hidden(); i++) {
-                final float value =
-                    Bfloat16.toFloat(combined.getAtIndex(JAVA_SHORT, (long) token * SHAPE.hidden() + i));
-                worst = Math.max(worst, Math.abs(value - VALUE * weights));
-            }
+    /** Returns the row times its weight: the sum of its experts', or 1 where combine applies weights. */
+    private static void runExpert(final ReceivedRows rows) {
+        float weight = 0;
+        for (int i = 0; i < rows.experts(); i++) {
+            weight += rows.weight(i);
         }
-        return worst;
+        final MemorySegment memory = rows.memory();
+        rows.read(memory, rows.outputOffset());
+        RowCodec.best().scale(memory, rows.outputOffset(), memory, rows.outputOffset(), SHAPE.hidden(), weight);
     }
 
-    /** Runs it in memory. */
+    static double inMemory(final ExchangeConfig config) {
+        try (LocalCluster cluster = LocalCluster.connect(config)) {
+            return worstError(cluster);
+        }
+    }
+
+    static double onModelledNics(final ExchangeConfig config) {
+        try (SymmetricHeap heap = new SymmetricHeap(SHAPE.ranks(), config.heapBytes());
+             SimulatedTransport transport =
+                 new SimulatedTransport(heap, ClusterProfile.h20Cx7Dual(), PortPolicy.EXPLICIT, 1024)) {
+            final Simulation time = transport.simulation();
+            try (LocalCluster cluster =
+                     LocalCluster.connect(config, transport, () -> time.nowPicos() / 1000, time::step)) {
+                return worstError(cluster);
+            }
+        }
+    }
+
+    /** Runs it in both modes, in memory and on modelled NICs. */
     public static void main(final String[] arguments) {
-        try (SymmetricHeap heap = new SymmetricHeap(SHAPE.ranks(), LowLatencyExchange.heapBytes(config()));
-             DirectTransport transport = new DirectTransport(heap, DirectTransport.Mapping.SELF, 1024)) {
-            System.out.printf(Locale.ROOT, "4 ranks: the worst value is off by %.4f%n",
-                worstError(transport, Thread::onSpinWait));
+        for (final ExchangeConfig config : configs()) {
+            System.out.printf(Locale.ROOT, "%s: in memory off by %.4f, on modelled NICs by %.4f%n",
+                config.mode().getClass().getSimpleName(), inMemory(config), onModelledNics(config));
         }
     }
 }

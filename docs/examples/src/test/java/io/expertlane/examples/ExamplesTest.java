@@ -3,12 +3,8 @@ package io.expertlane.examples;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.withinPercentage;
 
-import io.expertlane.kernel.exchange.LowLatencyConfig;
-import io.expertlane.kernel.exchange.LowLatencyExchange;
-import io.expertlane.kernel.memory.SymmetricHeap;
+import io.expertlane.kernel.exchange.ExchangeConfig;
 import io.expertlane.kernel.moe.MoeShape;
-import io.expertlane.kernel.verbs.PortPolicy;
-import io.expertlane.nic.device.SimulatedTransport;
 import io.expertlane.nic.flow.Flow;
 import io.expertlane.nic.flow.FlowGroup;
 import io.expertlane.nic.flow.FlowRequest;
@@ -104,21 +100,23 @@ class ExamplesTest {
     }
 
     @Test
-    void helloDispatchComesBackInMemory() {
-        assertThat(printed(() -> HelloDispatch.main(new String[0])))
-            .matches("4 ranks: the worst value is off by 0\\.0\\d+\\R");
+    void helloDispatchComesBackInMemoryAndOnModelledNics() {
+        for (final ExchangeConfig config : HelloDispatch.configs()) {
+            assertThat(HelloDispatch.inMemory(config)).as(config.toString()).isLessThan(0.01);
+            assertThat(HelloDispatch.onModelledNics(config)).as(config.toString()).isLessThan(0.01);
+        }
+        assertThat(printed(() -> HelloDispatch.main(new String[0])).lines()).hasSize(2)
+            .allMatch(line -> line.matches("\\w+: in memory off by 0\\.0\\d+, on modelled NICs by 0\\.0\\d+"));
     }
 
-    /** The same program on modelled NICs: when no rank has work to do, time passes. */
     @Test
-    void helloDispatchComesBackOverModelledNics() {
-        final LowLatencyConfig config = HelloDispatch.config();
-        try (SymmetricHeap heap = new SymmetricHeap(config.shape().ranks(), LowLatencyExchange.heapBytes(config));
-             SimulatedTransport transport =
-                 new SimulatedTransport(heap, ClusterProfile.h20Cx7Dual(), PortPolicy.EXPLICIT, 1024)) {
-            assertThat(HelloDispatch.worstError(transport, transport.simulation()::step)).isLessThan(0.01);
-            assertThat(transport.simulation().nowPicos()).isGreaterThan(10_000_000);
+    void twoBatchesThatOverlapAreFaster() {
+        try (TwoBatches batches = new TwoBatches()) {
+            final double inTurn = batches.inTurnNanos();
+            assertThat(batches.overlappingNanos()).isBetween(inTurn / 2, 0.99 * inTurn);
         }
+        assertThat(printed(() -> TwoBatches.main(new String[0])))
+            .matches("two batches on 8 ranks: in turn \\d+\\.\\d us, overlapping \\d+\\.\\d us\\R");
     }
 
     /**

@@ -3,9 +3,7 @@ package io.expertlane.examples;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.expertlane.kernel.exchange.LowLatencyExchange;
-import io.expertlane.kernel.memory.SymmetricHeap;
-import io.expertlane.kernel.verbs.DirectTransport;
+import io.expertlane.kernel.exchange.ExchangeConfig;
 import io.expertlane.nic.flow.Flow;
 import io.expertlane.nic.flow.Network;
 import io.expertlane.nic.profile.ClusterProfile;
@@ -21,10 +19,9 @@ class OutsideTest {
 
     @Test
     void helloDispatch() {
-        final long bytes = LowLatencyExchange.heapBytes(HelloDispatch.config());
-        try (SymmetricHeap heap = new SymmetricHeap(HelloDispatch.config().shape().ranks(), bytes);
-             DirectTransport transport = new DirectTransport(heap, DirectTransport.Mapping.SELF, 1024)) {
-            assertTrue(HelloDispatch.worstError(transport, Thread::onSpinWait) < 0.01);
+        for (final ExchangeConfig config : HelloDispatch.configs()) {
+            assertTrue(HelloDispatch.inMemory(config) < 0.01, config::toString);
+            assertTrue(HelloDispatch.onModelledNics(config) < 0.01, config::toString);
         }
     }
 
