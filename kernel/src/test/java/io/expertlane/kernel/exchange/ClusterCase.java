@@ -2,6 +2,7 @@ package io.expertlane.kernel.exchange;
 
 import static java.lang.foreign.ValueLayout.JAVA_SHORT;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 
 import io.expertlane.kernel.codec.Bfloat16;
 import io.expertlane.kernel.codec.RowCodec;
@@ -30,6 +31,7 @@ public final class ClusterCase {
     final MemorySegment[] tokens;
     final Routing[] routings;
     final MemorySegment[] combined;
+    private long outputsHash;
 
     /** Draws the case of {@code seed}; {@code arena} holds its rows. */
     public ClusterCase(final long seed, final Arena arena) {
@@ -98,7 +100,7 @@ public final class ClusterCase {
         for (int i = 0; i < shape.hidden(); i++) {
             final float sent = value(tokens[rows.sourceRank()], first + i);
             assertThat((double) value(scratch, i)).as("value %s of a row, %s", i, this)
-                .isCloseTo(sent, org.assertj.core.api.Assertions.within(isFp8 ? Math.abs(sent) * (FP8_ERROR + BF16_ERROR) : 0.0));
+                .isCloseTo(sent, within(isFp8 ? Math.abs(sent) * (FP8_ERROR + BF16_ERROR) : 0.0));
         }
         for (int index = 0; index < rows.experts(); index++) {
             final int expert = rank * shape.localExperts() + rows.localExpert(index);
@@ -157,6 +159,7 @@ public final class ClusterCase {
                 .isLessThanOrEqualTo(error * magnitude * Math.abs(sent));
         }
         for (int i = 0; i < shape.hidden(); i++) {
+            outputsHash = 31 * outputsHash + combined[rank].getAtIndex(JAVA_SHORT, (long) token * shape.hidden() + i);
             combined[rank].setAtIndex(JAVA_SHORT, (long) token * shape.hidden() + i, Bfloat16.fromFloat(Float.NaN));
         }
     }
@@ -165,8 +168,11 @@ public final class ClusterCase {
         return Bfloat16.toFloat(rows.getAtIndex(JAVA_SHORT, index));
     }
 
-    MoeShape shape() {
-        return shape;
+    /** A hash of every sum checked since it was last asked for, bit by bit. */
+    public long takeOutputsHash() {
+        final long hash = outputsHash;
+        outputsHash = 0;
+        return hash;
     }
 
     @Override
