@@ -12,7 +12,10 @@ import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
-/** The public types of the kernel are those of a checked-in list: one that is added or taken away is a decision, not an accident. */
+/**
+ * The public types of the kernel are those of a checked-in list: one that is added or taken away is a decision, not an
+ * accident.
+ */
 class PublicTypesTest {
     private static final Path LIST = Path.of("src/test/resources/io/expertlane/kernel/architecture/public-types.txt");
 

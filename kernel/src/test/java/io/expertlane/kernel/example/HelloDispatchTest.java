@@ -24,14 +24,17 @@ class HelloDispatchTest {
         } finally {
             System.setOut(before);
         }
-        assertThat(bytes.toString(StandardCharsets.UTF_8).lines()).containsExactly("rank 0: right", "rank 1: right", "rank 2: right", "rank 3: right");
+        assertThat(bytes.toString(StandardCharsets.UTF_8).lines()).containsExactly("rank 0: right", "rank 1: right",
+            "rank 2: right", "rank 3: right");
     }
 
     @Test
     void theReadmeShowsItAndItIsShort() throws IOException {
-        final String source = Files.readString(Path.of("src/test/java/io/expertlane/kernel/example/HelloDispatch.java"));
+        final String source = Files.readString(
+            Path.of("src/test/java/io/expertlane/kernel/example/HelloDispatch.java"));
         final int begin = source.indexOf("// example begins\n") + "// example begins\n".length();
-        final String code = source.substring(begin, source.indexOf("    // example ends", begin)).stripTrailing().stripIndent();
+        final String code = source.substring(begin, source.indexOf("    // example ends", begin)).stripTrailing()
+            .stripIndent();
         assertThat(code.lines()).hasSizeLessThanOrEqualTo(MOST_LINES);
         assertThat(Files.readString(Path.of("../README.md"))).contains("```java\n" + code + "\n```\n");
     }

@@ -16,8 +16,8 @@ import java.util.SplittableRandom;
 import java.util.stream.IntStream;
 
 /**
- * A seeded shape with tokens and routings, and what must come out of any exchange of it, computed plainly. Expert e multiplies by
- * 1 + e / E. For tests of the public API, over any transport.
+ * A seeded shape with tokens and routings, and what must come out of any exchange of it, computed plainly. Expert e
+ * multiplies by 1 + e / E. For tests of the public API, over any transport.
  */
 public final class ClusterCase {
     private static final double BF16_ERROR = 0x1p-8;
@@ -46,7 +46,8 @@ public final class ClusterCase {
         final int hidden = isFp8 ? 128 * (1 + random.nextInt(3)) : 8 * (1 + random.nextInt(40));
         final int mostTokens = 1 + random.nextInt(20);
         this.shape = new MoeShape(ranks, ranksPerNode, ranks * localExperts, topK, hidden, mostTokens);
-        this.routings = DrawnRouting.uniform().routings(shape, 1 + random.nextInt(mostTokens), random.nextLong(), arena);
+        this.routings = DrawnRouting.uniform().routings(shape, 1 + random.nextInt(mostTokens), random.nextLong(),
+            arena);
         this.tokens = new MemorySegment[ranks];
         this.combined = new MemorySegment[ranks];
         for (int rank = 0; rank < ranks; rank++) {
@@ -69,7 +70,8 @@ public final class ClusterCase {
     }
 
     private ExchangeConfig typed(final ExchangeConfig config) {
-        return config.withDispatchType(isFp8 ? DispatchType.FP8 : DispatchType.BF16).withRowsPerTurn(1 + random.nextInt(16));
+        return config.withDispatchType(isFp8 ? DispatchType.FP8 : DispatchType.BF16)
+            .withRowsPerTurn(1 + random.nextInt(16));
     }
 
     /** Dispatches, checks every row, runs the experts, combines and checks every sum; twice. */
@@ -105,7 +107,8 @@ public final class ClusterCase {
         for (int index = 0; index < rows.experts(); index++) {
             final int expert = rank * shape.localExperts() + rows.localExpert(index);
             seen[expert]++;
-            final long chosen = IntStream.range(0, shape.topK()).filter(k -> routing.expert(rows.sourceToken(), k) == expert).count();
+            final long chosen = IntStream.range(0, shape.topK())
+                .filter(k -> routing.expert(rows.sourceToken(), k) == expert).count();
             assertThat(chosen).as("selections of expert %s by the row's token, %s", expert, this).isPositive();
         }
     }
@@ -155,7 +158,8 @@ public final class ClusterCase {
         for (int i = 0; i < shape.hidden(); i++) {
             final long index = (long) token * shape.hidden() + i;
             final double sent = value(tokens[rank], index);
-            assertThat(Math.abs(value(combined[rank], index) - weight * sent)).as("sum of token %s of rank %s, %s", token, rank, this)
+            assertThat(Math.abs(value(combined[rank], index) - weight * sent)).as("sum of token %s of rank %s, %s",
+                token, rank, this)
                 .isLessThanOrEqualTo(error * magnitude * Math.abs(sent));
         }
         for (int i = 0; i < shape.hidden(); i++) {

@@ -24,15 +24,17 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /**
- * Fixed exchanges against what they did when they were recorded: the bits of every sum, in memory and on the modelled NIC, and there the time at the
- * end, the number of events and the counters of the NICs. A change that is to change no behaviour leaves all lines as they are; one that is
- * to change it replaces lines by those that this test prints, and says why.
+ * Fixed exchanges against what they did when they were recorded: the bits of every sum, in memory and on the modelled
+ * NIC, and there the time at the end, the number of events and the counters of the NICs. A change that is to change no
+ * behaviour leaves all lines as they are; one that is to change it replaces lines by those that this test prints, and
+ * says why.
  */
 @Timeout(value = 180, unit = TimeUnit.SECONDS)
 class RecordedExchangesTest {
     private static final int SEEDS = 10;
     private static final String RECORDED = "recorded-exchanges.txt";
-    private static final PortPolicy[] POLICIES = {PortPolicy.FIXED, PortPolicy.HASHED, PortPolicy.PREALLOCATED, PortPolicy.QUEUE_AFFINITY};
+    private static final PortPolicy[] POLICIES = {PortPolicy.FIXED, PortPolicy.HASHED, PortPolicy.PREALLOCATED,
+        PortPolicy.QUEUE_AFFINITY};
     private static final long PICOS_PER_NANO = 1_000;
 
     @Test
@@ -43,12 +45,14 @@ class RecordedExchangesTest {
                 final ClusterCase input = new ClusterCase(seed, arena);
                 for (final ExchangeConfig config : input.configs()) {
                     final boolean isCut = lines.size() % 3 == 0;
-                    lines.add(line(lines.size(), input, isCut ? config.withSegmentBytes(512).withSendQueue(256, 4) : config));
+                    lines.add(line(lines.size(), input,
+                        isCut ? config.withSegmentBytes(512).withSendQueue(256, 4) : config));
                 }
             }
         }
         try (InputStream recorded = RecordedExchangesTest.class.getResourceAsStream(RECORDED)) {
-            assertThat(String.join("\n", lines) + "\n").isEqualTo(new String(recorded.readAllBytes(), StandardCharsets.US_ASCII));
+            assertThat(String.join("\n", lines) + "\n").isEqualTo(new String(recorded.readAllBytes(),
+                StandardCharsets.US_ASCII));
         }
     }
 
@@ -72,7 +76,8 @@ class RecordedExchangesTest {
             assertThat(input.takeOutputsHash()).as("sums over the NIC, %s", input).isEqualTo(direct);
             simulation.run();
             return String.format(Locale.ROOT, "%d %s %s %s endPicos=%d events=%d counters=%016x sums=%016x", index,
-                config.mode().getClass().getSimpleName(), config.path().getClass().getSimpleName(), ports, simulation.nowPicos(),
+                config.mode().getClass().getSimpleName(), config.path().getClass().getSimpleName(), ports,
+                simulation.nowPicos(),
                 simulation.eventCount(), counters(transport), direct);
         }
     }
@@ -88,6 +93,7 @@ class RecordedExchangesTest {
     }
 
     private static long counters(final SimulatedTransport transport) {
-        return Arrays.stream(NicCounter.values()).mapToLong(transport::total).reduce(0, (hash, count) -> 31 * hash + count);
+        return Arrays.stream(NicCounter.values()).mapToLong(transport::total).reduce(0, (hash, count) ->
+            31 * hash + count);
     }
 }
