@@ -163,7 +163,8 @@ public final class ExchangeConfig implements Cloneable {
             ? HighThroughputConfig.of(shape).maxReceiveRows() : settings.maxReceiveRows();
         return new HighThroughputConfig(shape, transferPath(), dispatchType, roundScales, settings.channels(),
             settings.queuePairsPerChannel(), segmentBytes, chunkTokens(), ringTokens(), sendQueueDepth, doorbellBatch,
-            combine, payload, settings.liveCalls(), maxReceiveRows, settings.expertAlignment(), rowsPerTurn, timeoutNanos);
+            combine, payload,
+            settings.liveCalls(), maxReceiveRows, settings.expertAlignment(), rowsPerTurn, timeoutNanos);
     }
 
     private boolean isRing() {

@@ -22,7 +22,7 @@ final class HelloDispatch {
 
     // example begins
     public static void main(final String[] arguments) {
-        final MoeShape shape = new MoeShape(4, 2, 16, 4, 512, 32);        // the last four: experts, top-k, hidden, tokens
+        final MoeShape shape = new MoeShape(4, 2, 16, 4, 512, 32);        // last: experts, top-k, hidden, tokens
         final ExchangeConfig config = ExchangeConfig.lowLatency(shape);   // or .highThroughput(shape, 4)
         try (Arena arena = Arena.ofShared(); LocalCluster cluster = LocalCluster.connect(config)) {
             final MemorySegment[] tokens = new MemorySegment[4];
