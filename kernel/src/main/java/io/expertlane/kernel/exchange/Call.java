@@ -3,8 +3,9 @@ package io.expertlane.kernel.exchange;
 import java.lang.foreign.MemorySegment;
 
 /**
- * One dispatch and what follows it: {@link #isReceived()}, the expert step over {@link #rows()}, {@link #combine} or {@link #release},
- * {@link #isOver()}. Made by {@link Exchange}, which shows the whole. {@link Exchange#doWork()} moves it on; no method blocks.
+ * One dispatch and what follows it: {@link #isReceived()}, the expert step over {@link #rows()}, {@link #combine} or
+ * {@link #release}, {@link #isOver()}. Made by {@link Exchange}, which shows the whole. {@link Exchange#doWork()} moves
+ * it on; no method blocks.
  *
  * <p>Threading: that of the exchange. Errors: a step that is not due throws {@link IllegalStateException}.
  */
@@ -18,18 +19,22 @@ public sealed interface Call permits LowLatencyEnd.LiveCall, HighThroughputEnd.L
     /** Whether all rows are there, and the call is neither combined nor released. */
     boolean isReceived();
 
-    /** The received rows, from the first on: one cursor, placed before the first again by each call of this. Valid while {@link #isReceived()}. */
+    /**
+     * The received rows, from the first on: one cursor, placed before the first again by each call of this. Valid while
+     * {@link #isReceived()}.
+     */
     ReceivedRows rows();
 
     /**
-     * Rows received for {@code localExpert}; in high-throughput mode selections, lost ones included, rounded up to the alignment.
-     * Valid while {@link #isReceived()}.
+     * Rows received for {@code localExpert}; in high-throughput mode selections, lost ones included, rounded up to the
+     * alignment. Valid while {@link #isReceived()}.
      */
     int rowsOfExpert(int localExpert);
 
     /**
-     * Sends the outputs back and sums them: row t of {@code target}, BF16 [T, H], becomes the sum over the selections of token t. Low latency
-     * applies the gate weights here; high throughput expects outputs that have them in ({@link ReceivedRows#weight}).
+     * Sends the outputs back and sums them: row t of {@code target}, BF16 [T, H], becomes the sum over the selections
+     * of token t. Low latency applies the gate weights here; high throughput expects outputs that have them in
+     * ({@link ReceivedRows#weight}).
      *
      * @throws IllegalArgumentException if {@code target} is too small
      */
@@ -38,7 +43,8 @@ public sealed interface Call permits LowLatencyEnd.LiveCall, HighThroughputEnd.L
     /**
      * Combines in high-throughput mode with biases and summed weights.
      *
-     * @param targetWeights becomes fp32 [T, K], the sums of the weights that were passed back ({@link ReceivedRows#passWeights}); or null
+     * @param targetWeights becomes fp32 [T, K], the sums of the weights that were passed back
+     *                      ({@link ReceivedRows#passWeights}); or null
      * @param bias0         BF16 [T, H], added to the sums; or null
      * @param bias1         likewise
      * @throws IllegalArgumentException in low-latency mode if any of them is given, or if a segment is too small
@@ -46,7 +52,8 @@ public sealed interface Call permits LowLatencyEnd.LiveCall, HighThroughputEnd.L
     void combine(MemorySegment target, MemorySegment targetWeights, MemorySegment bias0, MemorySegment bias1);
 
     /**
-     * The first half of {@link #combine(MemorySegment)}: low latency begins to send the outputs back; high throughput does so with the second half.
+     * The first half of {@link #combine(MemorySegment)}: low latency begins to send the outputs back; high throughput
+     * does so with the second half.
      */
     void sendOutputs();
 
@@ -62,9 +69,15 @@ public sealed interface Call permits LowLatencyEnd.LiveCall, HighThroughputEnd.L
     /** Whether the call is complete, combined or released. */
     boolean isOver();
 
-    /** Whether {@code peer} was masked before the call was over: what came from it, or through it, may be missing. Final once over. */
+    /**
+     * Whether {@code peer} was masked before the call was over: what came from it, or through it, may be missing. Final
+     * once over.
+     */
     boolean isExcluded(int peer);
 
-    /** What a later dispatch of the same routing needs; valid while {@link #isReceived()}. The routing must stay unchanged. Allocates. */
+    /**
+     * What a later dispatch of the same routing needs; valid while {@link #isReceived()}. The routing must stay
+     * unchanged. Allocates.
+     */
     Handle handle();
 }

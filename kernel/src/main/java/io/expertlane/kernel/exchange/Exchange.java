@@ -24,18 +24,21 @@ import java.util.function.LongSupplier;
  * }</pre>
  * {@link LocalCluster} does that for all ranks of a process.
  *
- * <p>A call is collective: every rank begins it, in the same order. Nothing blocks; {@link #doWork()} moves all live calls on.
+ * <p>A call is collective: every rank begins it, in the same order. Nothing blocks; {@link #doWork()} moves all live
+ * calls on.
  *
- * <p>Threading: one thread at a time drives a rank and reads its calls; ranks may share threads or not. Nothing allocates after two calls but what
- * says so.
+ * <p>Threading: one thread at a time drives a rank and reads its calls; ranks may share threads or not. Nothing
+ * allocates after two calls but what says so.
  *
- * <p>Errors: bad arguments throw {@link IllegalArgumentException}, steps out of order {@link IllegalStateException}, before any state changes.
- * A peer that fails is masked: live calls go on without it ({@link Call#isExcluded}), later ones do not wait for it, until it has joined
- * again: it calls {@link #rejoin()}, all others {@link #clearMask}, between the same two calls.
+ * <p>Errors: bad arguments throw {@link IllegalArgumentException}, steps out of order {@link IllegalStateException},
+ * before any state changes. A peer that fails is masked: live calls go on without it ({@link Call#isExcluded}), later
+ * ones do not wait for it, until it has joined again: it calls {@link #rejoin()}, all others {@link #clearMask},
+ * between the same two calls.
  */
 public sealed interface Exchange extends AutoCloseable permits LowLatencyEnd, HighThroughputEnd {
     /**
-     * Connects {@code rank} with the system's clock. Every rank of {@code transport} must be connected before any of them dispatches.
+     * Connects {@code rank} with the system's clock. Every rank of {@code transport} must be connected before any of
+     * them dispatches.
      *
      * @param transport its heap has {@link ExchangeConfig#heapBytes()} bytes a rank or more; offsets from 0 are used
      * @throws IllegalArgumentException if the heap is too small, or memory is not mapped that pull combine needs
@@ -51,7 +54,8 @@ public sealed interface Exchange extends AutoCloseable permits LowLatencyEnd, Hi
      * @param nanoClock for time-outs and statistics: {@code System::nanoTime}, or a virtual clock
      */
     static Exchange connect(
-        final ExchangeConfig config, final Transport transport, final int rank, final WorkMeter meter, final LongSupplier nanoClock) {
+        final ExchangeConfig config, final Transport transport, final int rank, final WorkMeter meter,
+        final LongSupplier nanoClock) {
         return switch (config.mode()) {
             case Mode.LowLatency settings -> new LowLatencyEnd(config,
                 new LowLatencyExchange(config.lowLatency(settings), transport, rank, meter, nanoClock));
@@ -63,10 +67,12 @@ public sealed interface Exchange extends AutoCloseable permits LowLatencyEnd, Hi
     /**
      * Begins a call: sends {@code tokens} to the experts of {@code routing} and receives those of the others.
      *
-     * @param tokens  BF16 [T, H], row-major; must stay unchanged until {@link Call#isSent()}. Not read if payload is omitted
+     * @param tokens  BF16 [T, H], row-major; must stay unchanged until {@link Call#isSent()}. Not read if payload is
+     *                omitted
      * @param routing the gate's choice for the T tokens; copied
      * @return the call, an object that is used again by a later call
-     * @throws IllegalStateException if as many calls are live as may be, or the rank is no member, or the exchange is closed
+     * @throws IllegalStateException if as many calls are live as may be, or the rank is no member, or the exchange is
+     *                               closed
      */
     Call dispatch(MemorySegment tokens, Routing routing);
 
@@ -78,16 +84,17 @@ public sealed interface Exchange extends AutoCloseable permits LowLatencyEnd, Hi
     Call dispatch(MemorySegment tokens, Handle handle);
 
     /**
-     * Begins a high-throughput call whose result has {@code fixedRows} rows, known before anything is exchanged; what is not received is padding.
-     * More received rows than that make {@link #doWork()} throw.
+     * Begins a high-throughput call whose result has {@code fixedRows} rows, known before anything is exchanged; what
+     * is not received is padding. More received rows than that make {@link #doWork()} throw.
      *
      * @throws IllegalArgumentException in low-latency mode, or if there is no room for so many
      */
     Call dispatch(MemorySegment tokens, Routing routing, int fixedRows);
 
     /**
-     * Begins a call as {@link #dispatch(MemorySegment, Routing)} does, of which low latency receives nothing until {@link Call#receive()}: what is
-     * sent overlaps what the caller does meanwhile. High throughput receives at once, since ranks pass on what they receive.
+     * Begins a call as {@link #dispatch(MemorySegment, Routing)} does, of which low latency receives nothing until
+     * {@link Call#receive()}: what is sent overlaps what the caller does meanwhile. High throughput receives at once,
+     * since ranks pass on what they receive.
      */
     Call send(MemorySegment tokens, Routing routing);
 
@@ -103,10 +110,15 @@ public sealed interface Exchange extends AutoCloseable permits LowLatencyEnd, Hi
     /** Masks {@code peer}, as a time-out would. */
     void mask(int peer);
 
-    /** Lets {@code peer} join again; returns whether it is a member, false: call again. Collective among the other ranks. Allocates. */
+    /**
+     * Lets {@code peer} join again; returns whether it is a member, false: call again. Collective among the other
+     * ranks. Allocates.
+     */
     boolean clearMask(int peer);
 
-    /** Says in words what {@link #clearMask} of {@code peer}, or {@link #rejoin()}, waits for. For people; allocates. */
+    /**
+     * Says in words what {@link #clearMask} of {@code peer}, or {@link #rejoin()}, waits for. For people; allocates.
+     */
     String joinState(int peer);
 
     /** Joins again after this rank was masked or restarted; returns whether it is a member, false: call again. */
@@ -127,7 +139,9 @@ public sealed interface Exchange extends AutoCloseable permits LowLatencyEnd, Hi
     /** Time by stage, over all calls. */
     StageTimes stageTimes();
 
-    /** How long this rank waited for each peer, over all calls. Kept by low latency; all zero in high-throughput mode. */
+    /**
+     * How long this rank waited for each peer, over all calls. Kept by low latency; all zero in high-throughput mode.
+     */
     PeerWaits peerWaits();
 
     /** What all ranks agreed on. */

@@ -4,15 +4,18 @@ import io.expertlane.kernel.moe.MoeShape;
 import io.expertlane.kernel.verbs.QueuePairPlan;
 
 /**
- * What all ranks of an exchange agree on: mode, path and their settings. Immutable; every {@code with} method returns a checked copy.
+ * What all ranks of an exchange agree on: mode, path and their settings. Immutable; every {@code with} method returns a
+ * checked copy.
  * <pre>{@code
  * ExchangeConfig config = ExchangeConfig.lowLatency(shape).withDispatchType(DispatchType.FP8);
  * ExchangeConfig other = ExchangeConfig.highThroughput(shape, 4).withPath(Path.ring(16, 64));
  * }</pre>
  *
- * <p>Defaults: zero path, BF16, no segmentation, send queues of 64 elements with a doorbell every 4, push, rows are moved, a time-out of 100 s.
+ * <p>Defaults: zero path, BF16, no segmentation, send queues of 64 elements with a doorbell every 4, push, rows are
+ * moved, a time-out of 100 s.
  *
- * <p>Errors: a value out of range, or one that does not fit the others, throws {@link IllegalArgumentException} naming it and the limit.
+ * <p>Errors: a value out of range, or one that does not fit the others, throws {@link IllegalArgumentException} naming
+ * it and the limit.
  */
 public final class ExchangeConfig implements Cloneable {
     private static final int LOW_LATENCY_ROWS_PER_TURN = 8;
@@ -82,7 +85,10 @@ public final class ExchangeConfig implements Cloneable {
         return copy.checked();
     }
 
-    /** This with send queues of {@code depth} elements, a power of two, 2 to 32,768, and a doorbell every {@code batch} elements. */
+    /**
+     * This with send queues of {@code depth} elements, a power of two, 2 to 32,768, and a doorbell every {@code batch}
+     * elements.
+     */
     public ExchangeConfig withSendQueue(final int depth, final int batch) {
         final ExchangeConfig copy = clone();
         copy.sendQueueDepth = depth;
@@ -90,7 +96,10 @@ public final class ExchangeConfig implements Cloneable {
         return copy.checked();
     }
 
-    /** This with another way of combine: pull needs the memory of every peer mapped, in high-throughput mode that of the node. */
+    /**
+     * This with another way of combine: pull needs the memory of every peer mapped, in high-throughput mode that of the
+     * node.
+     */
     public ExchangeConfig withCombine(final CombineMethod value) {
         final ExchangeConfig copy = clone();
         copy.combine = value;
@@ -104,7 +113,10 @@ public final class ExchangeConfig implements Cloneable {
         return copy.checked();
     }
 
-    /** This with another number of rows that one {@link Exchange#doWork()} handles at most, in high-throughput mode for one channel and peer. */
+    /**
+     * This with another number of rows that one {@link Exchange#doWork()} handles at most, in high-throughput mode for
+     * one channel and peer.
+     */
     public ExchangeConfig withRowsPerTurn(final int value) {
         final ExchangeConfig copy = clone();
         copy.rowsPerTurn = value;
@@ -112,8 +124,9 @@ public final class ExchangeConfig implements Cloneable {
     }
 
     /**
-     * This with another time-out: a peer without an answer or a heartbeat for so long is masked. 1,000 (1 us) to 3.6e12 (one hour), on the
-     * exchange's clock. Must exceed the longest time between two {@link Exchange#doWork()} of a healthy rank, expert step included.
+     * This with another time-out: a peer without an answer or a heartbeat for so long is masked. 1,000 (1 us) to 3.6e12
+     * (one hour), on the exchange's clock. Must exceed the longest time between two {@link Exchange#doWork()} of a
+     * healthy rank, expert step included.
      */
     public ExchangeConfig withTimeoutNanos(final long value) {
         final ExchangeConfig copy = clone();
@@ -139,8 +152,9 @@ public final class ExchangeConfig implements Cloneable {
     }
 
     LowLatencyConfig lowLatency(final Mode.LowLatency settings) {
-        return new LowLatencyConfig(shape, transferPath(), dispatchType, roundScales, settings.queuePairsPerExpert(), segmentBytes,
-            isRing() ? chunkTokens() : LowLatencyConfig.DEFAULT_CHUNK_TOKENS, isRing() ? ringTokens() : LowLatencyConfig.DEFAULT_RING_TOKENS,
+        return new LowLatencyConfig(shape, transferPath(), dispatchType, roundScales, settings.queuePairsPerExpert(),
+            segmentBytes, isRing() ? chunkTokens() : LowLatencyConfig.DEFAULT_CHUNK_TOKENS,
+            isRing() ? ringTokens() : LowLatencyConfig.DEFAULT_RING_TOKENS,
             sendQueueDepth, doorbellBatch, combine, payload, rowsPerTurn, settings.combineType(), timeoutNanos);
     }
 
@@ -148,7 +162,8 @@ public final class ExchangeConfig implements Cloneable {
         final int maxReceiveRows = settings.maxReceiveRows() == Mode.HighThroughput.WORST_CASE_ROWS
             ? HighThroughputConfig.of(shape).maxReceiveRows() : settings.maxReceiveRows();
         return new HighThroughputConfig(shape, transferPath(), dispatchType, roundScales, settings.channels(),
-            settings.queuePairsPerChannel(), segmentBytes, chunkTokens(), ringTokens(), sendQueueDepth, doorbellBatch, combine, payload,
+            settings.queuePairsPerChannel(), segmentBytes, chunkTokens(), ringTokens(), sendQueueDepth, doorbellBatch,
+            combine, payload,
             settings.liveCalls(), maxReceiveRows, settings.expertAlignment(), rowsPerTurn, timeoutNanos);
     }
 

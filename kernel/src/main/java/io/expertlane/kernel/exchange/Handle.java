@@ -4,8 +4,8 @@ import io.expertlane.kernel.moe.Routing;
 
 /**
  * A routing that a call has used, for later dispatches of it at the same exchange: {@link Call#handle()} makes it,
- * {@link Exchange#dispatch(java.lang.foreign.MemorySegment, Handle)} takes it. All ranks use handles of the same call. The memory of the
- * routing must stay unchanged as long as the handle is used.
+ * {@link Exchange#dispatch(java.lang.foreign.MemorySegment, Handle)} takes it. All ranks use handles of the same call.
+ * The memory of the routing must stay unchanged as long as the handle is used.
  */
 public final class Handle {
     private final Exchange owner;

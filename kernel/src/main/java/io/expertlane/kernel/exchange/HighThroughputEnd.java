@@ -199,7 +199,8 @@ final class HighThroughputEnd implements Exchange {
 
         @Override
         public void combine(
-            final MemorySegment target, final MemorySegment targetWeights, final MemorySegment bias0, final MemorySegment bias1) {
+            final MemorySegment target, final MemorySegment targetWeights, final MemorySegment bias0,
+            final MemorySegment bias1) {
             requireOpen();
             call.combine(target, targetWeights, bias0, bias1);
         }

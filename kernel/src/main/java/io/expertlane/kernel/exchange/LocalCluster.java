@@ -14,8 +14,8 @@ import java.util.function.Predicate;
 import org.agrona.concurrent.IdleStrategy;
 
 /**
- * All ranks of an exchange in this process, with their threads and idling inside. Collective steps are methods; each returns when it is complete on
- * every rank.
+ * All ranks of an exchange in this process, with their threads and idling inside. Collective steps are methods; each
+ * returns when it is complete on every rank.
  * <pre>{@code
  * try (LocalCluster cluster = LocalCluster.connect(ExchangeConfig.lowLatency(shape))) {
  *     cluster.dispatch(tokens, routings);
@@ -24,10 +24,11 @@ import org.agrona.concurrent.IdleStrategy;
  * }
  * }</pre>
  *
- * <p>Threading: one thread at a time calls it and drives some of the ranks; rank r is driven by thread r mod threads. Row actions run on all of them.
- * Nothing allocates after the first round.
+ * <p>Threading: one thread at a time calls it and drives some of the ranks; rank r is driven by thread r mod threads.
+ * Row actions run on all of them. Nothing allocates after the first round.
  *
- * <p>Errors: what a rank or a row action throws is thrown to the caller as the cause of an {@link IllegalStateException}; close the cluster then.
+ * <p>Errors: what a rank or a row action throws is thrown to the caller as the cause of an
+ * {@link IllegalStateException}; close the cluster then.
  */
 public final class LocalCluster implements AutoCloseable {
     private static final int COMPLETION_QUEUE_DEPTH = 1024;
@@ -56,8 +57,8 @@ public final class LocalCluster implements AutoCloseable {
     private RowAction action;
 
     private LocalCluster(
-        final ExchangeConfig config, final Transport transport, final LongSupplier nanoClock, final int threads, final Runnable idle,
-        final boolean isOwner) {
+        final ExchangeConfig config, final Transport transport, final LongSupplier nanoClock, final int threads,
+        final Runnable idle, final boolean isOwner) {
         final int ranks = config.shape().ranks();
         exchanges = new Exchange[ranks];
         for (int rank = 0; rank < ranks; rank++) {
@@ -124,7 +125,8 @@ public final class LocalCluster implements AutoCloseable {
     }
 
     /**
-     * Dispatches, by rank, {@code tokens}, BF16 [T, H], to the experts of {@code routings}, and waits until all rows are there.
+     * Dispatches, by rank, {@code tokens}, BF16 [T, H], to the experts of {@code routings}, and waits until all rows
+     * are there.
      *
      * @throws IllegalArgumentException unless there is one of each for every rank
      */
@@ -136,7 +138,10 @@ public final class LocalCluster implements AutoCloseable {
         team.run(dispatchStep);
     }
 
-    /** Does {@code action} for every row that the ranks have received. Different ranks' rows may be acted on at the same time. */
+    /**
+     * Does {@code action} for every row that the ranks have received. Different ranks' rows may be acted on at the same
+     * time.
+     */
     public void forEachRow(final RowAction action) {
         requireDispatched("forEachRow");
         this.action = action;

@@ -192,7 +192,8 @@ final class LowLatencyEnd implements Exchange {
 
         @Override
         public void combine(
-            final MemorySegment target, final MemorySegment targetWeights, final MemorySegment bias0, final MemorySegment bias1) {
+            final MemorySegment target, final MemorySegment targetWeights, final MemorySegment bias0,
+            final MemorySegment bias1) {
             if (targetWeights != null || bias0 != null || bias1 != null) {
                 throw new IllegalArgumentException("combine with weights or biases: high-throughput mode only");
             }

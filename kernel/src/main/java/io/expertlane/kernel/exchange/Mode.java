@@ -2,7 +2,8 @@ package io.expertlane.kernel.exchange;
 
 /**
  * What an exchange is tuned for, and the settings that only that mode has. {@link ExchangeConfig#lowLatency} and
- * {@link ExchangeConfig#highThroughput} make a configuration with either; the {@code with} methods here change one value:
+ * {@link ExchangeConfig#highThroughput} make a configuration with either; the {@code with} methods here change one
+ * value:
  * <pre>{@code
  * ExchangeConfig.highThroughput(shape, 4).withMode(Mode.highThroughput(4).withLiveCalls(2));
  * }</pre>
@@ -19,7 +20,8 @@ public sealed interface Mode {
     }
 
     /**
-     * Each token goes by itself straight to each of its experts; combine applies the gate weights. Two calls may be live.
+     * Each token goes by itself straight to each of its experts; combine applies the gate weights. Two calls may be
+     * live.
      *
      * @param queuePairsPerExpert queue pairs of each (peer, local expert), or of each peer over the ring path, 1 to 8
      * @param combineType         format of output rows on their way back; LogFMT-10 needs push
@@ -37,17 +39,18 @@ public sealed interface Mode {
     }
 
     /**
-     * A token crosses the network once for each node it goes to; a received row is for all its experts at the rank, and the
-     * expert step applies the gate weights.
+     * A token crosses the network once for each node it goes to; a received row is for all its experts at the rank, and
+     * the expert step applies the gate weights.
      *
      * @param channels            channels, each a contiguous run of a rank's tokens, 1 to 64
      * @param queuePairsPerChannel data queue pairs of each (peer, channel), 1 to 8
      * @param liveCalls           calls that may be live at once, 1 or 2
-     * @param maxReceiveRows      most rows that a rank receives in one call; {@link #WORST_CASE_ROWS}: ranks x maxTokensPerRank
+     * @param maxReceiveRows      most rows that a rank receives in one call; {@link #WORST_CASE_ROWS}: ranks x
+     *                            maxTokensPerRank
      * @param expertAlignment     {@link Call#rowsOfExpert} is rounded up to a multiple of this, 1 or more
      */
-    record HighThroughput(int channels, int queuePairsPerChannel, int liveCalls, int maxReceiveRows, int expertAlignment)
-        implements Mode {
+    record HighThroughput(int channels, int queuePairsPerChannel, int liveCalls, int maxReceiveRows,
+        int expertAlignment) implements Mode {
         /** Room for every token of every rank. */
         public static final int WORST_CASE_ROWS = 0;
 

@@ -8,7 +8,8 @@ public sealed interface Path {
     }
 
     /**
-     * Rows pass through rings of fixed size with credits, and are copied out of them: bounded memory, and back-pressure.
+     * Rows pass through rings of fixed size with credits, and are copied out of them: bounded memory, and
+     * back-pressure.
      *
      * @param chunkTokens tokens that are sent and published together, 1 to 1,024
      * @param ringTokens  tokens that a ring holds: a multiple of {@code chunkTokens}, at least twice as many
@@ -20,7 +21,8 @@ public sealed interface Path {
     /**
      * The zero-buffer path.
      *
-     * @param chunkTokens tokens that are sent and published together in high-throughput mode, 1 to 1,024; low latency has no chunks here
+     * @param chunkTokens tokens that are sent and published together in high-throughput mode, 1 to 1,024; low latency
+     *                    has no chunks here
      */
     record Zero(int chunkTokens) implements Path {
         static final int DEFAULT_CHUNK_TOKENS = 16;

@@ -14,8 +14,9 @@ import java.lang.foreign.MemorySegment;
  * }
  * }</pre>
  *
- * <p>In low latency a row is for one expert, and {@link #weight} is 1, since combine applies the gate weights. In high throughput it is for all of the
- * token's experts at this rank, and its output is the sum of their outputs, each times its weight. Rows that were lost with a masked peer are skipped.
+ * <p>In low latency a row is for one expert, and {@link #weight} is 1, since combine applies the gate weights. In high
+ * throughput it is for all of the token's experts at this rank, and its output is the sum of their outputs, each times
+ * its weight. Rows that were lost with a masked peer are skipped.
  *
  * <p>Threading: that of the exchange. All but {@link #next()} are valid only after it has returned true.
  */
@@ -44,7 +45,10 @@ public sealed interface ReceivedRows permits LowLatencyEnd.Rows, HighThroughputE
     /** Where the row lies in {@link #memory()}, in the format it travelled in. */
     long rowOffset();
 
-    /** Where in {@link #memory()} its output is to be written, BF16 [H]. It may be the row's own location: read the row first. */
+    /**
+     * Where in {@link #memory()} its output is to be written, BF16 [H]. It may be the row's own location: read the row
+     * first.
+     */
     long outputOffset();
 
     /** Sends the row's weights back with its output, to be summed there. Without effect in low latency. */

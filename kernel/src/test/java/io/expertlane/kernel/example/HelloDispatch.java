@@ -12,14 +12,17 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 
-/** Dispatch and combine of four ranks whose experts return what they get: each token comes back, since its weights' sum is 1. */
+/**
+ * Dispatch and combine of four ranks whose experts return what they get: each token comes back, since its weights' sum
+ * is 1.
+ */
 final class HelloDispatch {
     private HelloDispatch() {
     }
 
     // example begins
     public static void main(final String[] arguments) {
-        final MoeShape shape = new MoeShape(4, 2, 16, 4, 512, 32);        // ranks, ranks a node, experts, top-k, hidden, tokens
+        final MoeShape shape = new MoeShape(4, 2, 16, 4, 512, 32);        // last: experts, top-k, hidden, tokens
         final ExchangeConfig config = ExchangeConfig.lowLatency(shape);   // or .highThroughput(shape, 4)
         try (Arena arena = Arena.ofShared(); LocalCluster cluster = LocalCluster.connect(config)) {
             final MemorySegment[] tokens = new MemorySegment[4];
@@ -32,8 +35,9 @@ final class HelloDispatch {
                 for (int i = 0; i < rows.experts(); i++) {
                     weight += rows.weight(i);
                 }
-                rows.read(rows.memory(), rows.outputOffset());
-                RowCodec.best().scale(rows.memory(), rows.outputOffset(), rows.memory(), rows.outputOffset(), 512, weight);
+                final long row = rows.outputOffset();
+                rows.read(rows.memory(), row);
+                RowCodec.best().scale(rows.memory(), row, rows.memory(), row, shape.hidden(), weight);
             });
             cluster.combine(combined);
             for (int rank = 0; rank < 4; rank++) {

@@ -24,8 +24,8 @@ class HelloDispatchTest {
         } finally {
             System.setOut(before);
         }
-        assertThat(bytes.toString(StandardCharsets.UTF_8).lines())
-            .containsExactly("rank 0: right", "rank 1: right", "rank 2: right", "rank 3: right");
+        assertThat(bytes.toString(StandardCharsets.UTF_8).lines()).containsExactly("rank 0: right", "rank 1: right",
+            "rank 2: right", "rank 3: right");
     }
 
     @Test

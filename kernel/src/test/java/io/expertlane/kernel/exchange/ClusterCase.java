@@ -2,6 +2,7 @@ package io.expertlane.kernel.exchange;
 
 import static java.lang.foreign.ValueLayout.JAVA_SHORT;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 
 import io.expertlane.kernel.codec.Bfloat16;
 import io.expertlane.kernel.codec.RowCodec;
@@ -15,8 +16,8 @@ import java.util.SplittableRandom;
 import java.util.stream.IntStream;
 
 /**
- * A seeded shape with tokens and routings, and what must come out of any exchange of it, computed plainly. Expert e multiplies by
- * 1 + e / E. For tests of the public API, over any transport.
+ * A seeded shape with tokens and routings, and what must come out of any exchange of it, computed plainly. Expert e
+ * multiplies by 1 + e / E. For tests of the public API, over any transport.
  */
 public final class ClusterCase {
     private static final double BF16_ERROR = 0x1p-8;
@@ -30,6 +31,7 @@ public final class ClusterCase {
     final MemorySegment[] tokens;
     final Routing[] routings;
     final MemorySegment[] combined;
+    private long outputsHash;
 
     /** Draws the case of {@code seed}; {@code arena} holds its rows. */
     public ClusterCase(final long seed, final Arena arena) {
@@ -44,7 +46,8 @@ public final class ClusterCase {
         final int hidden = isFp8 ? 128 * (1 + random.nextInt(3)) : 8 * (1 + random.nextInt(40));
         final int mostTokens = 1 + random.nextInt(20);
         this.shape = new MoeShape(ranks, ranksPerNode, ranks * localExperts, topK, hidden, mostTokens);
-        this.routings = DrawnRouting.uniform().routings(shape, 1 + random.nextInt(mostTokens), random.nextLong(), arena);
+        this.routings = DrawnRouting.uniform().routings(shape, 1 + random.nextInt(mostTokens), random.nextLong(),
+            arena);
         this.tokens = new MemorySegment[ranks];
         this.combined = new MemorySegment[ranks];
         for (int rank = 0; rank < ranks; rank++) {
@@ -67,7 +70,8 @@ public final class ClusterCase {
     }
 
     private ExchangeConfig typed(final ExchangeConfig config) {
-        return config.withDispatchType(isFp8 ? DispatchType.FP8 : DispatchType.BF16).withRowsPerTurn(1 + random.nextInt(16));
+        return config.withDispatchType(isFp8 ? DispatchType.FP8 : DispatchType.BF16)
+            .withRowsPerTurn(1 + random.nextInt(16));
     }
 
     /** Dispatches, checks every row, runs the experts, combines and checks every sum; twice. */
@@ -98,12 +102,13 @@ public final class ClusterCase {
         for (int i = 0; i < shape.hidden(); i++) {
             final float sent = value(tokens[rows.sourceRank()], first + i);
             assertThat((double) value(scratch, i)).as("value %s of a row, %s", i, this)
-                .isCloseTo(sent, org.assertj.core.api.Assertions.within(isFp8 ? Math.abs(sent) * (FP8_ERROR + BF16_ERROR) : 0.0));
+                .isCloseTo(sent, within(isFp8 ? Math.abs(sent) * (FP8_ERROR + BF16_ERROR) : 0.0));
         }
         for (int index = 0; index < rows.experts(); index++) {
             final int expert = rank * shape.localExperts() + rows.localExpert(index);
             seen[expert]++;
-            final long chosen = IntStream.range(0, shape.topK()).filter(k -> routing.expert(rows.sourceToken(), k) == expert).count();
+            final long chosen = IntStream.range(0, shape.topK())
+                .filter(k -> routing.expert(rows.sourceToken(), k) == expert).count();
             assertThat(chosen).as("selections of expert %s by the row's token, %s", expert, this).isPositive();
         }
     }
@@ -153,10 +158,12 @@ public final class ClusterCase {
         for (int i = 0; i < shape.hidden(); i++) {
             final long index = (long) token * shape.hidden() + i;
             final double sent = value(tokens[rank], index);
-            assertThat(Math.abs(value(combined[rank], index) - weight * sent)).as("sum of token %s of rank %s, %s", token, rank, this)
+            assertThat(Math.abs(value(combined[rank], index) - weight * sent)).as("sum of token %s of rank %s, %s",
+                token, rank, this)
                 .isLessThanOrEqualTo(error * magnitude * Math.abs(sent));
         }
         for (int i = 0; i < shape.hidden(); i++) {
+            outputsHash = 31 * outputsHash + combined[rank].getAtIndex(JAVA_SHORT, (long) token * shape.hidden() + i);
             combined[rank].setAtIndex(JAVA_SHORT, (long) token * shape.hidden() + i, Bfloat16.fromFloat(Float.NaN));
         }
     }
@@ -165,8 +172,11 @@ public final class ClusterCase {
         return Bfloat16.toFloat(rows.getAtIndex(JAVA_SHORT, index));
     }
 
-    MoeShape shape() {
-        return shape;
+    /** A hash of every sum checked since it was last asked for, bit by bit. */
+    public long takeOutputsHash() {
+        final long hash = outputsHash;
+        outputsHash = 0;
+        return hash;
     }
 
     @Override

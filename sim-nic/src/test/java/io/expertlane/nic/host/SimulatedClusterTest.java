@@ -37,15 +37,15 @@ class SimulatedClusterTest {
 
     private static void check(final ClusterCase input, final ExchangeConfig config) {
         try (SymmetricHeap heap = new SymmetricHeap(config.shape().ranks(), config.heapBytes());
-             SimulatedTransport transport = new SimulatedTransport(heap, ClusterProfile.h20Cx7Dual(), PortPolicy.HASHED,
-                 1024)) {
+             SimulatedTransport transport = new SimulatedTransport(heap, ClusterProfile.h20Cx7Dual(),
+                 PortPolicy.HASHED, 1024)) {
             final Simulation simulation = transport.simulation();
             try (LocalCluster cluster = LocalCluster.connect(
                 config, transport, () -> simulation.nowPicos() / PICOS_PER_NANO, simulation::step)) {
                 input.check(cluster);
             }
-            assertThat(simulation.eventCount()).as("events, %s", input)
-                .matches(count -> count > 0 || config.shape().ranks() == 1);
+            assertThat(simulation.eventCount()).as("events, %s", input).matches(count -> count > 0
+                || config.shape().ranks() == 1);
         }
     }
 }

@@ -18,7 +18,8 @@ public final class HighThroughputGroup implements AutoCloseable {
      * @param mapping   which peers are reached by plain loads and stores instead of queue pairs
      * @param nanoClock for the stage times
      */
-    public HighThroughputGroup(final HighThroughputConfig config, final DirectTransport.Mapping mapping, final LongSupplier nanoClock) {
+    public HighThroughputGroup(final HighThroughputConfig config, final DirectTransport.Mapping mapping,
+        final LongSupplier nanoClock) {
         heap = new SymmetricHeap(config.shape().ranks(), HighThroughputExchange.heapBytes(config));
         try {
             transport = new DirectTransport(heap, mapping, config.shape().ranksPerNode(), COMPLETION_QUEUE_DEPTH);

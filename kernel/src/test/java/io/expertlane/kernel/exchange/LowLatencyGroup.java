@@ -18,7 +18,8 @@ public final class LowLatencyGroup implements AutoCloseable {
      * @param mapping   which peers are reached by plain loads and stores instead of queue pairs
      * @param nanoClock for the stage times
      */
-    public LowLatencyGroup(final LowLatencyConfig config, final DirectTransport.Mapping mapping, final LongSupplier nanoClock) {
+    public LowLatencyGroup(final LowLatencyConfig config, final DirectTransport.Mapping mapping,
+        final LongSupplier nanoClock) {
         heap = new SymmetricHeap(config.shape().ranks(), LowLatencyExchange.heapBytes(config));
         try {
             transport = new DirectTransport(heap, mapping, COMPLETION_QUEUE_DEPTH);
