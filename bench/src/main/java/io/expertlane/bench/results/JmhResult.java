@@ -53,33 +53,33 @@ record JmhResult(String benchmark, String mode, int threads, int forks, int warm
      */
     List<Measurement> measurements(final RunSummary.Row row) {
         final List<Measurement> found = new ArrayList<>();
-        add(found, time(), primaryMetric, false, row);
+        add(found, time(name()), primaryMetric, false, row);
         final Metric allocated = secondaryMetrics.get(ALLOCATION);
         if (allocated != null) {
-            add(found, allocation(), allocated, true, null);
+            add(found, allocation(name()), allocated, true, null);
         }
         return found;
     }
 
-    /** Iterations of the first fork, of each series whose values are numbers. */
-    Map<Series, double[]> firstFork() {
+    /** Iterations of the first fork, of each series whose values are numbers; the series are called {@code name}. */
+    Map<Series, double[]> firstFork(final String name) {
         final Map<Series, double[]> found = new LinkedHashMap<>();
-        found.put(time(), primaryMetric.iterations()[0]);
+        found.put(time(name), primaryMetric.iterations()[0]);
         final Metric allocated = secondaryMetrics.get(ALLOCATION);
         if (allocated != null) {
-            found.put(allocation(), allocated.iterations()[0]);
+            found.put(allocation(name), allocated.iterations()[0]);
         }
         found.values().removeIf(values -> !Arrays.stream(values).allMatch(Double::isFinite));
         return found;
     }
 
-    private Series time() {
-        return new Series(false, name(), parameters(), Series.TIME, primaryMetric.scoreUnit(),
+    private Series time(final String name) {
+        return new Series(false, name, parameters(), Series.TIME, primaryMetric.scoreUnit(),
             THROUGHPUT.equals(mode) ? Better.HIGHER : Better.LOWER);
     }
 
-    private Series allocation() {
-        return new Series(false, name(), parameters(), Series.ALLOCATION, "B/op", Better.LOWER);
+    private Series allocation(final String name) {
+        return new Series(false, name, parameters(), Series.ALLOCATION, "B/op", Better.LOWER);
     }
 
     /**

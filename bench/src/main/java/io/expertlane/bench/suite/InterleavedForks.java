@@ -15,6 +15,7 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.TimeUnit;
 import java.util.jar.Attributes;
 import java.util.jar.JarFile;
 import java.util.jar.Manifest;
@@ -28,11 +29,13 @@ import java.util.stream.Stream;
  * where a fork comes to lie does not tell the runs apart. Jars are copied first: whatever is built meanwhile, all forks
  * measure what was there.
  *
- * <p>Failure: {@link IOException} with the last line of JMH's output where a fork fails. Interrupted, it ends the forks
- * that run.
+ * <p>Failure: {@link IOException} with benchmark and reason where a fork fails. Interrupted, it ends the forks that
+ * run.
  */
 public final class InterleavedForks {
     private static final String PROFILER_FILE = TurnProfiler.class.getName().replace('.', '/') + ".class";
+
+    private static final int MAX_WAIT_SECONDS = 10;
 
     private final List<ForkRun> runs;
     private final Path folder;
@@ -180,6 +183,9 @@ public final class InterleavedForks {
             requireDone(pair, run(pair, 1 - place), processes.get(1 - place).waitFor());
         } finally {
             processes.forEach(InterleavedForks::end);
+            for (final Process process : processes) {
+                awaitEnd(process);
+            }
             forget(onInterrupt);
         }
     }
@@ -187,7 +193,7 @@ public final class InterleavedForks {
     private void requireDone(final int pair, final int run, final int exitCode) throws IOException {
         if (exitCode != 0 || Files.notExists(json(pair, run))) {
             throw new IOException(runs.get(run).name() + ": JMH ended with " + exitCode + ": "
-                + lastLine(log(pair, run)));
+                + ForkLog.reason(Files.readString(log(pair, run), StandardCharsets.UTF_8)));
         }
     }
 
@@ -198,11 +204,6 @@ public final class InterleavedForks {
 
     private Path log(final int pair, final int run) {
         return folder.resolve(pair + "-" + run + ".log");
-    }
-
-    private static String lastLine(final Path log) throws IOException {
-        return Files.readString(log, StandardCharsets.UTF_8).lines().filter(line -> !line.isBlank()).reduce((a, b) -> b)
-            .orElse("no output").strip();
     }
 
     private Process start(final int pair, final int index, final boolean first, final int turnPort) throws IOException {
@@ -226,6 +227,13 @@ public final class InterleavedForks {
     private static void end(final Process process) {
         process.descendants().forEach(ProcessHandle::destroyForcibly);
         process.destroy();
+    }
+
+    /** Until then it may still write files. */
+    private static void awaitEnd(final Process process) throws InterruptedException {
+        if (!process.waitFor(MAX_WAIT_SECONDS, TimeUnit.SECONDS)) {
+            process.destroyForcibly().waitFor();
+        }
     }
 
     private static void forget(final Thread onInterrupt) {

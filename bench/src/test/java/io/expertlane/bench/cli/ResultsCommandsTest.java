@@ -165,6 +165,20 @@ class ResultsCommandsTest {
         assertThat(first).hasContent("half a jar");
     }
 
+    /** JMH writes a result for each mode, all with one name. */
+    @Test
+    void eachModeOfABenchmarkHasARow() throws IOException {
+        final Path jar = sampleJar("first.jar");
+        final CommandRun run = CommandRun.of("compare", "--jars", jar, jar, "--include", "SampleBenchmark.copy$",
+            "--forks", "1", "--json", "--", "-p", "lengthBytes=4096", "-bm", "ss,avgt,thrpt", "-wi", "0", "-i", "2",
+            "-r", "5ms", "-prof", "gc").succeeded();
+        assertThat(run.json().get("rows").valueStream()
+            .map(row -> row.get("name").asString() + " " + row.get("metric").asString()))
+            .containsExactlyInAnyOrder("SampleBenchmark.copy (avgt) allocation", "SampleBenchmark.copy (avgt) time",
+            "SampleBenchmark.copy (ss) allocation", "SampleBenchmark.copy (ss) time",
+            "SampleBenchmark.copy (thrpt) allocation", "SampleBenchmark.copy (thrpt) time");
+    }
+
     private Path sampleJar(final String name) throws IOException {
         final Manifest manifest = new Manifest();
         manifest.getMainAttributes().put(Attributes.Name.MANIFEST_VERSION, "1.0");
