@@ -271,6 +271,8 @@ class LowLatencyExchangeTest {
             assertThat(exchange.joinState(2)).isEqualTo("rank 2 has not requested to join");
             assertThat(exchange.isMasked(2)).isTrue();
             assertThat(group.exchange(2).rejoin()).isFalse();
+            assertThat(exchange.clearMask(2)).as("its new life gets a key of its own first").isFalse();
+            assertThat(group.exchange(2).rejoin()).as("requests again, with the new key").isFalse();
             assertThat(exchange.clearMask(2)).as("before rank 2 accepts").isFalse();
             assertThat(exchange.joinState(2)).isEqualTo("the grant to rank 2 has not been accepted yet");
             assertThat(group.exchange(2).rejoin()).isFalse();
