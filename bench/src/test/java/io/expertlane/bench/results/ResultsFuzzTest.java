@@ -65,7 +65,7 @@ class ResultsFuzzTest extends FuzzSuite {
             if (read instanceof final JmhResult[] results) {
                 for (final JmhResult result : results) {
                     result.measurements(null);
-                    result.firstFork();
+                    result.firstFork("name");
                 }
                 assertThat(JmhFile.pairs(List.of(file), List.of(file))).hasSizeLessThanOrEqualTo(2 * results.length);
                 assertThat(JmhFile.fork(file).times()).isNotNull();
