@@ -34,7 +34,8 @@ public final class Measurements {
     /**
      * Reads a file.
      *
-     * @throws IllegalArgumentException naming file, line and column of what cannot be read
+     * @throws IllegalArgumentException naming file, line and column of what cannot be read, or if there is nothing to
+     *         simulate
      */
     public static List<Measurement> read(final Path file) throws IOException {
         try {
@@ -56,6 +57,9 @@ public final class Measurements {
                 cells.put(lines.getFirst().get(column).strip(), lines.get(i).get(column).strip());
             }
             rows.add(row(file + " record " + (i + 1), cells));
+        }
+        if (rows.stream().noneMatch(Measurement::isExchange)) {
+            throw new IllegalArgumentException(file + ": no rows of mode LL or HT below the header line");
         }
         return rows;
     }

@@ -51,6 +51,15 @@ class MeasurementsTest {
             .hasMessage(file + ": not UTF-8");
     }
 
+    /** There is no error of nothing: its median is no number. */
+    @Test
+    void refusesFilesWithNothingToSimulate() {
+        for (final String rows : List.of("", "\n", ROW.replace(",LL,", ",IB,"))) {
+            assertThatThrownBy(() -> read(HEADER + rows)).isInstanceOf(IllegalArgumentException.class)
+                .hasMessageEndingWith("rows.csv: no rows of mode LL or HT below the header line");
+        }
+    }
+
     @Test
     void theBuiltInRowsAreTheirConfigurations() throws IOException {
         final List<Measurement> rows = Measurements.builtIn();
