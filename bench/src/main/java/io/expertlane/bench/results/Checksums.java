@@ -87,7 +87,8 @@ public final class Checksums {
         }
     }
 
-    private static String digest(final Path file) throws IOException {
+    /** SHA-256 of a file's content, in hex digits. */
+    public static String digest(final Path file) throws IOException {
         final MessageDigest sha256;
         try {
             sha256 = MessageDigest.getInstance("SHA-256");

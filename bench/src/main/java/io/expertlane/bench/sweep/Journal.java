@@ -77,7 +77,8 @@ final class Journal implements AutoCloseable {
         }
         if (!all[0].equals(header)) {
             throw new IllegalArgumentException("journal=" + file
-                + ": is of another sweep or shard; remove its folder or choose another");
+                + ": is of another sweep or shard, or of other contents of the files it names; remove its folder or "
+                + "choose another");
         }
         for (int i = 1; i < all.length; i++) {
             lines.put(SweepPoint.index("journal=" + file + ": line " + (i + 1), all[i], definition), all[i]);

@@ -26,6 +26,7 @@ import java.util.function.IntConsumer;
  */
 public final class Sweep {
     private final SweepDefinition definition;
+    private final SweepInputs inputs;
     private final Shard shard;
     private final Path folder;
     private final PointRunner runner;
@@ -40,9 +41,15 @@ public final class Sweep {
     private record Done(int index, LayerSimulation.Result result) {
     }
 
-    /** A sweep whose results go to {@code folder}. */
-    public Sweep(final SweepDefinition definition, final Shard shard, final Path folder, final PointRunner runner) {
+    /**
+     * A sweep whose results go to {@code folder}.
+     *
+     * @throws IllegalArgumentException if a file that the definition names cannot be read
+     */
+    public Sweep(final SweepDefinition definition, final Shard shard, final Path folder, final PointRunner runner)
+        throws IOException {
         this.definition = definition;
+        this.inputs = SweepInputs.of(definition);
         this.shard = shard;
         this.folder = folder;
         this.runner = runner;
@@ -66,10 +73,11 @@ public final class Sweep {
      * @return the number of points that were run, 0 if all were there
      */
     public int run(final int threads, final IntConsumer progress) throws IOException {
-        final String header = SweepFolder.header(definition, shard);
+        final String header = SweepFolder.header(definition, inputs, shard);
         if (SweepFolder.isComplete(folder)) {
             if (!SweepFolder.readHeader(folder).equals(header)) {
-                throw new IllegalArgumentException("out=" + folder + ": holds another sweep or shard");
+                throw new IllegalArgumentException("out=" + folder
+                    + ": holds another sweep or shard, or one of other contents of the files it names; choose another");
             }
             Files.deleteIfExists(folder.resolve(SweepFolder.JOURNAL));
             return 0;
@@ -83,7 +91,7 @@ public final class Sweep {
             ran = left.size();
             progress.accept(journal.lines().size());
             run(left, threads, journal, progress);
-            SweepFolder.write(folder, definition, shard, journal.lines());
+            SweepFolder.write(folder, definition, inputs, shard, journal.lines());
         }
         Files.delete(journalFile);
         return ran;
@@ -102,6 +110,7 @@ public final class Sweep {
                     completed.submit(() -> new Done(index, runner.run(definition.arguments(index))));
                 }
                 final Done point = result(completed.take());
+                inputs.requireUnchanged(definition);
                 journal.add(point.index(), line(point));
                 progress.accept(journal.lines().size());
             }
@@ -142,10 +151,15 @@ public final class Sweep {
     public static void merge(final List<Path> shards, final Path target) throws IOException {
         final SortedMap<Integer, String> lines = new TreeMap<>();
         final SweepDefinition definition = SweepFolder.readDefinition(shards.getFirst());
+        final SweepInputs inputs = SweepFolder.readInputs(shards.getFirst());
         for (final Path shard : shards) {
             if (!SweepFolder.readDefinition(shard).equals(definition)) {
                 throw new IllegalArgumentException("shard=" + shard + ": is of another sweep than "
                     + shards.getFirst());
+            }
+            if (!SweepFolder.readInputs(shard).equals(inputs)) {
+                throw new IllegalArgumentException("shard=" + shard + ": the files that the sweep names had other "
+                    + "contents than for " + shards.getFirst());
             }
             int number = 0;
             for (final String line : SweepFolder.readPoints(shard)) {
@@ -161,6 +175,6 @@ public final class Sweep {
                 + definition.size());
         }
         Files.createDirectories(target);
-        SweepFolder.write(target, definition, Shard.WHOLE, lines);
+        SweepFolder.write(target, definition, inputs, Shard.WHOLE, lines);
     }
 }

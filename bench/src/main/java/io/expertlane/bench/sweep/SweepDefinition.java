@@ -204,6 +204,13 @@ public record SweepDefinition(Map<String, String> base, Map<String, List<String>
         return parameters;
     }
 
+    /** All options, each with the values that points have. */
+    Map<String, List<String>> values() {
+        final Map<String, List<String>> values = new LinkedHashMap<>(grid);
+        base.forEach((name, value) -> values.put(name, List.of(value)));
+        return values;
+    }
+
     /** Arguments of {@code simulate} for point {@code index}. */
     public List<String> arguments(final int index) {
         final Map<String, String> all = new LinkedHashMap<>(base);

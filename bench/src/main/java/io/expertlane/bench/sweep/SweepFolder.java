@@ -35,8 +35,8 @@ final class SweepFolder {
     }
 
     /** First line of journal and definition file: what is swept, and which part of it. */
-    static String header(final SweepDefinition definition, final Shard shard) {
-        return "{\"shard\":\"" + shard + "\",\"sweep\":" + definition.line() + "}";
+    static String header(final SweepDefinition definition, final SweepInputs inputs, final Shard shard) {
+        return "{\"shard\":\"" + shard + "\",\"sweep\":" + definition.line() + inputs.field() + "}";
     }
 
     static String readHeader(final Path folder) throws IOException {
@@ -60,6 +60,16 @@ final class SweepFolder {
         }
     }
 
+    /** The content of the files that the sweep has read. */
+    static SweepInputs readInputs(final Path folder) throws IOException {
+        try {
+            return SweepInputs.ofHeader(Json.mapper().readTree(readHeader(folder)));
+        } catch (final JacksonException | IllegalArgumentException e) {
+            throw new IllegalArgumentException("sweep=" + folder.resolve(DEFINITION) + ": is not what a sweep writes",
+                e);
+        }
+    }
+
     static List<String> readPoints(final Path folder) throws IOException {
         return lines(folder.resolve(POINTS));
     }
@@ -72,15 +82,15 @@ final class SweepFolder {
         }
     }
 
-    static void write(final Path folder, final SweepDefinition definition, final Shard shard, final Map<Integer,
-        String> lines) throws IOException {
+    static void write(final Path folder, final SweepDefinition definition, final SweepInputs inputs, final Shard shard,
+        final Map<Integer, String> lines) throws IOException {
         writeText(folder.resolve("results.csv"), csv(definition, lines));
         if (shard.equals(Shard.WHOLE)) {
             for (int i = 0; i < definition.plots().size(); i++) {
                 plots(definition.plots().get(i), "plot-" + (i + 1), folder, lines);
             }
         }
-        writeText(folder.resolve(DEFINITION), header(definition, shard) + "\n");
+        writeText(folder.resolve(DEFINITION), header(definition, inputs, shard) + "\n");
         writeText(folder.resolve(POINTS), String.join("\n", lines.values()) + "\n");
     }
 

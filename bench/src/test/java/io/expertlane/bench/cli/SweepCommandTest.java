@@ -21,6 +21,9 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 class SweepCommandTest {
     private static final int POINTS = 12;
+    private static final int EP = 4;
+    /** Experts of a token and their weights, as recorded routings have them. */
+    private static final String ROUTED_TOKEN = "1\t2\t3\t4\t5\t6\t\t0.1\t0.1\t0.1\t0.1\t0.1\t0.5\n";
 
     @TempDir
     private Path folder;
@@ -134,6 +137,31 @@ class SweepCommandTest {
         Files.delete(folder.resolve("out/points.jsonl"));
         Files.writeString(folder.resolve("out/journal.jsonl"), "{}\n", StandardOpenOption.CREATE);
         sweep("out", "--shard", "1/4").refused("journal", "another sweep or shard");
+    }
+
+    /** A cluster, a model and a recorded routing by their names alone would keep the numbers of others. */
+    @ParameterizedTest
+    @ValueSource(strings = {"cluster.json", "model.json", "routing/a.txt", "routing/b.txt"})
+    void refusesNumbersOfOtherContentsOfTheFilesItNames(final String changed) throws IOException {
+        Files.writeString(folder.resolve("cluster.json"), CommandRun.of("profile", "h20-cx7-dual").succeeded().out());
+        Files.writeString(folder.resolve("model.json"), CommandRun.of("profile", "deepseek-v2-lite").succeeded().out());
+        final Path routing = Files.createDirectory(folder.resolve("routing"));
+        Files.writeString(routing.resolve("a.txt"), ROUTED_TOKEN.repeat(EP));
+        file = write("{\"base\": {\"model\": \"" + folder.resolve("model.json") + "\", \"ep\": " + EP
+            + ", \"tokens\": 1}," + "\"grid\": {\"cluster\": [\"h20-cx7-dual\", \"" + folder.resolve("cluster.json")
+            + "\"], \"routing\": [\"uniform\", \"esft:" + routing + "\"]}}");
+        sweep("out").succeeded();
+        sweep("part-1", "--shard", "1/2").succeeded();
+        assertThat(sweep("out").succeeded().out()).as("nothing changed").contains("0 of them simulated now");
+        final Path input = folder.resolve(changed);
+        Files.writeString(input, changed.endsWith(".txt") ? ROUTED_TOKEN : "\n", StandardOpenOption.CREATE,
+            StandardOpenOption.APPEND);
+        sweep("out").refused("out", "other contents of the files it names");
+        sweep("part-2", "--shard", "2/2").succeeded();
+        CommandRun.of("sweep", "merge", folder.resolve("part-1"), folder.resolve("part-2"), "--out",
+            folder.resolve("merged")).refused("part-2", "other contents");
+        assertThat(folder.resolve("merged")).doesNotExist();
+        sweep("new").succeeded();
     }
 
     @ParameterizedTest

@@ -23,7 +23,8 @@ import org.junit.jupiter.params.provider.CsvSource;
 class SweepFolderTest {
     private static final SweepDefinition DEFINITION = SweepDefinition.parse(
         "{\"grid\": {\"tokens\": [1, 2], \"ep\": [8, 16]}}");
-    private static final String HEADER = SweepFolder.header(DEFINITION, Shard.WHOLE);
+    private static final SweepInputs NO_INPUTS = new SweepInputs(new TreeMap<>());
+    private static final String HEADER = SweepFolder.header(DEFINITION, NO_INPUTS, Shard.WHOLE);
     /** More than any machine needs for what is linear, less than it needs for the square of a million. */
     private static final Duration FAR_TOO_LONG = Duration.ofMinutes(2);
 
@@ -39,7 +40,7 @@ class SweepFolderTest {
                 lines.put(index, point(index));
             }
             part = Files.createDirectory(folder.resolve("part-" + shard));
-            SweepFolder.write(part, DEFINITION, new Shard(shard, 2), lines);
+            SweepFolder.write(part, DEFINITION, NO_INPUTS, new Shard(shard, 2), lines);
         }
     }
 
@@ -50,6 +51,22 @@ class SweepFolderTest {
 
     private void merge() throws IOException {
         Sweep.merge(List.of(folder.resolve("part-1"), part), folder.resolve("whole"));
+    }
+
+    @Test
+    void aSweepStopsWhenAFileItNamesChangesMeanwhile() throws IOException {
+        final Path cluster = Files.writeString(folder.resolve("cluster.json"), "{}");
+        final SweepDefinition definition = SweepDefinition.parse("{\"base\": {\"cluster\": \"" + cluster
+            + "\"}, \"grid\": {\"tokens\": [1, 2]}}");
+        final Path results = folder.resolve("results");
+        final Sweep sweep = new Sweep(definition, Shard.WHOLE, results, _ -> {
+            Files.writeString(cluster, "{ }");
+            return null;
+        });
+        assertThatThrownBy(() -> sweep.run(1, _ -> { })).isInstanceOf(IllegalArgumentException.class)
+            .hasMessageStartingWith(cluster + ": changed while the sweep ran");
+        assertThat(Files.readAllLines(results.resolve("journal.jsonl"))).as("no point, the header alone").hasSize(1);
+        assertThat(SweepFolder.isComplete(results)).isFalse();
     }
 
     private Map<Integer, String> journal(final String text) throws IOException {

@@ -21,6 +21,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** Sweep files, journals that a run left behind, and folders of shards that others wrote. */
 class SweepFuzzTest extends FuzzSuite {
+    private static final SweepInputs NO_INPUTS = new SweepInputs(new TreeMap<>());
     private static final String DEFINITION = """
         {"base": {"model": "deepseek-v3", "ep": 32},
          "grid": {"tokens": [16, 32], "set.nic.mtuBytes": [1024, "4096"]},
@@ -66,7 +67,7 @@ class SweepFuzzTest extends FuzzSuite {
     /** Opened, its lines are of this sweep's points; opened again, it is the same. */
     private FuzzTarget journal() {
         final SweepDefinition definition = sample();
-        final String header = SweepFolder.header(definition, Shard.WHOLE);
+        final String header = SweepFolder.header(definition, NO_INPUTS, Shard.WHOLE);
         final List<byte[]> seeds = new ArrayList<>();
         for (int points = 0; points <= definition.size(); points++) {
             final StringBuilder text = new StringBuilder(header).append('\n');
@@ -89,7 +90,7 @@ class SweepFuzzTest extends FuzzSuite {
             assertThat(lines.keySet()).allMatch(index -> index >= 0 && index < definition.size());
             if (lines.size() == definition.size()) {
                 Files.createDirectories(results);
-                SweepFolder.write(results, definition, Shard.WHOLE, lines);
+                SweepFolder.write(results, definition, NO_INPUTS, Shard.WHOLE, lines);
                 assertThat(SweepFolder.readPoints(results)).containsExactlyElementsOf(lines.values());
             }
         });
@@ -100,7 +101,7 @@ class SweepFuzzTest extends FuzzSuite {
         final SweepDefinition definition = sample();
         for (int shard = 1; shard <= 2; shard++) {
             final Path part = Files.createDirectories(folder.resolve("part-" + shard));
-            SweepFolder.write(part, definition, new Shard(shard, 2), points(definition, shard));
+            SweepFolder.write(part, definition, NO_INPUTS, new Shard(shard, 2), points(definition, shard));
         }
         final Path second = folder.resolve("part-2");
         final Path target = folder.resolve("merged");
