@@ -62,6 +62,8 @@ public final class Membership {
     private final long[] grantNumber;
     /** The epoch of each rank's request that grants have listed. */
     private final long[] notedRequests;
+    /** Ranks that are no peers and that joined before this one did, if they joined then. */
+    private final boolean[] isBefore;
     private long grants;
     private boolean anyGranting;
     /** Whether the caller has waited, since the last heartbeat, for a joining rank to accept this rank's grant. */
@@ -116,6 +118,7 @@ public final class Membership {
         this.hasGrant = new boolean[ranks];
         this.grantNumber = new long[ranks];
         this.notedRequests = new long[ranks];
+        this.isBefore = new boolean[ranks];
         this.requested = new int[ranks];
         this.granted = new boolean[ranks];
         this.accepted = new long[ranks];
@@ -438,7 +441,9 @@ public final class Membership {
 
     private boolean isOut(final int other, final int joiningPeer) {
         final boolean isBehind = hasGrant[other] && grantNumber[other] > grantNumber[joiningPeer];
-        return other != joiningPeer && other != rank && (masked[other] || isBehind || requestedEpoch(other) != NONE);
+        // The attempt that was made when this rank became a member is still the one.
+        final boolean isAhead = isBefore[other] && heap.key(other) == regionKeys[other];
+        return other != joiningPeer && other != rank && (masked[other] || isBehind || requestedEpoch(other) != NONE && !isAhead);
     }
 
     private long maskBits(final int word, final int joiningPeer) {
@@ -485,6 +490,7 @@ public final class Membership {
         Arrays.fill(granting, NOT_GRANTING);
         Arrays.fill(answering, false);
         Arrays.fill(hasGrant, false);
+        Arrays.fill(isBefore, false);
         anyGranted = false;
         for (final int peer : others) {
             health.heard(peer, clock.nowNanos());
@@ -614,7 +620,7 @@ public final class Membership {
                 mask(peer);
             } else {
                 // If it joins, too, it is before this rank: others let it in.
-                epochs[peer] = (int) Math.max(epochs[peer], listedByAny[peer] ? 0 : requestedEpoch(peer));
+                isBefore[peer] = !listedByAny[peer];
             }
         }
         links.reconnect(rank);
