@@ -186,9 +186,7 @@ public final class Membership {
         if (!masked[other]) {
             masked[other] = true;
             hasGrant[other] = false;
-            if (isPeer[other]) {
-                revokeKey(other);
-            }
+            revokeKey(other);
             listener.excluded(other);
             masksChanged();
         }
