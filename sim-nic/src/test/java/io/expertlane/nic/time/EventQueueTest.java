@@ -304,10 +304,14 @@ class EventQueueTest {
         final ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
         final long id = Thread.currentThread().threadId();
         final long probe = -(threads.getThreadAllocatedBytes(id) - threads.getThreadAllocatedBytes(id));
-        final long before = threads.getThreadAllocatedBytes(id);
-        hold(queue, delayPicos, 500_000);
-        final long allocatedBytes = threads.getThreadAllocatedBytes(id) - before - probe;
-        assertThat(allocatedBytes).as("%s", delays).isZero();
+        long fewestBytes = Long.MAX_VALUE;
+        // The JVM itself may allocate on this thread while it compiles or links: what the queue allocates, it does each time.
+        for (int repeat = 0; repeat < 5 && fewestBytes != 0; repeat++) {
+            final long before = threads.getThreadAllocatedBytes(id);
+            hold(queue, delayPicos, 500_000);
+            fewestBytes = Math.min(fewestBytes, threads.getThreadAllocatedBytes(id) - before - probe);
+        }
+        assertThat(fewestBytes).as("%s", delays).isZero();
         assertThat(queue.size()).isEqualTo(4096);
     }
 
