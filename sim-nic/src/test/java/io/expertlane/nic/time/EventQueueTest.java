@@ -305,7 +305,7 @@ class EventQueueTest {
         final long id = Thread.currentThread().threadId();
         final long probe = -(threads.getThreadAllocatedBytes(id) - threads.getThreadAllocatedBytes(id));
         long fewestBytes = Long.MAX_VALUE;
-        // The JVM itself may allocate on this thread while it compiles or links: what the queue allocates, it does each time.
+        // The JVM itself may allocate on this thread while it links: what the queue allocates, it does each time.
         for (int repeat = 0; repeat < 5 && fewestBytes != 0; repeat++) {
             final long before = threads.getThreadAllocatedBytes(id);
             hold(queue, delayPicos, 500_000);
