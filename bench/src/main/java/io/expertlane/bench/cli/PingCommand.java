@@ -2,12 +2,12 @@ package io.expertlane.bench.cli;
 
 import io.expertlane.bench.results.Json;
 import io.expertlane.bench.scenario.Ping;
-import io.expertlane.kernel.team.RankTeam;
 import io.expertlane.kernel.bootstrap.RankEnvironment;
 import io.expertlane.kernel.bootstrap.Rendezvous;
 import io.expertlane.kernel.memory.ProcessIdentity;
 import io.expertlane.kernel.memory.SharedHeap;
 import io.expertlane.kernel.memory.SymmetricHeap;
+import io.expertlane.kernel.team.RankTeam;
 import io.expertlane.kernel.verbs.DirectTransport;
 import java.io.IOException;
 import java.io.PrintWriter;

@@ -1,6 +1,7 @@
 package io.expertlane.bench.scenario;
 
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
+import static java.lang.foreign.ValueLayout.JAVA_LONG_UNALIGNED;
 
 import io.expertlane.kernel.verbs.QueuePair;
 import io.expertlane.kernel.verbs.Transport;
@@ -35,6 +36,8 @@ public final class Ping {
     private static final long SOURCE = 4096;
     private static final long TARGET = SOURCE + MAX_BYTES;
     private static final double MICROS = 1e3;
+    /** Ends each message, so that what arrives is known to be what was sent. */
+    private static final long MARK = 0x5eed_0000_0000_0000L;
     private static final VarHandle LONG = JAVA_LONG.varHandle();
 
     private final Transport transport;
@@ -69,6 +72,7 @@ public final class Ping {
     /** Returns null at rank 1. */
     public Latency latency(final int bytes, final int iterations) {
         final long[] nanos = new long[iterations];
+        mark(bytes);
         for (int i = 0; i < iterations; i++) {
             final long start = System.nanoTime();
             if (rank == 0) {
@@ -80,6 +84,7 @@ public final class Ping {
             }
             nanos[i] = System.nanoTime() - start;
         }
+        requireMark(bytes);
         return rank == 0 ? latency(bytes, nanos) : null;
     }
 
@@ -98,8 +103,10 @@ public final class Ping {
 
     /** Returns null at rank 1. */
     public Bandwidth bandwidth(final int bytes, final int iterations) {
+        mark(bytes);
         if (rank != 0) {
             awaitFlag(seen + iterations);
+            requireMark(bytes);
             send(MIN_BYTES);
             return null;
         }
@@ -121,6 +128,16 @@ public final class Ping {
         return new Bandwidth(bytes, iterations, (double) bytes * perBlock * MICROS / shortestNanos,
             (double) bytes * iterations * MICROS / nanos,
             iterations * MICROS / nanos);
+    }
+
+    private void mark(final int bytes) {
+        region.set(JAVA_LONG_UNALIGNED, SOURCE + bytes - Long.BYTES, MARK + bytes);
+    }
+
+    private void requireMark(final int bytes) {
+        if (bytes > MIN_BYTES && region.get(JAVA_LONG_UNALIGNED, TARGET + bytes - Long.BYTES) != MARK + bytes) {
+            throw new IllegalStateException("message bytes=" + bytes + ": its flag came, its last bytes did not");
+        }
     }
 
     private void send(final int bytes) {

@@ -249,10 +249,13 @@ public final class LocalCluster implements AutoCloseable {
         return calls[rank];
     }
 
-    /** Ends the threads and frees what this has allocated. */
+    /** Ends the threads and the exchanges, and frees what this has allocated. */
     @Override
     public void close() {
         team.close();
+        for (final Exchange exchange : exchanges) {
+            exchange.close();
+        }
         if (ownTransport != null) {
             ownTransport.close();
             ownHeap.close();

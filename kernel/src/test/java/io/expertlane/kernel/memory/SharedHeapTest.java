@@ -29,7 +29,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 /**
  * Files of ranks: their life cycle, and that keys mean the same to all who have them mapped. Each heap here maps the
- * files anew, as a process would.
+ * files on its own, as a process would.
  */
 @EnabledOnOs(OS.LINUX)
 @Timeout(value = 120, unit = TimeUnit.SECONDS)

@@ -26,8 +26,8 @@ import java.util.Locale;
  * </ul>
  */
 final class World implements AutoCloseable {
-    /** A half of a call may wait for one peer after the other, for six time-outs each. */
-    static final double MOST_HALF_TIMEOUTS = 13;
+    /** What is promised, nine time-outs, and what passes between two looks. */
+    static final double MOST_HALF_TIMEOUTS = 9.5;
     static final double MOST_JOIN_TIMEOUTS = 13;
     /** Of members for each other: 8.75 time-outs, and what passes between two looks. */
     private static final double LONGEST_WAIT_TIMEOUTS = 8.5;
@@ -40,7 +40,7 @@ final class World implements AutoCloseable {
     /** For each peer of a rank whose queues are short: entries that are not given back show soon. */
     private static final int FEW_COMPLETIONS = 2;
     private static final int TURNS_OF_SLOW = 12;
-    /** A joining rank waits no longer for a member than four time-outs from the first grant. */
+    /** A joining rank waits no longer for a member that works than four time-outs from the first grant. */
     private static final long MOST_SKEW_NANOS = 3 * T;
 
     final Plan plan;
